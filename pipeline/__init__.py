@@ -1,0 +1,1 @@
+"""The daemon: cameras, frame ring, stages, ledger, workers, supervisor and sinks."""

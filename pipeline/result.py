@@ -1,0 +1,146 @@
+"""A result, schema v1: what is published, what is kept in the journal and what subscribers decode.
+
+Field names follow OPC 40001-101 (Machine Vision, result transfer) in snake_case. Unknown fields are ignored by a reader, so
+that v1 may grow; a field is never renamed or given another meaning.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class ResultState(StrEnum):
+    """Whether an answer could be formed at all."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class Evaluation(StrEnum):
+    """The verdict on the part, in order of precedence."""
+
+    NOT_OK = "NOT_OK"
+    UNDEFINED = "UNDEFINED"
+    NOT_DECIDABLE = "NOT_DECIDABLE"
+    OK = "OK"
+
+
+class Disposition(StrEnum):
+    """What the line should do with the part."""
+
+    PASS = "PASS"  # noqa: S105 - not a password
+    REJECT = "REJECT"
+
+
+class KeypointState(StrEnum):
+    """Three outcomes of the visibility stage. Hidden keypoints carry no position."""
+
+    visible = "visible"
+    hidden = "hidden"
+    unsure = "unsure"
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why the verdict is what it is: a stable code with its parameters; texts come from `reasons.<language>.toml`.
+
+    Codes: `<measurement>.low`, `<measurement>.high` are written as code `low` or `high` with `name`; likewise `hidden`,
+    `unsure` (keypoint `name` and `view`), `uncertain` (measurement `name`), and the loss kinds with `view`.
+    """
+
+    code: str
+    name: str = ""
+    view: str = ""
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+
+
+class Keypoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One keypoint. `x`, `y` in sensor px (pixel centres at integers), None when hidden; `visibility` is a probability."""
+
+    name: str
+    view: str
+    x: float | None
+    y: float | None
+    visibility: float
+    state: KeypointState
+    x_mm: float | None = None
+    y_mm: float | None = None
+    sigma_px: float | None = None
+
+
+class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One measured quantity against its limits. `value` is None when it could not be measured."""
+
+    name: str
+    value: float | None
+    unit: str
+    nominal: float | None
+    lower: float | None
+    upper: float | None
+    evaluation: Evaluation
+    view: str = ""
+    sigma: float | None = None
+
+
+class View(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where one view's picture came from. `region` is x, y, width, height in sensor px."""
+
+    view: str
+    camera: str
+    frame_id: int
+    shot: str = ""
+    exposure_us: float | None = None
+    camera_ns: int | None = None
+    received_time: str = ""
+    region: tuple[float, float, float, float] | None = None
+    image_uri: str = ""
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer. Identity on the wire: (station, session, seq). `trigger_number` and `part_index` name the part."""
+
+    schema_version: int
+    session: int
+    seq: int
+    station: str
+    result_id: str
+    trigger_number: int | None
+    part_index: int
+    part_count: int
+    product_id: str
+    recipe_id: int
+    configuration_id: str
+    is_simulated: bool
+    result_state: ResultState
+    result_evaluation: Evaluation
+    disposition: Disposition
+    reasons: list[Reason]
+    creation_time: str
+    answered_time: str
+    views: list[View]
+    keypoints: list[Keypoint]
+    measurements: list[Measurement]
+    stages_ns: dict[str, int]
+    times: dict[str, int]
+    part_id: str = ""
+    job_id: str = ""
+    purpose: str = "production"
+    clock_state: str = "unsynchronised"
+    encoder_count: int | None = None
+    journaled: bool = False
+
+
+def encode(result: Result) -> bytes:
+    """The bytes that are published: UTF-8 JSON, keys in the order of the schema."""
+    return msgspec.json.encode(result)
+
+
+def decode(payload: bytes) -> Result:
+    """Read published bytes. Raises msgspec.ValidationError where a known field has another type."""
+    return _decoder.decode(payload)
+
+
+_decoder = msgspec.json.Decoder(Result)
