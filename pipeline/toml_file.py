@@ -1,0 +1,66 @@
+"""TOML files as typed data: every fault is one line that names the file, the key, the value and what is allowed."""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from pipeline import toml_fault
+from pipeline.errors import DatumdError
+
+LARGEST_BYTES = 1_000_000  # nobody writes a longer one by hand; an image given by mistake is not parsed
+
+T = TypeVar("T")
+Table = dict[str, Any]  # what tomllib gives; goes no further than `convert`
+
+
+def read(path: Path, struct: type[T], error: type[DatumdError]) -> T:
+    """The file at `path` as `struct` (msgspec structs, unknown keys forbidden).
+
+    Raises:
+        error: missing or unreadable file, not TOML (line and column), unknown or missing key, wrong type or value.
+    """
+    return convert(read_table(path, error), struct, path, error)
+
+
+def read_table(path: Path, error: type[DatumdError]) -> Table:
+    """The file's keys and values before they are typed, for a caller whose defaults depend on what is in the file."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise error("too large for a configuration file", where=str(path), allowed=f"{LARGEST_BYTES} bytes")
+        text = path.read_bytes().decode()
+    except OSError as problem:
+        raise error(f"cannot be read ({problem.strerror})", where=str(path)) from None
+    except UnicodeDecodeError as problem:
+        raise error(f"is not UTF-8 text (byte {problem.start})", where=str(path)) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise error(f"is not TOML: {problem}", where=str(path)) from None
+
+
+def convert(table: Table, struct: type[T], path: Path, error: type[DatumdError]) -> T:
+    """`table`, read from `path`, as `struct`. Raises `error` with the dotted path of the key that is wrong."""
+    try:
+        return msgspec.convert(table, struct)
+    except msgspec.ValidationError as problem:
+        fault = toml_fault.find(struct, table) or toml_fault.Fault((), str(problem))
+        raise error(fault.what, where=at(path, *fault.keys), allowed=fault.allowed) from None
+
+
+def at(path: Path, *keys: str | int) -> str:
+    """How messages name a key in a file: `station.toml: camera.top.features`, list items as `[0]`."""
+    return f"{path}: {_dotted(keys)}" if keys else str(path)
+
+
+def _dotted(keys: Iterable[str | int]) -> str:
+    text = ""
+    for key in keys:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            bare = key.replace("-", "_").isidentifier() or key.isdigit()
+            text += f"{'.' if text else ''}{key if bare else msgspec.json.encode(key).decode()}"
+    return text
