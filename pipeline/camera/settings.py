@@ -1,0 +1,124 @@
+"""The `[camera.NAME]` tables of a station file, one struct for each type of camera."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+Feature = bool | int | float | str
+Rate = Annotated[float, msgspec.Meta(ge=0.0, le=10_000.0)]
+Side = Annotated[int, msgspec.Meta(ge=2, le=65_536)]
+Shots = Annotated[list[dict[str, Feature]], msgspec.Meta(max_length=1)]
+Buffers = Annotated[int, msgspec.Meta(ge=2, le=256)]
+
+
+class CommonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """What every camera's table may hold. `view` is the name of its picture of the part; "" = the camera's own name."""
+
+    view: str = ""
+
+    @property
+    def shot(self) -> str:
+        """Name of the camera's one shot, "" where it has none."""
+        return ""
+
+
+class GenicamSettings(CommonSettings, frozen=True, tag="genicam"):
+    """Any camera with a GenTL producer.
+
+    Attributes:
+        producer: the producer's .cti file; a relative path starts at the station file.
+        serial: the device's serial number (or its GenTL id); "" only where the producer shows a single device.
+        features: SFNC names and values, set in this order before the shot's and each read back.
+        shots: at most one table; `name` names the shot, the rest are features as above.
+        trigger_number: chunk feature that carries the line counter; "" = the camera counts no triggers.
+        trigger_counter: node with the line counter's present value, polled for triggers that gave no frame; "" = none.
+        buffers: how many buffers the producer may fill ahead.
+    """
+
+    producer: str
+    serial: str = ""
+    features: dict[str, Feature] = {}
+    shots: Shots = []
+    trigger_number: str = ""
+    trigger_counter: str = ""
+    buffers: Buffers = 8
+
+    def __post_init__(self) -> None:
+        if any(not isinstance(shot.get("name", ""), str) for shot in self.shots):
+            raise ValueError("a shot's name is text")
+
+    @property
+    def shot(self) -> str:
+        """Name of the camera's one shot, "" where it has none."""
+        return str(self.shots[0].get("name", "")) if self.shots else ""
+
+
+class FolderSettings(CommonSettings, frozen=True, tag="folder"):
+    """A folder of images (png, jpg, bmp, tif), played in the order of their names.
+
+    Attributes:
+        path: the folder; a relative path starts at the station file.
+        rate_hz: images a second; 0 = as fast as they are asked for.
+        repeat: start again after the last image.
+        pixel_format: what the images are converted to.
+        pad: put smaller images at the top left of a black canvas as large as the largest width and height of them all;
+            otherwise images of differing sizes are refused.
+    """
+
+    path: str
+    rate_hz: Rate = 0.0
+    repeat: bool = False
+    pixel_format: Literal["Mono8", "RGB8", "BGR8"] = "Mono8"
+    pad: bool = False
+
+
+class VideoSettings(CommonSettings, frozen=True, tag="video"):
+    """A video file, played from its beginning.
+
+    Attributes:
+        path: the file; a relative path starts at the station file.
+        rate_hz: frames a second; 0 = as fast as they are asked for. The rate noted in the file is not used.
+        repeat: start again after the last frame.
+        pixel_format: what the frames are converted to.
+    """
+
+    path: str
+    rate_hz: Rate = 0.0
+    repeat: bool = False
+    pixel_format: Literal["Mono8", "RGB8", "BGR8"] = "Mono8"
+
+
+class SyntheticSettings(CommonSettings, frozen=True, tag="synthetic"):
+    """A camera without hardware: pictures made in the grab process.
+
+    Attributes:
+        width, height: px, given to `frames`.
+        rate_hz: pictures a second with triggers = "timer"; 0 = as fast as they are asked for.
+        seed: given to `frames`; the same seed gives the same pictures.
+        triggers: "timer" = at rate_hz; "software" = one picture for each software trigger.
+        limit: triggers after which it ends; 0 = never.
+        frames: "package.module:callable", called as `frames(width, height, seed)`; returns an iterable of uint8 (H, W).
+    """
+
+    width: Side = 1280
+    height: Side = 1024
+    rate_hz: Rate = 10.0
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    triggers: Literal["timer", "software"] = "timer"
+    limit: Annotated[int, msgspec.Meta(ge=0)] = 0
+    frames: Annotated[str, msgspec.Meta(pattern=r"^[\w.]+:\w+$")] = "simulator.synthetic:frames"
+
+
+CameraSettings = GenicamSettings | FolderSettings | VideoSettings | SyntheticSettings
+
+
+def beside(settings: CameraSettings, folder: Path) -> CameraSettings:
+    """The same settings with relative paths starting at `folder`, which is where the station file lies."""
+    match settings:
+        case GenicamSettings():
+            return msgspec.structs.replace(settings, producer=str(folder / settings.producer))
+        case FolderSettings() | VideoSettings():
+            return msgspec.structs.replace(settings, path=str(folder / settings.path))
+        case SyntheticSettings():
+            return settings
