@@ -1,0 +1,79 @@
+# The one front door. Each target sets up .venv by itself when it has to, and does nothing twice.
+PYTHON ?= python3
+CC ?= cc
+VENV := .venv
+BIN := $(VENV)/bin
+# `make run TRIGGERS=200` stops by itself; without it the demo runs until Ctrl-C.
+TRIGGERS ?=
+SOAK_TRIGGERS ?= 10000
+# More words for pytest and for the benchmarks, for example `make test ARGS=tests/unit` or `make bench ARGS=--quick`.
+ARGS ?=
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+BUILT_FROM := pyproject.toml constraints.txt $(wildcard setup.py simulator/gentl/*.c simulator/gentl/*.h simulator/gentl/*.xml)
+C_SOURCES = $(wildcard simulator/gentl/*.c)
+C_FLAGS := -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench soak constraints debian-packages clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:  ## say what can be made
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(VENV)/.ready  ## make .venv with all that is needed to run
+
+run: $(VENV)/.ready  ## inspect simulated parts until Ctrl-C (TRIGGERS=200: stop by itself)
+	@$(BIN)/datumd demo $(if $(TRIGGERS),--triggers $(TRIGGERS))
+
+test: $(VENV)/.ready-dev  ## run the tests (ARGS=: more words for pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ready-dev  ## lint, types, who may import whom, warnings of the C compiler
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v $(CC) >/dev/null; then for source in $(C_SOURCES); do \
+	    echo "$(CC) $(C_FLAGS) $$source" && $(CC) $(C_FLAGS) -c -o /dev/null $$source || exit 1; done; \
+	else echo "no C compiler here: simulator/gentl was not checked"; fi
+
+bench: $(VENV)/.ready-dev  ## run every benchmark against its budgets (ARGS=--quick: under 2 minutes each)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/.ready  ## answer SOAK_TRIGGERS triggers (10000) and compare with the line's own log
+	@$(BIN)/datumd demo --triggers $(SOAK_TRIGGERS)
+
+constraints: pyproject.toml  ## pin anew the newest versions of everything, in constraints.txt
+	rm -rf build/pins
+	$(PYTHON) -m venv build/pins
+	build/pins/bin/pip install --quiet setuptools '.[train,dev,plc,web,openvino]'
+	{ echo '# Exact versions of everything that any extra but gpu installs. Made by `make constraints`; do not edit.'; \
+	  build/pins/bin/pip freeze --all | sed 's/+cpu$$//' | tr 'A-Z_' 'a-z-' \
+	  | grep -vE '^(datumd|pip|triton|nvidia-[^=]*|cuda-[^=]*)( |=)' | LC_ALL=C sort; } > constraints.txt
+	rm -rf build/pins
+
+debian-packages: $(VENV)/.ready-dev  ## print the Debian packages that some tests want
+	@$(BIN)/python -m pytest --collect-only --quiet --list-debian-packages 2>/dev/null | sed -n 's/^debian-package: //p'
+
+clean:  ## remove what was built, and .venv
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -f simulator/gentl/*.cti simulator/gentl/*.so
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "$(PYTHON) is not Python 3.11 to 3.13; next: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "no virtual environment; next: apt-get install python3-venv" >&2; exit 1; }
+
+# What runs needs the light base alone.
+$(VENV)/.ready: $(BUILT_FROM) | $(BIN)/pip
+	@echo "setting up $(VENV) (a minute or two, once)"
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+# Tests and checks add training (torch) and the development tools.
+$(VENV)/.ready-dev: $(BUILT_FROM) | $(BIN)/pip
+	@echo "setting up $(VENV) for development (some minutes, once)"
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation --editable '.[train,dev]'
+	@touch $(VENV)/.ready $@

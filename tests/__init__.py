@@ -1,0 +1,1 @@
+"""The tests: unit and property mirror modules, process runs real processes."""

@@ -1,0 +1,1 @@
+"""Tests of arithmetic over generated values."""
