@@ -6,9 +6,21 @@ from collections.abc import Callable
 
 from pipeline.errors import DatumdError
 from simulator.bracket import bracket
+from simulator.clip import clip
+from simulator.connector import connector
+from simulator.cover import cover
+from simulator.flange import flange
+from simulator.hinge import hinge
 from simulator.parts import Blueprint
 
-_FAMILIES: dict[str, Callable[[], Blueprint]] = {"bracket": bracket}
+_FAMILIES: dict[str, Callable[[], Blueprint]] = {
+    "bracket": bracket,
+    "connector": connector,
+    "flange": flange,
+    "hinge": hinge,
+    "clip": clip,
+    "cover": cover,
+}
 
 
 def families() -> tuple[str, ...]:
@@ -23,6 +35,5 @@ def blueprint(family: str) -> Blueprint:
         DatumdError: there is no family of that name.
     """
     if family not in _FAMILIES:
-        allowed = ", ".join(_FAMILIES)
-        raise DatumdError(f"--family: there is no family {family!r}; use one of {allowed}")
+        raise DatumdError(f"there is no part family {family!r}", where="--family", allowed=", ".join(_FAMILIES))
     return _FAMILIES[family]()

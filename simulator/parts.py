@@ -50,6 +50,7 @@ class Feature:
     keypoints: tuple[Keypoint, ...]
     layers: tuple[Layer, ...] = ()
     missing: tuple[Layer, ...] = ()
+    essential: bool = False  # never forgotten
 
 
 @dataclass(frozen=True)

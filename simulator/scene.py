@@ -8,7 +8,8 @@ from enum import Enum
 
 import numpy as np
 
-from simulator.parts import Blueprint, Dimension, Point
+from simulator.parts import Blueprint, Dimension
+from simulator.shape import Point
 
 
 class Occlusion(Enum):
@@ -70,7 +71,11 @@ def sample_scene(
         blur_px=float(rng.uniform(0.0, 1.5)),
         noise_levels=float(rng.uniform(2.0, 8.0)),
         shifts=_shifts(blueprint.dimensions, rng),
-        missing=frozenset(f.name for f in blueprint.features if rng.random() < _MISSING_SHARE[occlusion]),
+        missing=frozenset(
+            feature.name
+            for feature in blueprint.features
+            if rng.random() < _MISSING_SHARE[occlusion] and not feature.essential
+        ),
     )
 
 

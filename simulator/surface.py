@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.parts import Blueprint, Feature, Point, Process
+from simulator.parts import Blueprint, Feature, Process
 from simulator.scene import Scene
+from simulator.shape import Point
 from simulator.sprite import FLAT, Matrix, Sprite, base_sprite, layer_sprite
 
 GAIN_ONE = 100  # the code of a reflectance gain of one
