@@ -8,13 +8,13 @@ TRIGGERS ?=
 SOAK_TRIGGERS ?= 10000
 # More words for pytest and for the benchmarks, for example `make test ARGS=tests/unit` or `make bench ARGS=--quick`.
 ARGS ?=
-PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/pip --disable-pip-version-check install -qq --constraint constraints.txt
 BUILT_FROM := pyproject.toml constraints.txt $(wildcard setup.py simulator/gentl/*.c simulator/gentl/*.h simulator/gentl/*.xml)
 C_SOURCES = $(wildcard simulator/gentl/*.c)
 C_FLAGS := -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench soak constraints debian-packages clean
+.PHONY: help setup setup-dev run test check bench soak constraints debian-packages clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -22,6 +22,8 @@ help:  ## say what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: $(VENV)/.ready  ## make .venv with all that is needed to run
+
+setup-dev: $(VENV)/.ready-dev  ## the same with all that tests and training need
 
 run: $(VENV)/.ready  ## inspect simulated parts until Ctrl-C (TRIGGERS=200: stop by itself)
 	@$(BIN)/datumd demo $(if $(TRIGGERS),--triggers $(TRIGGERS))

@@ -66,7 +66,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
     mark = item.get_closest_marker("time_limit_s")
     limit_s = float(mark.args[0]) if mark else DEFAULT_TIME_LIMIT_S
 
-    def fail(signum: int, frame: FrameType | None) -> None:
+    def fail(_signum: int, _frame: FrameType | None) -> None:
         faulthandler.dump_traceback(file=sys.__stderr__)
         pytest.fail(f"took longer than its limit of {limit_s:g} s")
 
