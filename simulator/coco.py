@@ -25,7 +25,7 @@ class Image(msgspec.Struct):
 
 
 class Annotation(msgspec.Struct):
-    """One part. Keypoints are x, y, v with v 2 visible and 1 hidden; ``missing`` names those that were not made (v 1, too)."""
+    """One part. Keypoints are x, y, v with v 2 visible and 1 hidden; ``missing`` names those not made (v is 1, too)."""
 
     id: int
     image_id: int

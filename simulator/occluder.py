@@ -47,12 +47,14 @@ def _cable(rng: np.random.Generator, centre: Floats, light: Floats, shape: tuple
     gloss = rng.uniform(25, 100)
     for share in (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.12):
         offset = light * radius * 0.5 * (1 - share)
-        canvas.stroke(canvas.grey, path + offset, radius * share, across * (0.45 + 0.55 * (1 - share)) + gloss * (1 - share) ** 3)
+        canvas.stroke(
+            canvas.grey, path + offset, radius * share, across * (0.45 + 0.55 * (1 - share)) + gloss * (1 - share) ** 3
+        )
     return canvas.finish(rng, roughness=0.25, height_px=radius * 0.8)
 
 
 def _finger(rng: np.random.Generator, centre: Floats, light: Floats, shape: tuple[int, int]) -> Occluder | None:
-    """One to three gloved fingers that reach in from one side."""
+    """A gloved hand that reaches in from one side with one to three fingers."""
     radius = rng.uniform(30, 50)
     angle = rng.uniform(0, 2 * math.pi)
     along, across = _direction(angle), _direction(angle + math.pi / 2)
@@ -61,16 +63,18 @@ def _finger(rng: np.random.Generator, centre: Floats, light: Floats, shape: tupl
     for index in range(count):
         root = centre + along * rng.uniform(-30, 50) + across * 2.05 * radius * (index - (count - 1) / 2)
         knuckle = root + along * 170 + across * rng.uniform(-12, 12)
-        fingers.append(np.stack([root, knuckle, knuckle + along * 700 + across * rng.uniform(-60, 60)]))
-    canvas = _Canvas.around(np.concatenate(fingers), radius + 3, shape)
+        fingers.append(np.stack([root, knuckle, knuckle + along * 220 + across * rng.uniform(-25, 25)]))
+    broad = max(1.08 * count, 2.3) * radius
+    palm = np.stack([centre + along * (300 + 0.7 * broad), centre + along * 1700])
+    canvas = _Canvas.around(np.concatenate([*fingers, palm]), broad + 3, shape)
     if canvas is None:
         return None
     grey = rng.uniform(60, 215)
-    for finger in fingers:
-        canvas.stroke(canvas.cover, finger, radius, 255)
+    for path, size in ((palm, broad), *((finger, radius) for finger in fingers)):
+        canvas.stroke(canvas.cover, path, size, 255)
         for share in np.linspace(1.0, 0.1, 9):
             level = grey * (0.5 + 0.5 * math.sqrt(1 - share**2 * 0.9))
-            canvas.stroke(canvas.grey, finger + light * radius * 0.3 * (1 - share), radius * float(share), level)
+            canvas.stroke(canvas.grey, path + light * size * 0.3 * (1 - share), size * float(share), level)
     return canvas.finish(rng, roughness=1.0, height_px=20.0)
 
 
@@ -79,7 +83,7 @@ def _gripper(rng: np.random.Generator, centre: Floats, light: Floats, shape: tup
     angle = rng.uniform(0, 2 * math.pi)
     along, across = _direction(angle), _direction(angle + math.pi / 2)
     half = rng.uniform(35, 65)
-    tip, far = centre - along * rng.uniform(10, 50), centre + along * 800
+    tip, far = centre - along * rng.uniform(10, 50), centre + along * 1700
 
     def jaw(inset: float) -> Floats:
         width = half - inset
@@ -197,8 +201,15 @@ class _Canvas:
 
     def stroke(self, plane: NDArray[np.uint8], path: Floats, radius: float, level: float) -> None:
         thickness = max(1, round(2 * radius))
-        cv2.polylines(plane, [self._fixed(path)], isClosed=False, color=(level,), thickness=thickness,
-                      lineType=cv2.LINE_AA, shift=_SHIFT)
+        cv2.polylines(
+            plane,
+            [self._fixed(path)],
+            isClosed=False,
+            color=(level,),
+            thickness=thickness,
+            lineType=cv2.LINE_AA,
+            shift=_SHIFT,
+        )
 
     def finish(self, rng: np.random.Generator, *, roughness: float, height_px: float) -> Occluder:
         """Give the painted surface its texture."""

@@ -23,18 +23,26 @@ class Process(Enum):
 
 @dataclass(frozen=True)
 class Layer:
-    """One shape and what is done with it; ``edge`` is the width of its rounded edge in mm, ``gain`` its reflectance."""
+    """One shape and what is done with it.
+
+    Attributes:
+        process: how it changes the metal.
+        shape: in the frame of its feature.
+        edge: width of the rounded edge in mm.
+        gain: reflectance, 1 is that of the plate.
+        flush: an added layer that is one piece with the plate: no edge is drawn within the plate.
+    """
 
     process: Process
     shape: Shape
     edge: float = 0.45
     gain: float = 1.0
-    flush: bool = False  # an added layer that is one piece with the plate: no edge is drawn within the plate
+    flush: bool = False
 
 
 @dataclass(frozen=True)
 class Keypoint:
-    """A named point of a feature, relative to the feature's origin; ``radius`` is that of the patch which must be seen."""
+    """A named point of a feature, relative to the feature's origin; ``radius`` (mm) is its patch's."""
 
     name: str
     radius: float

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator import texture
 from simulator.families import blueprint, families
+from simulator.light import illumination, unshadowed
 from simulator.occluder import Occluder, sample_occluder
 from simulator.scene import Occlusion, Scene, sample_scene
 from simulator.sprite import FLAT
@@ -18,7 +19,6 @@ from simulator.truth import PartTruth
 
 __all__ = ["Occlusion", "PartRenderer", "Rendered", "families", "frame_seed"]
 
-_COARSE = 4  # light and shadow are smooth: they are worked out on every fourth pixel
 _PIVOT_GREY = 95.0  # contrast is reduced around this level
 _HEAVY_SHARE = (0.25, 0.40)
 
@@ -126,18 +126,19 @@ class PartRenderer:
         self, rng: np.random.Generator, scene: Scene, surface: Surface, occluders: list[Occluder]
     ) -> NDArray[np.uint8]:
         """Light on belt, part and occluders: (H, W) uint8 before lens and sensor."""
-        light = _light(scene, self._width, self._height)
+        light = illumination(scene, self._width, self._height)
         for occluder in occluders:
-            light *= _shadow(occluder.at, occluder.cover, scene, occluder.height_px, light.shape, 0.5)
-        part_shadow = _shadow(surface.at, surface.solid, scene, 11.0, light.shape, 0.62)
+            light *= unshadowed(occluder.at, occluder.cover, scene, occluder.height_px, light.shape, 0.5)
+        part_shadow = unshadowed(surface.at, surface.solid, scene, 11.0, light.shape, 0.62)
         size = (self._width, self._height)
         belt = texture.cut(texture.belt(), rng, self._height, self._width)
-        image = cv2.multiply(belt, cv2.resize(light * part_shadow, size), dtype=cv2.CV_8U)
-        metal = self._metal(rng, scene, surface, cv2.resize(light, size))
+        lit_belt = cv2.multiply(belt, cv2.resize(light * part_shadow, size), dtype=cv2.CV_8U)
+        image = np.asarray(lit_belt, dtype=np.uint8)
+        metal = self._metal(rng, scene, surface, np.asarray(cv2.resize(light, size), dtype=np.float32))
         _composite(image, surface.at, metal, surface.solid)
         for occluder in occluders:
             _composite(image, occluder.at, occluder.grey, occluder.cover)
-        return np.asarray(image, dtype=np.uint8)
+        return image
 
     def _metal(
         self, rng: np.random.Generator, scene: Scene, surface: Surface, light: NDArray[np.float32]
@@ -148,56 +149,30 @@ class PartRenderer:
         turn = to_image[:2, :2] * self.mm_per_px
         lamp_x, lamp_y = np.array(scene.light) @ turn  # into the part's frame, where the slopes are
         steepness = cv2.addWeighted(
-            surface.slope_x, lamp_x / 127, surface.slope_y, lamp_y / 127, -FLAT * (lamp_x + lamp_y) / 127, dtype=cv2.CV_32F
+            surface.slope_x,
+            lamp_x / 127,
+            surface.slope_y,
+            lamp_y / 127,
+            -FLAT * (lamp_x + lamp_y) / 127,
+            dtype=cv2.CV_32F,
         )
-        glint = cv2.max(steepness, 0.0)
-        glint = cv2.multiply(glint, glint, scale=0.9)
-        cv2.scaleAdd(steepness, 0.5, glint, glint)
-        cv2.add(glint, 1.0, glint)
-        grain = np.eye(3)
-        grain[:2, :2] = turn
+        towards_lamp = np.maximum(steepness, 0.0)
+        glint = 1.0 + 0.5 * steepness + 0.9 * towards_lamp * towards_lamp
         pool = texture.brushed_metal()
         middle = rng.uniform(0.38, 0.62, 2) * pool.shape[::-1]
-        grain[:2, 2] = np.array((width / 2, height / 2)) - turn @ middle
-        metal = cv2.warpAffine(pool, grain[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        origin = np.array((width / 2, height / 2)) - turn @ middle
+        grain = np.column_stack([turn, origin])  # the grain runs along the part, wherever it points
+        metal = cv2.warpAffine(pool, grain, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         x, y = surface.at
         lit = cv2.multiply(metal, light[y : y + height, x : x + width], scale=scene.metal_grey / 128, dtype=cv2.CV_32F)
         cv2.multiply(lit, surface.gain, lit, scale=1 / GAIN_ONE, dtype=cv2.CV_32F)
         return np.asarray(cv2.multiply(lit, glint, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
-def _light(scene: Scene, width: int, height: int) -> NDArray[np.float32]:
-    """Illumination on every fourth pixel, near 1: a gradient and a soft hot spot."""
-    x = np.linspace(0.0, 1.0, width // _COARSE, dtype=np.float32)[None, :]
-    y = np.linspace(0.0, 1.0, height // _COARSE, dtype=np.float32)[:, None]
-    spot_x, spot_y, strength = scene.hot_spot
-    fall_off = np.exp(-((x - spot_x) ** 2) / 0.12) * np.exp(-((y - spot_y) ** 2) / 0.12)
-    plane = 1.0 + 2 * scene.gradient[0] * (x - 0.5) + 2 * scene.gradient[1] * (y - 0.5)
-    return np.asarray(plane + strength * fall_off, dtype=np.float32)
-
-
-def _shadow(
-    at: tuple[int, int], solid: NDArray[np.uint8], scene: Scene, height_px: float, shape: tuple[int, ...], depth: float
-) -> NDArray[np.float32] | float:
-    """What is left of the light, on every fourth pixel, beside something that stands ``height_px`` above the belt."""
-    if height_px <= 0.0:
-        return 1.0
-    small = cv2.resize(solid, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
-    fall = np.array(
-        [
-            [1.0, 0.0, (at[0] - height_px * scene.light[0]) / _COARSE],
-            [0.0, 1.0, (at[1] - height_px * scene.light[1]) / _COARSE],
-        ]
-    )
-    fallen = cv2.warpAffine(small, fall, (shape[1], shape[0]), flags=cv2.INTER_LINEAR)
-    soft = cv2.GaussianBlur(fallen, (0, 0), 0.6 + height_px / 14.0)
-    return np.asarray(1.0 - soft.astype(np.float32) * (depth / 255.0), dtype=np.float32)
-
-
 def _composite(
     image: NDArray[np.uint8], at: tuple[int, int], grey: NDArray[np.uint8], cover: NDArray[np.uint8]
 ) -> None:
-    """image += (grey - image) · cover / 255, in place."""
+    """Lay ``grey`` over the image in place: image += (grey - image) · cover / 255."""
     window = image[at[1] : at[1] + grey.shape[0], at[0] : at[0] + grey.shape[1]]
     difference = cv2.subtract(grey, window, dtype=cv2.CV_16S)
     difference = cv2.multiply(difference, cover, scale=1 / 255, dtype=cv2.CV_16S)
@@ -211,7 +186,12 @@ def _sensor(image: NDArray[np.uint8], rng: np.random.Generator, scene: Scene) ->
     pool = texture.cut(texture.noise(), rng, *image.shape)
     offset = _PIVOT_GREY * (1.0 - scene.contrast) + scene.brightness
     frame = cv2.addWeighted(
-        image, scene.contrast, np.ascontiguousarray(pool), scene.noise_levels / texture.NOISE_STEPS, offset, dtype=cv2.CV_8U
+        image,
+        scene.contrast,
+        np.ascontiguousarray(pool),
+        scene.noise_levels / texture.NOISE_STEPS,
+        offset,
+        dtype=cv2.CV_8U,
     )
     return np.asarray(frame, dtype=np.uint8)
 
@@ -226,5 +206,5 @@ def _covered_share(surface: Surface, cover: NDArray[np.uint8]) -> float:
     """Share of the part's area within the image that is covered."""
     (x, y), (height, width) = surface.at, surface.solid.shape
     metal = surface.solid > 127
-    hidden = metal & (cover[y : y + height, x : x + width] > 127)
-    return float(np.count_nonzero(hidden) / max(np.count_nonzero(metal), 1))
+    hidden = np.count_nonzero(metal & (cover[y : y + height, x : x + width] > 127))
+    return float(hidden) / max(int(np.count_nonzero(metal)), 1)

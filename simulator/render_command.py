@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "render",
         help="render parts on a conveyor with exact truth",
-        description="Render parts on a conveyor as 1280×1024 grey images with exact keypoints, for training and tests.",
+        description="Render parts on a conveyor, 1280 by 1024 px in grey, with exact keypoints for training and tests.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,37 +89,37 @@ def _prepare(out: Path, *, force: bool) -> None:
         raise DataError("OUT is a file", where=str(out), allowed="a new or empty folder")
     if out.exists() and any(out.iterdir()):
         if not force:
-            raise DataError(
-                "OUT is not empty", where=str(out), allowed="a new or empty folder", next_command="the same with --force"
-            )
+            again = "the same command with --force"
+            raise DataError("OUT is not empty", where=str(out), allowed="a new or empty folder", next_command=again)
         foreign = {path.name for path in out.iterdir()} - {"images", "annotations.json", "contact_sheet.png"}
         if foreign:  # --force replaces our own sets, nothing else
-            raise DataError(f"OUT holds {min(foreign)}, which is no part of a rendered set", where=str(out), allowed="a new folder")
+            what = f"OUT holds {min(foreign)}, which is no part of a rendered set"
+            raise DataError(what, where=str(out), allowed="a new or empty folder")
         shutil.rmtree(out)
     (out / "images").mkdir(parents=True)
 
 
 def _frames(args: argparse.Namespace, occlusion: Occlusion) -> Iterator[tuple[int, Rendered]]:
-    job = partial(_render_one, args.out / "images", args.seed, occlusion)
+    job = partial(_render_one, args.out / "images", args.seed, args.family, occlusion)
     if args.jobs == 1:
-        _start_worker(args.family)
         yield from map(job, range(args.count))
         return
-    with multiprocessing.get_context("spawn").Pool(args.jobs, _start_worker, (args.family,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(args.jobs, _one_thread) as pool:
         yield from pool.imap(job, range(args.count), chunksize=4)
 
 
-_renderer: PartRenderer
+@cache
+def _renderer(family: str) -> PartRenderer:
+    """The renderer of this process: it takes half a second to make."""
+    return PartRenderer(family)
 
 
-def _start_worker(family: str) -> None:
-    global _renderer
-    cv2.setNumThreads(1)
-    _renderer = PartRenderer(family)
+def _one_thread() -> None:
+    cv2.setNumThreads(1)  # the processes share the cores already
 
 
-def _render_one(folder: Path, set_seed: int, occlusion: Occlusion, index: int) -> tuple[int, Rendered]:
-    rendered = _renderer.render(frame_seed(set_seed, index), occlusion=occlusion)
+def _render_one(folder: Path, set_seed: int, family: str, occlusion: Occlusion, index: int) -> tuple[int, Rendered]:
+    rendered = _renderer(family).render(frame_seed(set_seed, index), occlusion=occlusion)
     path = folder / f"{index:06d}.png"
     if not cv2.imwrite(str(path), rendered.image, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
         raise DataError("the image cannot be written", where=str(path), allowed="a folder with room to write")

@@ -27,6 +27,10 @@ class Shape(Protocol):
         """Points on the boundary, (N, 2); their extremes are those of the shape within 0.2% of its size."""
         ...
 
+    def contains(self, xy_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of the points (N, 2) lie inside."""
+        ...
+
 
 @dataclass(frozen=True)
 class Circle:
@@ -44,6 +48,10 @@ class Circle:
         turn = np.linspace(0.0, 2 * math.pi, 96, endpoint=False)
         return np.stack([self.at[0] + self.radius * np.cos(turn), self.at[1] + self.radius * np.sin(turn)], axis=1)
 
+    def contains(self, xy_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """See `Shape`."""
+        return np.hypot(xy_mm[:, 0] - self.at[0], xy_mm[:, 1] - self.at[1]) < self.radius
+
 
 @dataclass(frozen=True)
 class Capsule:
@@ -59,7 +67,15 @@ class Capsule:
 
     def outline_mm(self) -> NDArray[np.float64]:
         """See `Shape`."""
-        return np.concatenate([Circle(self.radius, self.start).outline_mm(), Circle(self.radius, self.end).outline_mm()])
+        return np.concatenate([Circle(self.radius, end).outline_mm() for end in (self.start, self.end)])
+
+    def contains(self, xy_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """See `Shape`."""
+        start, end = np.asarray(self.start), np.asarray(self.end)
+        axis = end - start
+        along = np.clip((xy_mm - start) @ axis / max(float(axis @ axis), 1e-12), 0.0, 1.0)
+        away = xy_mm - start - along[:, None] * axis
+        return np.hypot(away[:, 0], away[:, 1]) < self.radius
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,15 @@ class Polygon:
     def outline_mm(self) -> NDArray[np.float64]:
         """See `Shape`."""
         return np.asarray(self.points, dtype=np.float64)
+
+    def contains(self, xy_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """See `Shape`; by the even-odd rule."""
+        result = np.zeros(len(xy_mm), bool)
+        for (x0, y0), (x1, y1) in self._edges():
+            if y0 != y1:
+                spans = (xy_mm[:, 1] >= min(y0, y1)) & (xy_mm[:, 1] < max(y0, y1))
+                result ^= spans & (xy_mm[:, 0] >= x0 + (xy_mm[:, 1] - y0) * (x1 - x0) / (y1 - y0))
+        return result
 
     def _edges(self) -> list[tuple[Point, Point]]:
         return list(zip(self.points, (*self.points[1:], self.points[0]), strict=True))
@@ -114,8 +139,9 @@ def rounded(points: tuple[Point, ...], radii: float | tuple[float, ...], steps: 
         last = here + to_after * radius / math.tan(half)
         angle = math.atan2(*(first - centre)[::-1])
         sweep = math.remainder(math.atan2(*(last - centre)[::-1]) - angle, 2 * math.pi)
-        for turn in np.linspace(angle, angle + sweep, steps):
-            result.append((float(centre[0] + radius * math.cos(turn)), float(centre[1] + radius * math.sin(turn))))
+        turns = np.linspace(angle, angle + sweep, steps)
+        arc = centre + radius * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+        result.extend((float(x), float(y)) for x, y in arc)
     return Polygon(tuple(result))
 
 

@@ -22,8 +22,8 @@ class Sprite:
     """One layer in its feature's frame.
 
     Attributes:
-        pixels: (H, W, 4) uint8: paint (where slope and reflectance are replaced), solid (the shape itself), slope x, slope y.
-        from_px: 3×3 map from sprite pixel centres to millimetres in the feature's frame.
+        pixels: (H, W, 4) uint8: paint (where slope and reflectance are replaced), solid (the shape), slope x, slope y.
+        from_px: (3, 3) map from sprite pixel centres to millimetres in the feature's frame.
     """
 
     pixels: NDArray[np.uint8]

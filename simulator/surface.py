@@ -37,7 +37,7 @@ class Surface:
 
 
 def part_to_image(scene: Scene, mm_per_px: float) -> Matrix:
-    """3×3 map from millimetres in the part's frame to pixel centres of the image."""
+    """Map (3, 3) from millimetres in the part's frame to pixel centres of the image."""
     turn = math.radians(scene.rotation_deg)
     cos, sin = math.cos(turn) / mm_per_px, math.sin(turn) / mm_per_px
     return np.array([[cos, -sin, scene.centre_px[0]], [sin, cos, scene.centre_px[1]], [0.0, 0.0, 1.0]])
@@ -78,7 +78,8 @@ class PartSurface:
 def _blend(surface: Surface, sprite: Sprite, to_window: Matrix) -> None:
     """Lay one sprite over the surface, within the sprite's own small window."""
     height, width = sprite.pixels.shape[:2]
-    corners = to_window @ sprite.from_px @ np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1] * 4])
+    rim = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]])
+    corners = to_window @ sprite.from_px @ rim
     left, top = (max(0, math.floor(v)) for v in corners[:2].min(axis=1))
     right = min(surface.solid.shape[1], math.ceil(corners[0].max()) + 1)
     bottom = min(surface.solid.shape[0], math.ceil(corners[1].max()) + 1)

@@ -1,4 +1,7 @@
-"""Surfaces of a simulated line: belt, brushed metal, sensor noise. Each is drawn once a process and then cut at random places."""
+"""Surfaces of a simulated line: belt, brushed metal, glove, sensor noise.
+
+Each pool is drawn once a process and then cut at random places: a frame costs no fresh random numbers.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ def belt() -> NDArray[np.uint8]:
     rng = np.random.default_rng([_SEED, 1])
     height, width = 1792, 2048
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    bend = 3.0 * _cloud(rng, height, width, 48)
-    weave = np.sin((x + bend) * (2 * np.pi / 9.0)) * np.sin((y + bend) * (2 * np.pi / 7.0))
-    weave *= 1.0 + 0.35 * _cloud(rng, height, width, 96)
-    grain = cv2.GaussianBlur(rng.standard_normal((height, width), dtype=np.float32), (0, 0), 0.9)
-    grey = 55.0 + 4.5 * weave + 7.0 * grain + 5.0 * _cloud(rng, height, width, 16) + 4.0 * _cloud(rng, height, width, 160)
+    bend = 2.5 * _cloud(rng, height, width, 64)
+    weave = np.sin((x + bend) * (2 * np.pi / 11.0)) * np.sin((y + bend) * (2 * np.pi / 8.0))
+    weave *= 1.0 + 0.3 * _cloud(rng, height, width, 96)
+    grain = cv2.GaussianBlur(rng.standard_normal((height, width), dtype=np.float32), (0, 0), 0.8)
+    wear = cv2.GaussianBlur(rng.standard_normal((height, width), dtype=np.float32), (0, 0), sigmaX=120.0, sigmaY=5.0)
+    grey = 54.0 + 6.0 * weave + 5.0 * grain + 2.5 * wear / wear.std()
+    grey += 1.5 * _cloud(rng, height, width, 14) + 4.0 * _cloud(rng, height, width, 160)
     grey += _scratches(rng, height, width, count=220, length=(20, 160), levels=(-9, 12), across=False)
     return _to_uint8(grey)
 
@@ -43,7 +48,7 @@ def brushed_metal() -> NDArray[np.uint8]:
         centre = (int(rng.integers(width)), int(rng.integers(height)))
         spot = np.zeros((61, 61), np.float32)
         cv2.circle(spot, (30, 30), int(rng.integers(2, 9)), float(rng.uniform(-14, 6)), -1, cv2.LINE_AA)
-        _add_at(grey, cv2.GaussianBlur(spot, (0, 0), 3.0), centre)
+        _add_at(grey, np.asarray(cv2.GaussianBlur(spot, (0, 0), 3.0), dtype=np.float32), centre)
     return _to_uint8(grey)
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from simulator.parts import Blueprint, Process
 from simulator.scene import Scene
-from simulator.shape import Polygon
 from simulator.surface import origin_mm, part_to_image
 
 
@@ -28,7 +27,9 @@ class PartTruth:
         self._blueprint = blueprint
         self._outline = _dense(blueprint.outline.outline_mm(), blueprint.mm_per_px / 2)
         self._broken = {
-            feature.name: np.any([_inside(layer.shape, self._outline - feature.at) for layer in feature.missing], axis=0)
+            feature.name: np.any(
+                [layer.shape.contains(self._outline - feature.at) for layer in feature.missing], axis=0
+            )
             for feature in blueprint.features
             if feature.missing
         }
@@ -107,15 +108,3 @@ def _dense(outline: NDArray[np.float64], step: float) -> NDArray[np.float64]:
         count = max(1, round(float(np.hypot(*(end - start))) / step))
         pieces.append(start + np.linspace(0.0, 1.0, count, endpoint=False)[:, None] * (end - start))
     return np.concatenate(pieces)
-
-
-def _inside(shape: object, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Even-odd rule for a polygon."""
-    assert isinstance(shape, Polygon), "what breaks off is described by polygons"
-    corners = shape.outline_mm()
-    result = np.zeros(len(xy), bool)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y0 != y1:
-            spans = (xy[:, 1] >= min(y0, y1)) & (xy[:, 1] < max(y0, y1))
-            result ^= spans & (xy[:, 0] >= x0 + (xy[:, 1] - y0) * (x1 - x0) / (y1 - y0))
-    return result
