@@ -1,0 +1,48 @@
+"""The command `datumd`: finds its commands, parses the line, and turns errors into one clear line."""
+
+import argparse
+import importlib
+import sys
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from pipeline.errors import DatumdError
+from pipeline.version import VERSION
+
+OWN_COMMANDS = ("run", "check", "listen", "cameras", "snapshot", "seal", "schema", "worker")
+
+
+class Command(Protocol):
+    """A command's module."""
+
+    def add_parser(self, subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+        """Add the command's parser, with `run` among its defaults."""
+        ...
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="datumd",
+        description="Real-time camera inspection: every trigger gets exactly one answer.",
+        epilog="Try it without hardware: datumd demo",
+    )
+    parser.add_argument("--version", action="version", version=f"datumd {VERSION}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in _commands():
+        command.add_parser(subparsers)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except DatumdError as error:
+        print(f"datumd: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _commands() -> list[Command]:
+    """The daemon's own commands, then those that other parts of the product have registered."""
+    modules = [f"pipeline.commands.{name}" for name in OWN_COMMANDS]
+    modules += sorted(point.value for point in entry_points(group="datumd.commands"))
+    return [importlib.import_module(module) for module in modules]

@@ -1,0 +1,1 @@
+"""Who owes an answer for which trigger, and how the answers leave."""

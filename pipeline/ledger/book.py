@@ -1,0 +1,412 @@
+"""The book: which trigger is owed an answer, which slot holds what, and what must happen next.
+
+A pure state machine. Events go in by method calls with the time they happened at, actions come out as a list; nothing is
+read, written or waited for here, so that every order of events can be tested.
+
+Invariant: a part that was opened is answered exactly once, and a slot is granted again only when nobody can touch it.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from pipeline.config import GRANTED_AHEAD, PARTS_AT_WORKER
+from pipeline.frame import FrameInfo
+from pipeline.loss import LossKind
+
+LARGEST_COUNTER_STEP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BookSettings:
+    """What the book must know of the station.
+
+    Attributes:
+        views: camera name to view name, in the order of the station.
+        joined: whether views of one part share a trigger number; else every frame is a part of its own.
+        deadline_ns: from the trigger to its answer.
+        queue_depth: parts that may wait for a worker.
+        policy: what happens when more wait: drop_oldest, drop_latest, or wait (sources that can).
+    """
+
+    views: dict[str, str]
+    joined: bool
+    deadline_ns: int
+    queue_depth: int
+    policy: str
+    slots: int
+
+
+@dataclass(slots=True)
+class ViewFrame:
+    """A frame of a part: where it lies and who it is."""
+
+    camera: str
+    slot: int
+    generation: int
+    info: FrameInfo
+
+
+@dataclass(slots=True)
+class Part:
+    """One trigger's part, from its first sign to its answer."""
+
+    number: int
+    domain: str
+    trigger_number: int | None
+    opened_ns: int
+    deadline_ns: int
+    frames: dict[str, ViewFrame] = field(default_factory=dict)
+    lost: dict[str, LossKind] = field(default_factory=dict)
+    dispatched: set[str] = field(default_factory=set)
+    worker: str | None = None
+    dispatched_ns: int = 0
+
+    def is_complete(self, views: list[str]) -> bool:
+        """Whether every view has been given to the worker."""
+        return all(view in self.dispatched for view in views)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Tell the camera's worker to fill this slot."""
+
+    camera: str
+    slot: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Tell the infer worker to inspect this frame."""
+
+    worker: str
+    part: int
+    frame: ViewFrame
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Tell the infer worker that this part needs no answer of its."""
+
+    worker: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Publish the part's answer: what the worker found (`loss` is None) or the loss."""
+
+    part: Part
+    loss: LossKind | None
+    lost_views: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """After the answer: mark the slot answered."""
+
+    slot: int
+    generation: int
+
+
+Action = Grant | Dispatch | Abandon | Answer | Close
+
+
+@dataclass(slots=True)
+class _Slot:
+    generation: int = 0
+    camera: str | None = None
+    reader: str | None = None
+    is_open: bool = False
+
+
+class Book:
+    """The state machine. Times are monotonic nanoseconds."""
+
+    def __init__(self, settings: BookSettings) -> None:
+        self.settings = settings
+        self.late_results = 0
+        self.late_frames = 0
+        self.triggers = 0
+        self._parts: dict[int, Part] = {}
+        self._next_part = 0
+        self._by_trigger: dict[tuple[str, int], Part] = {}
+        self._highest: dict[str, int] = {}
+        self._waiting: deque[tuple[int, str]] = deque()
+        self._slots = [_Slot() for _ in range(settings.slots)]
+        self._free: deque[int] = deque(range(settings.slots))
+        self._granted: dict[str, set[int]] = {}
+        self._workers: dict[str, set[int]] = {}
+
+    # Events
+
+    def camera_ready(self, camera: str) -> list[Action]:
+        """The camera's worker has started: whatever an earlier one was granted and did not fill comes back."""
+        for slot in self._granted.get(camera, set()):
+            self._reuse(slot)
+        self._granted[camera] = set()
+        return self._grants()
+
+    def connected(self, camera: str, counter: int, now: int) -> list[Action]:
+        """The camera is armed and its line counter stands at `counter`; what it counted before gives no frame any more.
+
+        At the first call the count starts here. Later, triggers since the last one seen were lost while the camera or its
+        worker was down; a counter that went back has been reset, and the count follows it.
+        """
+        domain = self._domain(camera)
+        highest = self._highest.setdefault(domain, counter)
+        if counter < highest:
+            self._highest[domain] = counter
+            return []
+        self._open_through(domain, counter, now)
+        return self._lose_through(camera, counter, LossKind.lost_while_down)
+
+    def accepted(self, camera: str, slot: int, generation: int, info: FrameInfo, now: int) -> list[Action]:
+        """A frame lies in a slot that was granted to the camera."""
+        entry = self._slots[slot]
+        if entry.generation != generation or slot not in self._granted.get(camera, set()):
+            return []
+        self._granted[camera].discard(slot)
+        entry.is_open = True
+        frame = ViewFrame(camera, slot, generation, info)
+        part, actions = self._part_of(camera, info, now)
+        if part is None or self.settings.views[camera] in part.frames:
+            self.late_frames += 1
+            return [*actions, *self._close(frame), *self._grants()]
+        view = self.settings.views[camera]
+        part.frames[view] = frame
+        part.lost.pop(view, None)
+        self._waiting.append((part.number, view))
+        actions += self._drop_over_depth()
+        return [*actions, *self._settle(part), *self._dispatches(now), *self._grants()]
+
+    def counted(self, camera: str, number: int, now: int) -> list[Action]:
+        """The camera's line counter stands at `number`: every trigger up to it is owed an answer."""
+        self._open_through(self._domain(camera), number, now)
+        return []
+
+    def lost(self, camera: str, kind: LossKind, number: int | None, count: int, now: int) -> list[Action]:
+        """The camera or its transport lost frames.
+
+        With a trigger number the loss belongs to that part. Without one, it is a part of its own where frames are counted
+        (nothing else would ever tell of it), and is left to the line counter where there is one.
+        """
+        domain = self._domain(camera)
+        if number is not None:
+            self._open_through(domain, number, now)
+            part = self._by_trigger.get((domain, number))
+            return self._lose(part, self.settings.views[camera], kind) if part else []
+        if domain in self._highest:
+            return []
+        actions: list[Action] = []
+        for _ in range(count):
+            part = self._open(domain, None, now)
+            actions += self._lose(part, self.settings.views[camera], kind)
+        return actions
+
+    def worker_ready(self, worker: str, now: int) -> list[Action]:
+        """An infer worker has started and holds nothing; what its forerunner held is given out again."""
+        orphans = sorted(self._workers.get(worker, set()))
+        self._workers[worker] = set()
+        for slot, entry in enumerate(self._slots):
+            if entry.reader == worker:
+                entry.reader = None
+                self._reuse(slot)
+        for number in reversed(orphans):
+            part = self._parts.get(number)
+            if part is not None:
+                self._waiting.extendleft((number, view) for view in reversed(list(part.frames)))
+                part.dispatched.clear()
+                part.worker = None
+        return [*self._dispatches(now), *self._grants()]
+
+    def inspected(self, worker: str, part_number: int, now: int) -> list[Action]:
+        """An infer worker has an answer. A late one is counted and changes nothing."""
+        self._workers.get(worker, set()).discard(part_number)
+        part = self._parts.get(part_number)
+        if part is None or part.worker != worker:
+            self.late_results += 1
+            return [*self._dispatches(now), *self._grants()]
+        return [*self._finish(part, None), *self._dispatches(now), *self._grants()]
+
+    def released(self, slot: int, generation: int) -> list[Action]:
+        """The infer worker reads the slot no more."""
+        entry = self._slots[slot]
+        if entry.generation == generation and entry.reader is not None:
+            entry.reader = None
+            self._reuse(slot)
+        return self._grants()
+
+    def tick(self, now: int) -> list[Action]:
+        """Time has passed: answer what is due."""
+        actions: list[Action] = []
+        for part in [part for part in self._parts.values() if part.deadline_ns <= now]:
+            missing = tuple(view for view in self._views(part) if view not in part.frames)
+            kind = LossKind.deadline
+            if missing:
+                kind = LossKind.view_missing if part.frames else LossKind.lost_transport
+            actions += self._finish(part, kind, missing)
+        return [*actions, *self._dispatches(now), *self._grants()] if actions else []
+
+    # Questions
+
+    def granted_slots(self, camera: str) -> list[tuple[int, int]]:
+        """(slot, generation) that the camera's worker may be filling."""
+        return [(slot, self._slots[slot].generation) for slot in sorted(self._granted.get(camera, set()))]
+
+    def next_deadline_ns(self) -> int | None:
+        """When `tick` is next needed."""
+        return min((part.deadline_ns for part in self._parts.values()), default=None)
+
+    def open_parts(self) -> int:
+        """Parts that are owed an answer."""
+        return len(self._parts)
+
+    def waiting_since_ns(self, worker: str) -> int:
+        """Since when the worker has had work, 0 = it has none."""
+        numbers = self._workers.get(worker, set())
+        return min((self._parts[number].dispatched_ns for number in numbers if number in self._parts), default=0)
+
+    # Inside
+
+    def _domain(self, camera: str) -> str:
+        return "" if self.settings.joined else camera
+
+    def _views(self, part: Part) -> list[str]:
+        if self.settings.joined:
+            return list(self.settings.views.values())
+        return [self.settings.views[part.domain]]
+
+    def _open(self, domain: str, trigger_number: int | None, now: int) -> Part:
+        part = Part(self._next_part, domain, trigger_number, now, now + self.settings.deadline_ns)
+        self._next_part += 1
+        self.triggers += 1
+        self._parts[part.number] = part
+        if trigger_number is not None:
+            self._by_trigger[(domain, trigger_number)] = part
+        return part
+
+    def _open_through(self, domain: str, number: int, now: int) -> None:
+        """Open a part for every trigger after the highest one seen, up to `number`."""
+        first = self._highest.get(domain, number - 1) + 1
+        for missing in range(max(first, number - LARGEST_COUNTER_STEP), number + 1):
+            self._open(domain, missing, now)
+        self._highest[domain] = max(number, first - 1)
+
+    def _part_of(self, camera: str, info: FrameInfo, now: int) -> tuple[Part | None, list[Action]]:
+        """The part a frame belongs to, and what its arrival says of earlier triggers of the same camera."""
+        domain = self._domain(camera)
+        at = min(now, info.received_monotonic_ns)
+        if info.trigger_number is None:
+            return self._open(domain, None, at), []
+        self._open_through(domain, info.trigger_number, at)
+        actions = self._lose_through(camera, info.trigger_number - 1, LossKind.lost_transport)
+        return self._by_trigger.get((domain, info.trigger_number)), actions
+
+    def _lose_through(self, camera: str, number: int, kind: LossKind) -> list[Action]:
+        """No frame of the camera will come for a trigger up to `number`: cameras deliver in order."""
+        domain, view = self._domain(camera), self.settings.views[camera]
+        actions: list[Action] = []
+        for part in list(self._parts.values()):
+            earlier = part.trigger_number is not None and part.trigger_number <= number
+            if earlier and part.domain == domain and view not in part.frames and view not in part.lost:
+                actions += self._lose(part, view, kind)
+        return actions
+
+    def _lose(self, part: Part, view: str, kind: LossKind) -> list[Action]:
+        if view not in part.frames:
+            part.lost.setdefault(view, kind)
+        return self._settle(part)
+
+    def _settle(self, part: Part) -> list[Action]:
+        """Answer a part as soon as it is known that a view will never come and all others are in."""
+        if part.number not in self._parts or not part.lost:
+            return []
+        views = self._views(part)
+        if any(view not in part.frames and view not in part.lost for view in views):
+            return []
+        kind = next(iter(part.lost.values())) if len(part.lost) == len(views) else LossKind.view_missing
+        return self._finish(part, kind, tuple(part.lost))
+
+    def _finish(self, part: Part, loss: LossKind | None, lost_views: tuple[str, ...] = ()) -> list[Action]:
+        del self._parts[part.number]
+        if part.trigger_number is not None:
+            del self._by_trigger[(part.domain, part.trigger_number)]
+        actions: list[Action] = [Answer(part, loss, lost_views)]
+        if loss is not None and part.worker is not None:
+            actions.append(Abandon(part.worker, part.number))
+            if not part.is_complete(self._views(part)):
+                self._workers[part.worker].discard(part.number)
+        for frame in part.frames.values():
+            actions += self._close(frame)
+        return actions
+
+    def _close(self, frame: ViewFrame) -> list[Action]:
+        self._slots[frame.slot].is_open = False
+        self._reuse(frame.slot)
+        return [Close(frame.slot, frame.generation)]
+
+    def _reuse(self, slot: int) -> None:
+        entry = self._slots[slot]
+        if entry.camera is not None and not entry.is_open and entry.reader is None:
+            entry.camera = None
+            self._free.append(slot)
+
+    def _drop_over_depth(self) -> list[Action]:
+        """Keep the queue within its depth by answering the oldest (or latest) waiting part."""
+        if self.settings.policy == "wait":
+            return []
+        actions: list[Action] = []
+        waiting = self._waiting_parts()
+        while len(waiting) > self.settings.queue_depth:
+            victim = waiting.pop(0 if self.settings.policy == "drop_oldest" else -1)
+            actions += self._finish(self._parts[victim], LossKind.overrun)
+        return actions
+
+    def _waiting_parts(self) -> list[int]:
+        self._waiting = deque(entry for entry in self._waiting if entry[0] in self._parts)
+        return list(dict.fromkeys(number for number, _ in self._waiting if self._parts[number].worker is None))
+
+    def _dispatches(self, now: int) -> list[Action]:
+        actions: list[Action] = []
+        held: deque[tuple[int, str]] = deque()
+        while self._waiting:
+            number, view = self._waiting.popleft()
+            part = self._parts.get(number)
+            if part is None:
+                continue
+            worker = part.worker or self._idlest_worker()
+            if worker is None:
+                held.append((number, view))
+                continue
+            frame = part.frames[view]
+            self._workers[worker].add(number)
+            part.worker, part.dispatched_ns = worker, now
+            part.dispatched.add(view)
+            self._slots[frame.slot].reader = worker
+            actions.append(Dispatch(worker, number, frame, part.is_complete(self._views(part))))
+        self._waiting = held
+        return actions
+
+    def _idlest_worker(self) -> str | None:
+        free = [worker for worker, parts in self._workers.items() if len(parts) < PARTS_AT_WORKER]
+        return min(free, key=lambda worker: len(self._workers[worker]), default=None)
+
+    def _grants(self) -> list[Action]:
+        """Keep a few slots ahead at every camera, the poorest camera first."""
+        actions: list[Action] = []
+        ahead = GRANTED_AHEAD
+        if self.settings.policy == "wait":
+            ahead = 1 if len(self._waiting) < self.settings.queue_depth else 0
+        while self._free and self._granted:
+            camera = min(self._granted, key=lambda name: len(self._granted[name]))
+            if len(self._granted[camera]) >= ahead:
+                break
+            slot = self._free.popleft()
+            entry = self._slots[slot]
+            entry.generation += 1
+            entry.camera = camera
+            self._granted[camera].add(slot)
+            actions.append(Grant(camera, slot, entry.generation))
+        return actions

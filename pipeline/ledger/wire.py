@@ -1,0 +1,51 @@
+"""The result stream, wire v1: ZeroMQ multipart [topic, JSON] on one XPUB socket."""
+
+import msgspec
+import zmq
+
+from pipeline import result as result_schema
+from pipeline.errors import AlreadyRunning
+from pipeline.result import Result
+from pipeline.status import Heartbeat, Status
+
+# A subscriber that does not keep up loses messages rather than holding up the line; it sees the gap in `seq`.
+HIGH_WATER_MARK = 10_000
+
+
+class ResultStream:
+    """Publishes results, heartbeats and status of one station."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", station: str, endpoint: str) -> None:
+        """Bind the stream. Raises AlreadyRunning when the address is taken."""
+        self._station = station.encode()
+        self._socket = context.socket(zmq.XPUB)
+        self._socket.sndhwm = HIGH_WATER_MARK
+        self._socket.linger = 500
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            self._socket.close(linger=0)
+            raise AlreadyRunning(
+                f"cannot bind: {error.strerror}",
+                where=f"results.bind {endpoint}",
+                next_command="ss -ltnp, or set another results.bind",
+            ) from error
+
+    def publish_result(self, result: Result) -> None:
+        """Send one result, encoded as schema v1."""
+        self._send(b"result/", result_schema.encode(result))
+
+    def publish_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Send a heartbeat."""
+        self._send(b"heartbeat/", msgspec.json.encode(heartbeat))
+
+    def publish_status(self, status: Status) -> None:
+        """Send the status."""
+        self._send(b"status/", msgspec.json.encode(status))
+
+    def _send(self, kind: bytes, payload: bytes) -> None:
+        self._socket.send_multipart([kind + self._station + b"/", payload])
+
+    def close(self) -> None:
+        """Send what is queued (at most half a second) and close."""
+        self._socket.close()

@@ -1,0 +1,78 @@
+"""A result as one line for people, and a run of results as a summary."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pipeline.result import Reason, Result
+
+
+def line(result: Result) -> str:
+    """Trigger, part, verdict, milliseconds and reasons: `   17  NOT_OK  REJECT   9.8 ms  pin_span.high 12.81 mm > 12.78`."""
+    trigger = "-" if result.trigger_number is None else str(result.trigger_number)
+    part = f"{trigger}/{result.part_index + 1}" if result.part_count > 1 else trigger
+    took = result.times.get("received_to_answered_ns")
+    milliseconds = f"{took / 1e6:7.1f} ms" if took is not None else "      - ms"
+    reasons = ", ".join(reason_text(reason) for reason in result.reasons) or measured(result)
+    return f"{part:>7}  {result.result_evaluation.value:13} {result.disposition.value:6} {milliseconds}  {reasons}"
+
+
+def reason_text(reason: Reason) -> str:
+    """The stable code with its parameters: `pin_span.high 12.81 mm (limit 12.78)`."""
+    text = f"{reason.name}.{reason.code}" if reason.name else reason.code
+    if reason.view and not reason.name:
+        text += f" {reason.view}"
+    if reason.value is not None:
+        text += f" {reason.value:.4g}{' ' if reason.unit else ''}{reason.unit}"
+    if reason.limit is not None:
+        text += f" (limit {reason.limit:.4g})"
+    return text
+
+
+def measured(result: Result) -> str:
+    """The measured values of a result that has no reason to complain."""
+    return "  ".join(
+        f"{entry.name} {entry.value:.3f} {entry.unit}" for entry in result.measurements if entry.value is not None
+    )
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts and times of a run; a trigger counts as answered with the last of its parts."""
+
+    results: int = 0
+    triggers: int = 0
+    evaluations: Counter[str] = field(default_factory=Counter)
+    losses: Counter[str] = field(default_factory=Counter)
+    received_to_answered_ms: list[float] = field(default_factory=list)
+
+    def add(self, result: Result) -> None:
+        """Count one result."""
+        self.results += 1
+        if result.part_index == result.part_count - 1:
+            self.triggers += 1
+        self.evaluations[result.result_evaluation.value] += 1
+        if result.result_state == "FAILED":
+            self.losses.update({reason.code for reason in result.reasons})
+        took = result.times.get("received_to_answered_ns")
+        if took is not None:
+            self.received_to_answered_ms.append(took / 1e6)
+
+    def text(self) -> str:
+        """Several lines."""
+        lines = [f"triggers answered  {self.triggers}", f"results            {self.results}"]
+        lines += [f"  {name:17}{count}" for name, count in sorted(self.evaluations.items())]
+        lines.append(f"losses             {sum(self.losses.values())}")
+        lines += [f"  {name:17}{count}" for name, count in sorted(self.losses.items())]
+        if self.received_to_answered_ms:
+            p50, p99 = percentile(self.received_to_answered_ms, 50), percentile(self.received_to_answered_ms, 99)
+            lines.append(
+                f"received to answer p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(self.received_to_answered_ms):.1f} ms"
+            )
+        return "\n".join(lines)
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """The smallest value that at least `percent` of the values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    rank = -(-len(ordered) * percent // 100)
+    return ordered[max(0, int(rank) - 1)]

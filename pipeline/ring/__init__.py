@@ -1,0 +1,1 @@
+"""Shared memory in which frames wait: its layout and its handle."""

@@ -1,0 +1,70 @@
+"""One run of a station: its files, addresses and processes, as the supervisor hands them to the workers."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from pipeline.config import Station
+from pipeline.errors import ConfigError
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the frame ring must be memory, and is locked and opened without following links
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """Where this run's things are. `processes` fixes the row of each process in the table of vital signs."""
+
+    station: Station
+    folder: str
+    processes: list[str]
+
+    @property
+    def ring_path(self) -> Path:
+        """The frame ring's file."""
+        return SHARED_MEMORY / f"datumd-{self.station.station}.ring"
+
+    @property
+    def vitals_path(self) -> Path:
+        """The file of the vital signs."""
+        return SHARED_MEMORY / f"datumd-{self.station.station}.vitals"
+
+    @property
+    def ledger_endpoint(self) -> str:
+        """ZeroMQ address at which the ledger hears the workers."""
+        return f"ipc://{self.folder}/ledger"
+
+    @property
+    def results_endpoint(self) -> str:
+        """ZeroMQ address of the result stream."""
+        bind = self.station.results.bind
+        return bind if bind.startswith("tcp://") else f"tcp://{bind}"
+
+    def save(self) -> None:
+        """Write this for the workers."""
+        path = Path(self.folder) / "runtime.json"
+        path.write_bytes(msgspec.json.encode(self))
+
+
+def load_runtime(folder: Path) -> Runtime:
+    """What the supervisor wrote. Raises ConfigError when no daemon runs in `folder`."""
+    try:
+        return msgspec.json.decode((folder / "runtime.json").read_bytes(), type=Runtime)
+    except OSError as error:
+        raise ConfigError(
+            f"no daemon has run here: {error.strerror}", where=str(folder), next_command="datumd run STATION.toml"
+        ) from error
+
+
+def runtime_folder(station: str) -> Path:
+    """The folder for this station's sockets: /run/datumd/STATION where systemd made it, else one of the user's own in /tmp."""
+    system = Path("/run/datumd") / station
+    if system.is_dir() and os.access(system, os.W_OK):
+        return system
+    own = Path(tempfile.gettempdir()) / f"datumd-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.is_symlink() or own.stat().st_uid != os.getuid():
+        raise ConfigError("belongs to somebody else", where=str(own), next_command=f"remove {own}")
+    folder = own / station
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

@@ -1,0 +1,1 @@
+"""Consumers of results that ship with datumd; each uses only the public client."""

@@ -1,0 +1,135 @@
+"""The figures behind /metrics, kept from the station's own messages. Labels are few and bounded: never a part or a trigger."""
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from pipeline.client import Message
+from pipeline.clock import monotonic_ns
+from pipeline.loss import LOSS_KINDS, LossKind
+from pipeline.result import Evaluation, Result, ResultState
+from pipeline.status import Heartbeat, Status
+
+LIVE_NS = 3_000_000_000  # three heartbeats
+STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+ANSWER_BUCKETS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+LOSS_CODES = frozenset({"image_dark", "image_saturated", "image_blurred", "no_part"}.union(LOSS_KINDS))
+
+
+class Figures:
+    """A registry of its own, filled by `observe`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.state, self.text = "Preoperational", "no status has been heard"
+        self._heard_ns = 0
+        self._totals: dict[str, float] = {}
+        registry = self.registry
+        self._triggers = Counter("datumd_triggers", "Triggers that are owed an answer.", registry=registry)
+        self._results = Counter("datumd_results", "Results published.", ["evaluation"], registry=registry)
+        self._losses = Counter("datumd_losses", "Triggers answered without a verdict.", ["reason"], registry=registry)
+        self._deadlines = Counter("datumd_deadline_misses", "Triggers answered at their deadline.", registry=registry)
+        self._images_lost = Counter(
+            "datumd_images_lost", "Images that should have been kept and were not.", registry=registry
+        )
+        self._missed = Gauge("datumd_metrics_results_missed", "Results that this page has not seen.", registry=registry)
+        self._stages = Histogram(
+            "datumd_stage_duration_seconds",
+            "Time of one stage for one part.",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._answer = Histogram(
+            "datumd_received_to_result_seconds",
+            "From the last frame's arrival to the answer.",
+            buckets=ANSWER_BUCKETS,
+            registry=registry,
+        )
+        self._ready = Gauge("datumd_ready", "1 when the station inspects.", registry=registry)
+        self._open = Gauge("datumd_open_triggers", "Triggers that wait for their answer.", registry=registry)
+        self._late = Counter("datumd_late_results", "Answers that came after the deadline's.", registry=registry)
+        self._camera_up = Gauge(
+            "datumd_camera_up", "1 when the camera is connected and armed.", ["camera"], registry=registry
+        )
+        self._last_frame = Gauge(
+            "datumd_camera_last_frame_timestamp_seconds",
+            "UTC time of the camera's last frame.",
+            ["camera"],
+            registry=registry,
+        )
+        self._frames = Counter(
+            "datumd_camera_frames", "Frames taken over from the camera.", ["camera"], registry=registry
+        )
+        self._build = Info("datumd_build", "Version of the daemon.", registry=registry)
+        self._model = Info("datumd_model", "Recipe and backend in use.", registry=registry)
+        self._memory = Gauge(
+            "datumd_process_resident_memory_bytes", "Memory of a process.", ["process"], registry=registry
+        )
+        self._cpu = Counter("datumd_process_cpu_seconds", "CPU time of a process.", ["process"], registry=registry)
+        for evaluation in Evaluation:
+            self._results.labels(evaluation.value)
+        for kind in LOSS_KINDS:
+            self._losses.labels(kind.value)
+
+    def observe(self, message: Message) -> None:
+        """Take one message into account."""
+        match message:
+            case Result():
+                self._result(message)
+            case Heartbeat():
+                self._heard_ns = monotonic_ns()
+            case Status():
+                self._status(message)
+
+    def missed(self, count: int) -> None:
+        """Results that the subscription knows to have missed."""
+        self._missed.set(count)
+
+    def is_live(self) -> bool:
+        """Whether the ledger has been heard within three heartbeats."""
+        return monotonic_ns() - self._heard_ns < LIVE_NS
+
+    def is_ready(self) -> bool:
+        """Whether the station inspects."""
+        return self.state == "Ready"
+
+    def _result(self, result: Result) -> None:
+        self._results.labels(result.result_evaluation.value).inc()
+        if result.result_state == ResultState.FAILED and result.part_index == 0:
+            for code in {reason.code for reason in result.reasons}:
+                if code in LOSS_CODES:
+                    self._losses.labels(code).inc()
+                if code == LossKind.deadline:
+                    self._deadlines.inc()
+        if result.part_index == 0:
+            for stage, duration_ns in result.stages_ns.items():
+                self._stages.labels(stage).observe(duration_ns / 1e9)
+            took = result.times.get("received_to_answered_ns")
+            if took is not None:
+                self._answer.observe(took / 1e9)
+
+    def _status(self, status: Status) -> None:
+        self.state, self.text = status.state, status.text
+        self._ready.set(self.is_ready())
+        self._open.set(status.open_parts)
+        self._count_to(self._triggers, f"{status.session} triggers", status.triggers)
+        self._count_to(self._late, f"{status.session} late", status.late_results)
+        self._build.info({"version": status.version, "python": platform.python_version()})
+        self._model.info(
+            {"recipe": status.product_id, "configuration": status.configuration_id[:12], "backend": status.backend}
+        )
+        for camera in status.cameras:
+            self._camera_up.labels(camera.camera).set(camera.up)
+            self._count_to(self._frames.labels(camera.camera), f"frames {camera.camera}", camera.frames)
+            if camera.last_frame_time:
+                self._last_frame.labels(camera.camera).set(camera.last_frame_time)
+        for process in status.processes:
+            self._memory.labels(process.name).set(process.resident_bytes)
+            key = f"{process.name} {process.pid} cpu"
+            self._count_to(self._cpu.labels(process.name), key, process.cpu_seconds)
+
+    def _count_to(self, counter: Counter, key: str, total: float) -> None:
+        """Raise a counter by what a total, which starts again at zero with each `key`, has grown."""
+        counter.inc(max(0, total - self._totals.get(key, 0)))
+        self._totals[key] = total

@@ -1,0 +1,25 @@
+"""The process list: every process of a station, one line each, in the order in which they start."""
+
+from dataclasses import dataclass
+
+from pipeline.config import Station
+
+ENDS_THE_DAEMON = "ledger"  # the others are restarted by themselves; when it fails, all are
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """A process: its name, and the `module:function` that is its main. Named, not imported: no CUDA, no GenTL producer here."""
+
+    name: str
+    main: str
+
+
+def processes(station: Station) -> list[ProcessSpec]:
+    """Everything that runs for this station, beside the supervisor."""
+    return [
+        ProcessSpec("ledger", "pipeline.workers.ledger:main"),
+        ProcessSpec("metrics", "pipeline.sinks.metrics:main"),
+        *(ProcessSpec(f"infer.{number}", "pipeline.workers.infer:main") for number in range(station.infer.workers)),
+        *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),
+    ]

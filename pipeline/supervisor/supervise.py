@@ -1,0 +1,136 @@
+"""The supervisor: makes the shared memory, starts the processes, restarts what fails, ends them in order."""
+
+import logging
+import time
+from pathlib import Path
+from threading import Event
+
+from pipeline.clock import monotonic_ns
+from pipeline.config import Station
+from pipeline.errors import DatumdError
+from pipeline.ring.frame_ring import FrameRing
+from pipeline.ring.layout import RingLayout
+from pipeline.runtime import Runtime, runtime_folder
+from pipeline.supervisor.process import Process
+from pipeline.supervisor.processes import ENDS_THE_DAEMON, processes
+from pipeline.supervisor.systemd import Notifier
+from pipeline.vitals import Vitals, VitalWord
+
+log = logging.getLogger(__name__)
+
+TURN_S = 0.1
+SHORTEST_STALL_NS = 2_000_000_000
+LEDGER_RESTARTS = 5
+END_LIMIT_S = 5.0
+
+
+class DaemonFailed(DatumdError):  # noqa: N818 - names the state that was reached
+    """The daemon could not go on; systemd starts it again."""
+
+    exit_code = 1
+
+
+class Supervisor:
+    """One station, from its shared memory to its last process."""
+
+    def __init__(self, station: Station, notifier: Notifier) -> None:
+        """Take the station's lock and make its shared memory.
+
+        Raises:
+            AlreadyRunning: another daemon of this station runs.
+            RingError: no room for the frame ring.
+        """
+        self._notifier = notifier
+        self._specs = processes(station)
+        self.runtime = Runtime(station, str(runtime_folder(station.station)), [spec.name for spec in self._specs])
+        layout = RingLayout(station.ring_slots, int(station.ring.slot_mb * 2**20), len(station.camera))
+        self._ring = FrameRing.create(self.runtime.ring_path, layout)
+        self._vitals = Vitals(self.runtime.vitals_path, rows=len(self._specs))
+        self.runtime.save()
+        stall_ns = max(SHORTEST_STALL_NS, int(3 * station.part.deadline_ms * 1e6))
+        folder = Path(self.runtime.folder)
+        self._processes = [Process(spec, row, folder, self._vitals, stall_ns) for row, spec in enumerate(self._specs)]
+        self._ready = False
+        self._ledger_progress = 0
+
+    def run(self, stop: Event) -> None:
+        """Start all and keep them running until `stop` is set.
+
+        Raises:
+            DaemonFailed: a process cannot start at all, or the ledger fails again and again.
+        """
+        try:
+            for process in self._processes:
+                process.start()
+            while not stop.wait(TURN_S):
+                self._turn()
+        finally:
+            self._notifier.stopping()
+            self._end()
+
+    def _turn(self) -> None:
+        for process in self._processes:
+            self._look_after(process)
+        if not self._ready and all(process.is_ready for process in self._processes):
+            self._ready = True
+            self._notifier.ready()
+            log.info("ready: %d processes", len(self._processes))
+        progress = self._vitals.read(0, VitalWord.progress)
+        if progress != self._ledger_progress:  # the watchdog is fed by the ledger's progress, not by our own
+            self._ledger_progress = progress
+            self._notifier.alive()
+        self._notifier.status(self._text())
+
+    def _look_after(self, process: Process) -> None:
+        code = process.exit_code()
+        if code is not None:
+            if code == DatumdError.exit_code and not self._ready:
+                raise DaemonFailed(
+                    f"{process.spec.name} cannot start (its message is above)", next_command="datumd check STATION.toml"
+                )
+            log.error("%s ended (%s)", process.spec.name, _meaning(code))
+            self._restart(process)
+        elif process.is_running and process.has_stalled():
+            log.error("%s makes no progress: killed", process.spec.name)
+            process.kill()
+            self._restart(process)
+        elif not process.is_running and monotonic_ns() >= process.start_at_ns:
+            process.start()
+
+    def _restart(self, process: Process) -> None:
+        """Plan a restart. With the ledger all others restart: what they hold belongs to its book."""
+        process.ended()
+        if process.spec.name != ENDS_THE_DAEMON:
+            return
+        if process.restarts > LEDGER_RESTARTS:
+            raise DaemonFailed(f"the ledger failed {process.restarts} times", next_command="read the log above")
+        for other in self._processes:
+            if other is not process and other.is_running:
+                other.kill()
+                other.ended()
+                other.start_at_ns = process.start_at_ns
+
+    def _text(self) -> str:
+        up = sum(process.is_ready for process in self._processes)
+        restarts = sum(process.restarts for process in self._processes)
+        return f"{'Ready' if self._ready else 'Starting'}: {up} of {len(self._processes)} processes up, {restarts} restarts"
+
+    def _end(self) -> None:
+        """Cameras first, then inference, the ledger last, so that what was triggered is answered."""
+        until = time.monotonic() + END_LIMIT_S
+        for process in reversed(self._processes):
+            process.terminate()
+            while process.is_running and time.monotonic() < until:
+                time.sleep(0.01)
+        for process in self._processes:
+            process.kill()
+
+    def close(self) -> None:
+        """Remove the shared memory and let go of the station's lock."""
+        self._vitals.close()
+        self.runtime.vitals_path.unlink(missing_ok=True)
+        self._ring.close(unlink=True)
+
+
+def _meaning(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,38 @@
+"""The readiness and watchdog protocol of systemd (sd_notify(3)): one datagram for each message."""
+
+import os
+import socket
+
+
+class Notifier:
+    """Tells systemd what the daemon does; does nothing where it was not started by systemd."""
+
+    def __init__(self, address: str | None) -> None:
+        """`address` as systemd gives it in NOTIFY_SOCKET, None when it did not."""
+        self._address = f"\0{address[1:]}" if address and address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
+
+    @classmethod
+    def from_environment(cls) -> "Notifier":
+        """As systemd asks: the address is taken out, so that children do not speak for us."""
+        return cls(os.environ.pop("NOTIFY_SOCKET", None))
+
+    def ready(self) -> None:
+        """All processes have begun their work."""
+        self._send("READY=1")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+        self._send(f"STATUS={text}".replace("\n", " "))
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._send("STOPPING=1")
+
+    def _send(self, text: str) -> None:
+        if self._socket and self._address:
+            self._socket.sendto(text.encode(), self._address)

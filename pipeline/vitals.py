@@ -1,0 +1,93 @@
+"""Vital signs of the workers in shared memory: health is progress, a counter and a monotonic time for each worker.
+
+One row a process in a small file beside the frame ring, written by that process alone (but for `waiting_since_ns`, which the
+ledger writes: it alone knows since when work is queued for a worker).
+"""
+
+import mmap
+import os
+from enum import IntEnum
+from pathlib import Path
+
+from pipeline.clock import monotonic_ns
+
+ROW_WORDS = 16
+
+
+class VitalWord(IntEnum):
+    """Words of a row; the second cache line is the ledger's."""
+
+    pid = 0
+    progress = 1
+    progress_ns = 2
+    state = 3
+    waiting_since_ns = 8
+
+
+class WorkerState(IntEnum):
+    """What a worker says of itself."""
+
+    starting = 0
+    connecting = 1
+    ready = 2
+    error = 3
+
+
+class Vitals:
+    """The table of vital signs; rows are numbered as the process list is."""
+
+    def __init__(self, path: Path, *, rows: int = 0) -> None:
+        """Attach to the table at `path`; with `rows` > 0, make it anew first."""
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if rows else 0)
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            if rows:
+                os.ftruncate(descriptor, 0)
+                os.posix_fallocate(descriptor, 0, rows * ROW_WORDS * 8)
+            self._memory = mmap.mmap(descriptor, 0)
+        finally:
+            os.close(descriptor)
+        self._words = memoryview(self._memory).cast("B").cast("Q")
+        self.rows = len(self._words) // ROW_WORDS
+
+    def read(self, row: int, word: VitalWord) -> int:
+        """One word of a row."""
+        return self._words[row * ROW_WORDS + word]
+
+    def begin(self, row: int) -> None:
+        """A process starts: its pid, no progress, state `starting`."""
+        base = row * ROW_WORDS
+        self._words[base + VitalWord.progress] = 0
+        self._words[base + VitalWord.progress_ns] = monotonic_ns()
+        self._words[base + VitalWord.state] = WorkerState.starting
+        self._words[base + VitalWord.pid] = os.getpid()
+
+    def progress(self, row: int) -> None:
+        """One more turn of the worker's loop has done its work."""
+        base = row * ROW_WORDS
+        self._words[base + VitalWord.progress] += 1
+        self._words[base + VitalWord.progress_ns] = monotonic_ns()
+
+    def set_state(self, row: int, state: WorkerState) -> None:
+        """Say what the worker is doing."""
+        self._words[row * ROW_WORDS + VitalWord.state] = state
+
+    def set_waiting_since(self, row: int, since_ns: int) -> None:
+        """Ledger: work is queued for the worker since `since_ns` (monotonic), 0 = none."""
+        self._words[row * ROW_WORDS + VitalWord.waiting_since_ns] = since_ns
+
+    def close(self) -> None:
+        """Unmap."""
+        self._words.release()
+        self._memory.close()
+
+
+def usage(pid: int) -> tuple[int, float]:
+    """Resident memory in bytes and CPU time in seconds of a process, (0, 0.0) when it is gone."""
+    try:
+        resident_pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0, 0.0
+    ticks = int(fields[11]) + int(fields[12])  # utime and stime: fields 14 and 15 of proc(5), counted behind the name
+    return resident_pages * os.sysconf("SC_PAGE_SIZE"), ticks / os.sysconf("SC_CLK_TCK")
