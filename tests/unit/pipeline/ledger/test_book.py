@@ -1,0 +1,229 @@
+"""The book: every part answered exactly once, and slots that nobody can touch twice."""
+
+from pipeline.frame import FrameInfo, PixelFormat
+from pipeline.ledger.book import Abandon, Action, Answer, Book, BookSettings, Close, Dispatch, Grant
+from pipeline.loss import LossKind
+
+DEADLINE_NS = 1_000
+
+
+def settings(**changes: object) -> BookSettings:
+    given: dict[str, object] = {
+        "views": {"top": "top"},
+        "joined": True,
+        "deadline_ns": DEADLINE_NS,
+        "queue_depth": 2,
+        "policy": "drop_oldest",
+        "slots": 12,
+    }
+    return BookSettings(**(given | changes))  # type: ignore[arg-type]
+
+
+def info(trigger_number: int | None, at: int = 0) -> FrameInfo:
+    return FrameInfo(8, 8, PixelFormat.Mono8, trigger_number or 0, trigger_number, None, None, at, at)
+
+
+def answers(actions: list[Action]) -> list[tuple[int | None, LossKind | None]]:
+    return [(action.part.trigger_number, action.loss) for action in actions if isinstance(action, Answer)]
+
+
+def dispatches(actions: list[Action]) -> list[Dispatch]:
+    return [action for action in actions if isinstance(action, Dispatch)]
+
+
+class Line:
+    """Fills granted slots, as a grab worker does."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.grants: dict[str, list[Grant]] = {}
+
+    def note(self, actions: list[Action]) -> list[Action]:
+        for action in actions:
+            if isinstance(action, Grant):
+                self.grants.setdefault(action.camera, []).append(action)
+        return actions
+
+    def ready(self, camera: str) -> list[Action]:
+        self.grants[camera] = []
+        return self.note(self.book.camera_ready(camera))
+
+    def frame(self, camera: str, trigger_number: int | None, now: int = 0) -> list[Action]:
+        grant = self.grants[camera].pop(0)
+        return self.note(self.book.accepted(camera, grant.slot, grant.generation, info(trigger_number, now), now))
+
+
+def test_a_frame_is_dispatched_answered_and_its_slot_granted_again() -> None:
+    book = Book(settings(slots=3))
+    line = Line(book)
+    assert len(line.ready("top")) == 3
+    book.connected("top", 0, 0)
+    book.worker_ready("infer.0", 0)
+    (order,) = dispatches(line.frame("top", 1))
+    assert order.complete
+    actions = book.inspected("infer.0", order.part, 5)
+    assert answers(actions) == [(1, None)]
+    assert Close(order.frame.slot, order.frame.generation) in actions
+    (grant,) = book.released(order.frame.slot, order.frame.generation)
+    assert grant == Grant("top", order.frame.slot, order.frame.generation + 1)
+    assert book.open_parts() == 0
+
+
+def test_a_closed_slot_that_is_still_read_is_not_granted() -> None:
+    book = Book(settings(slots=3))
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    (order,) = dispatches(line.frame("top", 1))
+    late = book.tick(DEADLINE_NS)
+    assert answers(late) == [(1, LossKind.deadline)]
+    assert not any(isinstance(action, Grant) for action in late)
+    assert any(isinstance(action, Grant) for action in book.released(order.frame.slot, order.frame.generation))
+
+
+def test_a_late_result_is_counted_and_answers_nothing() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    (order,) = dispatches(line.frame("top", 1))
+    book.tick(DEADLINE_NS)
+    assert answers(book.inspected("infer.0", order.part, DEADLINE_NS + 1)) == []
+    assert book.late_results == 1
+
+
+def test_a_number_that_is_skipped_is_answered_as_lost_at_once() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    book.worker_ready("infer.0", 0)
+    assert answers(line.frame("top", 3)) == [(1, LossKind.lost_transport), (2, LossKind.lost_transport)]
+
+
+def test_a_loss_that_the_camera_explains_keeps_its_kind() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    assert answers(book.lost("top", LossKind.incomplete, 1, 1, 0)) == [(1, LossKind.incomplete)]
+    assert answers(line.frame("top", 2)) == []
+
+
+def test_the_last_trigger_without_a_frame_shows_in_the_counter() -> None:
+    book = Book(settings())
+    Line(book).ready("top")
+    book.connected("top", 7, 0)
+    book.counted("top", 8, 10)
+    assert answers(book.tick(9 + DEADLINE_NS)) == []
+    assert answers(book.tick(10 + DEADLINE_NS)) == [(8, LossKind.lost_transport)]
+
+
+def test_triggers_of_before_the_first_connect_are_not_owed() -> None:
+    book = Book(settings())
+    Line(book).ready("top")
+    assert book.connected("top", 40, 0) == []
+    assert book.triggers == 0
+
+
+def test_triggers_that_passed_while_the_camera_was_down_are_answered() -> None:
+    book = Book(settings())
+    Line(book).ready("top")
+    book.connected("top", 5, 0)
+    actions = book.connected("top", 7, 100)
+    assert answers(actions) == [(6, LossKind.lost_while_down), (7, LossKind.lost_while_down)]
+
+
+def test_a_counter_that_was_reset_is_followed() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 500, 0)
+    book.worker_ready("infer.0", 0)
+    book.connected("top", 0, 10)
+    assert len(dispatches(line.frame("top", 1))) == 1
+
+
+def test_views_of_one_trigger_go_to_one_worker_and_the_last_completes() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}))
+    line = Line(book)
+    line.ready("a")
+    line.ready("b")
+    book.worker_ready("infer.0", 0)
+    book.worker_ready("infer.1", 0)
+    (first,) = dispatches(line.frame("a", 1))
+    line.frame("a", 2)
+    (second,) = dispatches(line.frame("b", 1))
+    assert first.part == second.part
+    assert first.worker == second.worker
+    assert (first.complete, second.complete) == (False, True)
+
+
+def test_a_view_that_never_comes_makes_the_part_undefined() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}))
+    line = Line(book)
+    line.ready("a")
+    line.ready("b")
+    book.worker_ready("infer.0", 0)
+    (order,) = dispatches(line.frame("a", 1))
+    actions = line.frame("b", 2)
+    assert answers(actions) == [(1, LossKind.view_missing)]
+    assert Abandon(order.worker, order.part) in actions
+    (answer,) = (action for action in actions if isinstance(action, Answer))
+    assert answer.lost_views == ("side",)
+
+
+def test_a_full_queue_answers_the_oldest_or_the_latest() -> None:
+    for policy, victim in (("drop_oldest", 1), ("drop_latest", 3)):
+        book = Book(settings(policy=policy))
+        line = Line(book)
+        line.ready("top")
+        lost = [answer for number in (1, 2, 3) for answer in answers(line.frame("top", number))]
+        assert lost == [(victim, LossKind.overrun)]
+
+
+def test_a_source_that_can_wait_is_not_granted_more_than_the_queue_takes() -> None:
+    book = Book(settings(policy="wait"))
+    line = Line(book)
+    line.ready("top")
+    frames = 0
+    while line.grants["top"]:
+        frames += 1
+        assert answers(line.frame("top", None)) == []
+    assert frames == 2
+    assert book.open_parts() == 2
+
+
+def test_what_a_dead_worker_held_goes_to_the_next_one() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    (first,) = dispatches(line.frame("top", 1))
+    again = dispatches(book.worker_ready("infer.0", 10))
+    assert [(order.part, order.frame.slot) for order in again] == [(first.part, first.frame.slot)]
+    assert answers(book.inspected("infer.0", first.part, 20)) == [(1, None)]
+
+
+def test_frames_without_numbers_are_parts_of_their_own_and_so_are_their_losses() -> None:
+    book = Book(settings(views={"a": "a", "b": "b"}, joined=False))
+    line = Line(book)
+    line.ready("a")
+    line.ready("b")
+    book.worker_ready("infer.0", 0)
+    assert dispatches(line.frame("a", None))[0].complete
+    assert dispatches(line.frame("b", None))[0].complete
+    lost = answers(book.lost("a", LossKind.lost_transport, None, 2, 0))
+    assert lost == [(None, LossKind.lost_transport), (None, LossKind.lost_transport)]
+    assert book.triggers == 4
+
+
+def test_slots_of_a_grab_worker_that_died_come_back_under_a_new_generation() -> None:
+    book = Book(settings(slots=3))
+    line = Line(book)
+    line.ready("top")
+    stale = line.grants["top"][0]
+    line.ready("top")
+    assert len(line.grants["top"]) == 3
+    assert book.accepted("top", stale.slot, stale.generation, info(1), 0) == []
+    assert book.open_parts() == 0

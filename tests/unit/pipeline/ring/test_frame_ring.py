@@ -1,0 +1,98 @@
+"""The frame ring's file: formatted once, locked, sized before use, and the same for every process that maps it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import AlreadyRunning, RingError
+from pipeline.frame import FrameInfo, PixelFormat
+from pipeline.loss import LossKind
+from pipeline.ring.frame_ring import FrameRing
+from pipeline.ring.layout import PAGE_BYTES, SLOT_WORDS, CameraWord, RingLayout, SlotWord
+
+LAYOUT = RingLayout(slots=3, slot_bytes=5000, cameras=2)
+
+
+def frame_info(**changes: object) -> FrameInfo:
+    given: dict[str, object] = {
+        "width": 50,
+        "height": 100,
+        "pixel_format": PixelFormat.Mono8,
+        "frame_id": 7,
+        "trigger_number": 9,
+        "exposure_us": 180.5,
+        "camera_ns": 12345678901234,
+        "received_monotonic_ns": 11,
+        "received_utc_ns": 22,
+    }
+    return FrameInfo(**(given | changes))  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 64), st.integers(1, 10**7), st.integers(1, 8))
+def test_no_two_things_of_a_layout_overlap(slots: int, slot_bytes: int, cameras: int) -> None:
+    layout = RingLayout(slots, slot_bytes, cameras)
+    headers_end = (layout.slot_word(slots - 1, 0) + SLOT_WORDS) * 8
+    assert headers_end <= layout.payload_offset(0)
+    for slot in range(slots):
+        assert layout.payload_offset(slot) % PAGE_BYTES == 0
+        assert layout.payload_offset(slot) + slot_bytes <= layout.payload_offset(slot + 1)
+    assert layout.camera_word(cameras - 1, CameraWord.losses + len(LossKind) - 1) < layout.slot_word(0, 0)
+
+
+@pytest.mark.parametrize("changes", [{}, {"trigger_number": None}, {"camera_ns": None, "exposure_us": None}])
+def test_a_frame_written_by_one_mapping_is_read_by_another(tmp_path: Path, changes: dict[str, object]) -> None:
+    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
+    reader = FrameRing.attach(tmp_path / "ring")
+    info = frame_info(**changes)
+    ring.grant(1, 4)
+    ring.payload(1)[:5000] = bytes(range(250)) * 20
+    assert not reader.is_open(1)
+    ring.accept(1, 4, 0, info)
+    assert reader.is_open(1)
+    assert reader.info(1) == info
+    assert bytes(reader.frame(1).payload) == bytes(range(250)) * 20
+    reader.release(1, 4)
+    assert ring.word(1, SlotWord.released) == 4
+    ring.close_slot(1, 4)
+    assert not reader.is_open(1)
+    reader.close()
+    ring.close(unlink=True)
+    assert not (tmp_path / "ring").exists()
+
+
+def test_losses_are_counted_by_camera_and_kind(tmp_path: Path) -> None:
+    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
+    ring.count_loss(1, LossKind.incomplete, 2)
+    ring.count_loss(1, LossKind.incomplete, 1)
+    assert ring.camera_losses(1) == {LossKind.incomplete: 3}
+    assert ring.camera_losses(0) == {}
+    ring.close(unlink=True)
+
+
+def test_a_twin_daemon_is_refused_until_the_first_has_gone(tmp_path: Path) -> None:
+    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
+    with pytest.raises(AlreadyRunning, match="another datumd of this station"):
+        FrameRing.create(tmp_path / "ring", LAYOUT)
+    ring.close(unlink=True)
+    FrameRing.create(tmp_path / "ring", LAYOUT).close(unlink=True)
+
+
+def test_a_file_that_is_no_ring_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ring").write_bytes(b"no" * 5000)
+    with pytest.raises(RingError, match="not a frame ring"):
+        FrameRing.attach(tmp_path / "ring")
+    (tmp_path / "ring").write_bytes(b"")
+    with pytest.raises(RingError, match="not a frame ring"):
+        FrameRing.attach(tmp_path / "ring")
+    with pytest.raises(RingError, match="datumd run"):
+        FrameRing.attach(tmp_path / "absent")
+
+
+def test_a_ring_that_does_not_fit_says_how_much_is_free() -> None:
+    path = Path("/dev/shm") / f"datumd-test-{os.getpid()}.ring"  # noqa: S108
+    with pytest.raises(RingError, match=r"no room for a frame ring of .* MiB are free"):
+        FrameRing.create(path, RingLayout(slots=4096, slot_bytes=2**30, cameras=1))
+    assert not path.exists()
