@@ -1,0 +1,1 @@
+"""One file per inference library; the library is imported nowhere else."""

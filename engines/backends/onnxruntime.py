@@ -1,0 +1,125 @@
+"""ONNX Runtime on the CPU, fp32: the backend that is always there."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.engine import Tensors
+from engines.errors import EngineRefused, EngineUnavailable
+from engines.spec import NetworkSpec, TensorSpec
+
+try:
+    import onnxruntime as ort
+except ImportError as missing:
+    raise EngineUnavailable(f"onnxruntime cannot be imported ({missing})", "pip install onnxruntime") from None
+
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(int8)": np.dtype(np.int8),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(bool)": np.dtype(np.bool_),
+}
+_ERRORS_ONLY = 3  # ONNX Runtime's own log level
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one batch size needs, kept from run to run: the binding with its outputs in our own buffers."""
+
+    binding: ort.IOBinding
+    outputs: dict[str, NDArray[Any]]
+
+
+class OnnxRuntimeEngine:
+    """One inference session; the output buffers of every batch size it has met stay allocated."""
+
+    backend = f"onnxruntime {ort.__version__}"
+
+    def __init__(self, network: bytes, *, threads: int) -> None:
+        """Load `network`, the bytes of an ONNX file. Raises EngineRefused."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        # Spinning threads of one session take the cores from the next: a recipe has two or more.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # the library's own errors share no class of theirs
+            raise EngineRefused(f"is no network that ONNX Runtime accepts: {_one_line(problem)}") from None
+        self._session: ort.InferenceSession | None = session
+        self.spec = NetworkSpec(
+            inputs=tuple(_tensor(node) for node in session.get_inputs()),
+            outputs=tuple(_tensor(node) for node in session.get_outputs()),
+            sha256=hashlib.sha256(network).hexdigest(),
+            metadata=dict(session.get_modelmeta().custom_metadata_map),
+        )
+        self._batches: dict[int, _Batch] = {}
+
+    def warm_up(self, batch: int) -> None:
+        """See Engine."""
+        self.run({tensor.name: np.zeros(_sized(tensor, batch), tensor.dtype) for tensor in self.spec.inputs})
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """See Engine."""
+        if self._session is None:
+            raise EngineRefused("the network was closed")
+        batch = self._check(inputs)
+        held = self._batches.get(batch) or self._allocate(self._session, batch)
+        for name, array in inputs.items():
+            held.binding.bind_cpu_input(name, array)
+        try:
+            self._session.run_with_iobinding(held.binding)
+        except Exception as problem:
+            raise EngineRefused(f"the network failed: {_one_line(problem)}") from None
+        return held.outputs
+
+    def close(self) -> None:
+        """See Engine."""
+        self._session = None
+        self._batches.clear()
+
+    def _check(self, inputs: Tensors) -> int:
+        """The batch size of `inputs`. A wrong pointer or size would be read as if it were right."""
+        expected = {tensor.name: tensor for tensor in self.spec.inputs}
+        if inputs.keys() != expected.keys():
+            raise EngineRefused(f"inputs {sorted(inputs)} were given, the network takes {sorted(expected)}")
+        batch = len(next(iter(inputs.values())))
+        for name, array in inputs.items():
+            tensor = expected[name]
+            if array.dtype != tensor.dtype or array.shape != _sized(tensor, batch) or not array.flags.c_contiguous:
+                found = TensorSpec(name, array.dtype, array.shape)
+                raise EngineRefused(f"input {found} was given, the network takes {tensor}, contiguous, one batch size")
+        return batch
+
+    def _allocate(self, session: ort.InferenceSession, batch: int) -> _Batch:
+        binding = session.io_binding()
+        outputs = {tensor.name: np.empty(_sized(tensor, batch), tensor.dtype) for tensor in self.spec.outputs}
+        for name, array in outputs.items():
+            binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        held = _Batch(binding, outputs)
+        self._batches[batch] = held
+        return held
+
+
+def _tensor(node: ort.NodeArg) -> TensorSpec:
+    if node.type not in _DTYPES:
+        raise EngineRefused(f"tensor {node.name} is a {node.type}; allowed: {', '.join(_DTYPES)}")
+    shape = tuple(size if isinstance(size, int) else None for size in node.shape)
+    if None in shape[1:]:
+        raise EngineRefused(f"tensor {node.name} has the shape {node.shape}; only the first size may be left open")
+    return TensorSpec(node.name, _DTYPES[node.type], shape)
+
+
+def _sized(tensor: TensorSpec, batch: int) -> tuple[int, ...]:
+    return tuple(batch if size is None else size for size in tensor.shape)
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())[:300]

@@ -1,0 +1,1 @@
+"""Where images live and the few operations on them."""

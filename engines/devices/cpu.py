@@ -1,0 +1,84 @@
+"""Images in ordinary memory: crop and resize to two scales, and gather patches, with OpenCV."""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+class CpuDevice:
+    """The operations on grey images that every device offers. Keeps its scratch memory from frame to frame."""
+
+    def __init__(self) -> None:
+        """Start without scratch memory; it grows to the largest image met."""
+        self._scratch: list[Image] = [np.empty(0, np.uint8) for _ in range(2)]
+
+    def resize(self, source: Image, target: Image) -> None:
+        """Fill `target` with the whole of `source`, area-correct, both uint8 (h, w).
+
+        Halved by area while it is at least twice too large, the rest linear: about twenty times faster than
+        OpenCV's INTER_AREA at a free scale, and free of the aliasing of one linear step.
+        """
+        height, width = target.shape
+        turn = 0
+        while source.shape[0] >= 2 * height and source.shape[1] >= 2 * width and _is_even(source):
+            if source.shape == (2 * height, 2 * width):
+                _resize(source, target, cv2.INTER_AREA)
+                return
+            half = self._take(turn, source.shape[0] // 2, source.shape[1] // 2)
+            _resize(source, half, cv2.INTER_AREA)
+            source, turn = half, 1 - turn
+        if source.shape == target.shape:
+            np.copyto(target, source)
+        else:
+            _resize(source, target, cv2.INTER_LINEAR)
+
+    def pad(self, source: Image, target: Image, left: int, top: int) -> None:
+        """Put `source` into `target` with its corner at (left, top); the rest repeats the nearest edge pixel."""
+        bottom = target.shape[0] - top - source.shape[0]
+        right = target.shape[1] - left - source.shape[1]
+        cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_REPLICATE, dst=target)
+
+    def gather(self, image: Image, centres: NDArray[np.float64], span: float, patches: Image) -> None:
+        """Cut square patches around sub-pixel centres.
+
+        Args:
+            image: uint8 (h, w).
+            centres: (M, 2) x, y in px of the image, pixel centres at integers; the centre of the patch, (P - 1) / 2,
+                falls on it exactly.
+            span: width of the square that is cut, in px of the image. Over two image px to a patch px, the patch px
+                is the mean over the area it covers.
+            patches: uint8 (M, P, P), filled; outside the image the edge repeats.
+        """
+        size = patches.shape[1]
+        oversampling = max(1, math.floor(span / size))
+        wide = size * oversampling
+        step = span / wide
+        cut = self._take(0, wide, wide)
+        for centre, patch in zip(centres.tolist(), patches, strict=True):
+            fine = patch if oversampling == 1 else cut
+            if step == 1.0:
+                cv2.getRectSubPix(image, (wide, wide), centre, patch=fine)
+            else:
+                corner = [centre[0] - step * (wide - 1) / 2, centre[1] - step * (wide - 1) / 2]
+                image_from_cut = np.array([[step, 0.0, corner[0]], [0.0, step, corner[1]]])
+                flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+                cv2.warpAffine(image, image_from_cut, (wide, wide), fine, flags, cv2.BORDER_REPLICATE)
+            if fine is cut:
+                cv2.resize(cut, (size, size), dst=patch, interpolation=cv2.INTER_AREA)
+
+    def _take(self, turn: int, height: int, width: int) -> Image:
+        if self._scratch[turn].size < height * width:
+            self._scratch[turn] = np.empty(height * width, np.uint8)
+        return self._scratch[turn][: height * width].reshape(height, width)
+
+
+def _is_even(image: Image) -> bool:
+    return bool(image.shape[0] % 2 == 0 and image.shape[1] % 2 == 0)
+
+
+def _resize(source: Image, target: Image, interpolation: int) -> None:
+    cv2.resize(source, (target.shape[1], target.shape[0]), dst=target, interpolation=interpolation)

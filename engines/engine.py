@@ -1,0 +1,41 @@
+"""What every backend offers."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from engines.spec import NetworkSpec
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class Engine(Protocol):
+    """One loaded network. Not thread-safe: a worker owns its engines."""
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """Tensors, hash and metadata of the network."""
+
+    @property
+    def backend(self) -> str:
+        """Library and version, as `onnxruntime 1.31.1`."""
+
+    def warm_up(self, batch: int) -> None:
+        """Allocate what a batch of this size needs and run it once. Raises EngineRefused where the network fails."""
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Run one batch.
+
+        Args:
+            inputs: contiguous arrays of the spec's dtypes and shapes, all of one batch size.
+
+        Returns:
+            outputs by name: views of buffers that the next run with the same batch size overwrites.
+
+        Raises:
+            EngineRefused: another name, dtype or shape than the spec's, or the network failed.
+        """
+
+    def close(self) -> None:
+        """Free the network. May be called twice."""

@@ -1,0 +1,34 @@
+"""From the name of a backend to a loaded network."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from engines.engine import Engine
+from engines.errors import EngineRefused, EngineUnavailable
+
+BACKENDS = {"onnxruntime": "engines.backends.onnxruntime:OnnxRuntimeEngine"}
+AUTO = "onnxruntime"
+
+
+def load_engine(path: Path, *, backend: str = "auto", threads: int = 1) -> Engine:
+    """Load the network at `path`.
+
+    Args:
+        path: an ONNX file.
+        backend: a key of BACKENDS, or `auto` for the best one that is installed.
+        threads: CPU threads that one run may use.
+
+    Raises:
+        EngineUnavailable: no such backend, or its library is not installed.
+        EngineRefused: the file cannot be read, or the backend does not accept the network.
+    """
+    name = AUTO if backend == "auto" else backend
+    if name not in BACKENDS:
+        raise EngineUnavailable(f"there is no backend {backend!r}; allowed: auto, {', '.join(BACKENDS)}")
+    try:
+        network = path.read_bytes()
+    except OSError as problem:
+        raise EngineRefused(f"cannot be read ({problem.strerror})") from None
+    module, _, engine = BACKENDS[name].partition(":")
+    return cast(Engine, getattr(import_module(module), engine)(network, threads=threads))

@@ -1,0 +1,147 @@
+"""The networks of a view: what the ONNX files say of themselves, and whether their tensors fit their place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+import numpy as np
+
+from engines.engine import Engine
+from engines.errors import EngineProblem, EngineUnavailable
+from engines.load import load_engine
+from engines.spec import NetworkSpec, TensorSpec
+from pipeline.errors import EngineError, NetworkError
+
+METADATA_KEY = "datumd"
+_Size = Annotated[int, msgspec.Meta(ge=8, le=16384)]
+
+
+class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="role"):
+    """What is needed to decode a network: JSON in the ONNX file's metadata_props under the key `datumd`.
+
+    Attributes:
+        keypoints: names in the order of the network's outputs.
+        large_wh: width and height in px of the large image, which every position is reached through.
+    """
+
+    keypoints: list[str]
+    large_wh: tuple[_Size, _Size]
+
+
+class CoarseCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="coarse", kw_only=True):
+    """The network of the small image. `large_wh` is `small_wh` times one power of two."""
+
+    small_wh: tuple[_Size, _Size]
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that halving cannot reach."""
+        factor, rest = divmod(self.large_wh[0], self.small_wh[0])
+        if rest or self.large_wh[1] != factor * self.small_wh[1] or factor < 1 or factor & (factor - 1):
+            raise ValueError(f"large_wh {self.large_wh} is not small_wh {self.small_wh} times a power of two")
+
+    def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+        """The inputs and outputs that such a network has."""
+        count = len(self.keypoints)
+        small = _tensor("image", np.uint8, self.small_wh[1], self.small_wh[0], 1)
+        return (small,), (_tensor("xy", np.float32, count, 2), _tensor("visibility", np.float32, count, 2))
+
+
+class RefineCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="refine", kw_only=True):
+    """The network of patches of the large image.
+
+    Attributes:
+        patch: width of a patch as the network sees it.
+        spans_px: width in px of the large image that a patch covers, one for every pass, run in this order.
+    """
+
+    patch: _Size
+    spans_px: Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(min_length=1)]
+
+    def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+        """The inputs and outputs that such a network has."""
+        patches = _tensor("patches", np.uint8, self.patch, self.patch, 1)
+        indices = _tensor("keypoint", np.int64), _tensor("span", np.int64)
+        return (patches, *indices), (_tensor("offset", np.float32, 2), _tensor("visibility", np.float32, 2))
+
+
+Card = TypeVar("Card", CoarseCard, RefineCard)
+
+
+@dataclass(frozen=True, slots=True)
+class Network(Generic[Card]):
+    """A loaded network whose tensors were checked against its card."""
+
+    card: Card
+    engine: Engine
+
+
+CoarseNetwork = Network[CoarseCard]
+RefineNetwork = Network[RefineCard]
+
+
+def load_network(path: Path, role: type[Card], *, backend: str = "auto", threads: int = 1) -> Network[Card]:
+    """Load the network in the ONNX file `path` for its place in a view.
+
+    Raises:
+        NetworkError: no network, no card, a card of another role, or tensors that do not fit the card.
+        EngineError: the backend is missing.
+    """
+    engine = _load(path, backend, threads)
+    try:
+        card = read_card(engine.spec, role, path)
+        inputs, outputs = card.tensors()
+        _check(path, "input", engine.spec.inputs, inputs)
+        _check(path, "output", engine.spec.outputs, outputs)
+    except NetworkError:
+        engine.close()
+        raise
+    return Network(card, engine)
+
+
+def read_card(spec: NetworkSpec, role: type[Card], path: Path) -> Card:
+    """The card in a network's metadata. Raises NetworkError, which names `path`, where it is missing or faulty."""
+    text = spec.metadata.get(METADATA_KEY)
+    if text is None:
+        raise NetworkError(
+            f"has no metadata {METADATA_KEY!r}, so it cannot be decoded",
+            where=str(path),
+            next_command="datumd train METHOD.toml --coco FILE --images DIR --out RECIPE",
+        )
+    try:
+        return msgspec.json.decode(text, type=role)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        wanted = role.__struct_config__.tag
+        raise NetworkError(f"metadata {METADATA_KEY!r} of a {wanted} network: {problem}", where=str(path)) from None
+
+
+def write_card(card: CoarseCard | RefineCard) -> str:
+    """The metadata text of a card, for the exporter of a network."""
+    return msgspec.json.encode(card).decode()
+
+
+def _load(path: Path, backend: str, threads: int) -> Engine:
+    try:
+        return load_engine(path, backend=backend, threads=threads)
+    except EngineUnavailable as problem:
+        raise EngineError(problem.what, where=str(path), next_command=problem.next) from None
+    except EngineProblem as problem:
+        raise NetworkError(problem.what, where=str(path), next_command=problem.next) from None
+
+
+def _check(path: Path, kind: str, found: tuple[TensorSpec, ...], expected: tuple[TensorSpec, ...]) -> None:
+    by_name = {tensor.name: tensor for tensor in found}
+    for tensor in expected:
+        there = by_name.pop(tensor.name, None)
+        if there is None:
+            names = ", ".join(other.name for other in found) or "none"
+            raise NetworkError(f"has no {kind} {tensor.name!r}, it has {names}", where=str(path), allowed=str(tensor))
+        if there != tensor:
+            raise NetworkError(f"{kind} is {there}", where=str(path), allowed=str(tensor))
+    if by_name:
+        extra = ", ".join(str(tensor) for tensor in by_name.values())
+        raise NetworkError(f"unknown {kind} {extra}", where=str(path), allowed=", ".join(map(str, expected)))
+
+
+def _tensor(name: str, dtype: type[np.generic], *sizes: int) -> TensorSpec:
+    return TensorSpec(name, np.dtype(dtype), (None, *sizes))

@@ -1,0 +1,1 @@
+"""The steps of an inspection: pure callables on frozen values, strangers to each other."""

@@ -1,0 +1,78 @@
+"""From a region of a frame to a small and a large image of it, with the maps back to sensor pixels."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.devices.cpu import CpuDevice
+from pipeline import geometry
+from pipeline.frame import Frame
+from pipeline.geometry import Region
+from pipeline.pixels import grey8
+from pipeline.stages.values import Prepared
+
+Image = NDArray[np.uint8]
+
+
+class Preprocess:
+    """Cuts parts out of frames. Keeps the images' memory: what it returned is overwritten by the next call."""
+
+    def __init__(self, small_wh: tuple[int, int], large_wh: tuple[int, int], device: CpuDevice) -> None:
+        """For images of these widths and heights in px."""
+        self._small_wh, self._large_wh, self._device = small_wh, large_wh, device
+        self._images: list[tuple[Image, Image]] = []
+        self._padded = np.empty(0, np.uint8)
+
+    def __call__(self, frame: Frame, regions: Sequence[Region]) -> list[Prepared]:
+        """Cut every region, widened about its centre to the shape of the large image. Outside, the edge repeats."""
+        while len(self._images) < len(regions):
+            small, large = self._small_wh, self._large_wh
+            self._images.append((np.empty((small[1], small[0], 1), np.uint8), np.empty((large[1], large[0]), np.uint8)))
+        return [self._cut(frame, region, *images) for region, images in zip(regions, self._images, strict=False)]
+
+    def _cut(self, frame: Frame, region: Region, small: Image, large: Image) -> Prepared:
+        area = widened(region, self._large_wh)
+        self._device.resize(self._grey(frame, *area), large)
+        self._device.resize(large, small[..., 0])
+        x, y, w, h = area
+        sensor_from_area = geometry.crop(-x, -y)
+        return Prepared(
+            small=small,
+            large=large,
+            sensor_from_small=sensor_from_area @ geometry.resize(w / self._small_wh[0], h / self._small_wh[1]),
+            sensor_from_large=sensor_from_area @ geometry.resize(w / self._large_wh[0], h / self._large_wh[1]),
+            region=Region(x, y, w, h),
+        )
+
+    def _grey(self, frame: Frame, x: int, y: int, w: int, h: int) -> Image:
+        """Grey levels of an area that may reach out of the sensor."""
+        columns = _inside(x, w, frame.info.width)
+        rows = _inside(y, h, frame.info.height)
+        grey = grey8(frame, columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+        if grey.shape == (h, w):
+            return grey
+        if self._padded.size < w * h:
+            self._padded = np.empty(w * h, np.uint8)
+        padded = self._padded[: w * h].reshape(h, w)
+        self._device.pad(grey, padded, left=columns[0] - x, top=rows[0] - y)
+        return padded
+
+
+def widened(region: Region, large_wh: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The smallest whole-pixel area about the region's centre with the shape of the large image: x, y, w, h.
+
+    Its sides are multiples of the power of two by which it is reduced before the last, linear step, so that halving
+    comes out even; the shape is therefore kept to within that many px. The maps are exact all the same.
+    """
+    scale = max(region.w / large_wh[0], region.h / large_wh[1])
+    unit = 2 ** max(0, math.floor(math.log2(max(scale, 1e-9)) + 1e-9))
+    w, h = (max(unit, math.ceil(scale * side / unit - 1e-9) * unit) for side in large_wh)
+    return round(region.x + region.w / 2 - w / 2), round(region.y + region.h / 2 - h / 2), w, h
+
+
+def _inside(start: int, length: int, sensor: int) -> tuple[int, int]:
+    """The part of [start, start + length) on the sensor; at least its nearest pixel."""
+    first = min(max(start, 0), sensor - 1)
+    return first, max(first + 1, min(start + length, sensor))

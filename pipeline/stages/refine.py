@@ -1,0 +1,47 @@
+"""Positions to a fraction of a pixel from patches of the large images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.devices.cpu import CpuDevice
+from pipeline.geometry import Points
+from pipeline.network import RefineNetwork
+from pipeline.stages.values import Prepared, RefinedKeypoints
+
+
+class Refine:
+    """Moves keypoints by what the network sees around them, once for every span of its card."""
+
+    def __init__(self, network: RefineNetwork, device: CpuDevice) -> None:
+        """Use `network` on images that live on `device`."""
+        self._network, self._device = network, device
+        self._patches = np.empty((0, network.card.patch, network.card.patch, 1), np.uint8)
+
+    def __call__(self, prepared: Sequence[Prepared], xy_large_px: Sequence[Points]) -> list[RefinedKeypoints]:
+        """Refine the keypoints (K, 2) of every part of a frame. Raises EngineRefused where the network fails."""
+        if not prepared:
+            return []
+        card = self._network.card
+        count = len(card.keypoints)
+        patches = self._take(len(prepared) * count)
+        keypoint = np.tile(np.arange(count), len(prepared))
+        height, width = prepared[0].large.shape
+        xy = np.stack([np.asarray(points, np.float64) for points in xy_large_px])  # (N, K, 2)
+        for index, span_px in enumerate(card.spans_px):
+            # A network that is far off must not send the cutter into nowhere.
+            xy = np.clip(np.nan_to_num(xy, nan=0.0), -0.5, [width - 0.5, height - 0.5])
+            for number, part in enumerate(prepared):
+                own = patches[number * count : (number + 1) * count, ..., 0]
+                self._device.gather(part.large, xy[number], span_px, own)
+            span = np.full(len(keypoint), index)
+            outputs = self._network.engine.run({"patches": patches, "keypoint": keypoint, "span": span})
+            xy = xy + outputs["offset"].reshape(xy.shape) * (span_px / card.patch)
+        logits = outputs["visibility"].reshape(len(prepared), count, 2).copy()
+        return [RefinedKeypoints(points, scores) for points, scores in zip(xy, logits, strict=True)]
+
+    def _take(self, count: int) -> NDArray[np.uint8]:
+        if len(self._patches) < count:
+            self._patches = np.empty((count, *self._patches.shape[1:]), np.uint8)
+        return self._patches[:count]

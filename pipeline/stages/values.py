@@ -1,0 +1,80 @@
+"""What the stages hand to each other: frozen values. N parts in a frame, K keypoints of a view."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.geometry import Matrix, Points, Region
+from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One part at both scales. The images are views of buffers that the next frame overwrites.
+
+    Attributes:
+        small: uint8 (Hs, Ws, 1).
+        large: uint8 (Hl, Wl).
+        sensor_from_small, sensor_from_large: maps of points in px.
+        region: the area of the sensor that the images show, whole px, in the corner convention.
+    """
+
+    small: NDArray[np.uint8]
+    large: NDArray[np.uint8]
+    sensor_from_small: Matrix
+    sensor_from_large: Matrix
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseKeypoints:
+    """Of one part: xy_small_px (K, 2) float64, logits (K, 2) float32 [exists, does not exist]."""
+
+    xy_small_px: Points
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedKeypoints:
+    """Of one part: xy_large_px (K, 2) float64, logits (K, 2) float32 of the last pass."""
+
+    xy_large_px: Points
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Of one part: calibrated probabilities (K,) that the keypoint is there to be seen, and what follows from them."""
+
+    probabilities: NDArray[np.float64]
+    states: tuple[KeypointState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFindings:
+    """One part in one view: plain values, to be sent between processes.
+
+    Attributes:
+        image_reasons: why the picture cannot be judged (image_dark, image_saturated, image_blurred, part_count); then
+            there are no keypoints.
+        stages_ns: time of each stage; what a frame's parts share is told with its first part.
+    """
+
+    view: str
+    region: Region
+    image_reasons: tuple[Reason, ...]
+    keypoints: tuple[Keypoint, ...]
+    stages_ns: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer on one part, over all its views."""
+
+    result_state: ResultState
+    evaluation: Evaluation
+    reasons: tuple[Reason, ...]
+    keypoints: tuple[Keypoint, ...]
+    measurements: tuple[Measurement, ...]
+    stages_ns: dict[str, int]
