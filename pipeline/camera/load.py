@@ -7,7 +7,7 @@ from pipeline.camera.source import Camera
 from pipeline.errors import CameraError
 
 _CAMERAS = {
-    "genicam": "pipeline.camera.genicam:GenicamCamera",
+    "genicam": "pipeline.camera.genicam.camera:GenicamCamera",
     "folder": "pipeline.camera.folder:FolderCamera",
     "video": "pipeline.camera.video:VideoCamera",
     "synthetic": "pipeline.camera.synthetic:SyntheticCamera",

@@ -34,8 +34,8 @@ class CameraInfo:
 class Loss:
     """One or more frames that were exposed, or should have been, and will never come.
 
-    A loss is told before the frame that reveals it, each loss once. What it means for the account of triggers depends on
-    the camera:
+    A loss is told before the frame that reveals it, each loss once. What it means for the account of triggers depends
+    on the camera:
 
     - Without trigger numbers (`CameraInfo.counts_triggers` is False) losses are the account: frames + sum of `count` is
       all that is known of the number of triggers, and `trigger_number` is None.
@@ -59,8 +59,8 @@ class Loss:
 class Camera(Protocol):
     """A camera; one thread of one process uses it.
 
-    `connect` ▸ (`start` ▸ `grab_into` … ▸ `stop`) any number of times ▸ `disconnect`, and round again. Calls out of order
-    raise CameraError. After CameraLost only `disconnect` is of use.
+    `connect` ▸ (`start` ▸ `grab_into` … ▸ `stop`) any number of times ▸ `disconnect`, and round again. Calls out of
+    order raise CameraError. After CameraLost only `disconnect` is of use.
     """
 
     def connect(self) -> CameraInfo:

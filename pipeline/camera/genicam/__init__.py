@@ -1,0 +1,1 @@
+"""Cameras with a GenTL producer; `vendor.py` alone imports harvesters and genicam."""

@@ -1,0 +1,195 @@
+"""Any camera with a GenTL producer, as the daemon sees it."""
+
+from collections import deque
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from pipeline.camera.genicam import features
+from pipeline.camera.genicam.account import FrameAccount
+from pipeline.camera.genicam.chunks import Chunks
+from pipeline.camera.genicam.device import Buffer, Device
+from pipeline.camera.genicam.picture import describe
+from pipeline.camera.genicam.producer import Producer
+from pipeline.camera.settings import GenicamSettings
+from pipeline.camera.source import CameraInfo, Loss
+from pipeline.clock import monotonic_ns, utc_ns
+from pipeline.errors import CameraError, CameraLost
+from pipeline.frame import FrameInfo
+
+PROBE_EVERY_NS = 500_000_000  # how often a camera that sends no frames is asked whether it is still there
+PROBES = ("Width", "PixelFormat", "AcquisitionMode")
+
+
+class GenicamCamera:
+    """See `source.Camera`. A gone device shows as a timeout only, so after one a feature is read from the device."""
+
+    exhausted = False
+
+    def __init__(self, settings: GenicamSettings) -> None:
+        """Nothing is opened before `connect`."""
+        self._settings = settings
+        self._where = f"camera {settings.serial} of {settings.producer}".replace("camera  of", "camera of")
+        self._open = ExitStack()
+        self._device: Device | None = None
+        self._info: CameraInfo | None = None
+        self._chunks = Chunks()
+        self._account: FrameAccount | None = None
+        self._exposure_us: float | None = None
+        self._losses: deque[Loss] = deque()
+        self._held: tuple[Buffer, FrameInfo] | None = None
+        self._checked_shape = False
+        self._probed_ns = 0
+
+    def connect(self) -> CameraInfo:
+        """Open the device, set and read back its features; see `source.Camera.connect`."""
+        if self._device is not None:
+            raise CameraError("is connected already", where=self._where)
+        with ExitStack() as undo:
+            producer = Producer(Path(self._settings.producer))
+            undo.callback(producer.close)
+            device = producer.open(self._settings.serial, self._settings.buffers)
+            undo.callback(device.close)
+            _set_idle(device)
+            self._chunks = Chunks.switch_on(device.nodes, self._settings.trigger_number)
+            features.apply(device.nodes, self._settings.features)
+            shot = self._settings.shots[0] if self._settings.shots else {}
+            features.apply(device.nodes, {name: value for name, value in shot.items() if name != "name"})
+            if self._settings.trigger_counter:
+                features.require(device.nodes, self._settings.trigger_counter)
+            self._info = describe(device, counts_triggers=bool(self._settings.trigger_number))
+            self._where, self._device = device.where, device
+            self._open = undo.pop_all()
+        return self._info
+
+    def start(self) -> None:
+        """Begin to deliver frames."""
+        device = self._connected()
+        if self._account is not None:
+            raise CameraError("is started already", where=self._where)
+        self._losses.clear()
+        self._held, self._checked_shape = None, False
+        device.start()
+        exposure = features.optional(device.nodes, "ExposureTime")
+        self._exposure_us = float(exposure) if isinstance(exposure, int | float) else None
+        self._account = FrameAccount(device.buffers, device.underruns())
+        self._probed_ns = monotonic_ns()
+
+    def grab_into(self, target: memoryview, timeout_s: float) -> FrameInfo | Loss | None:
+        """See `source.Camera.grab_into`."""
+        device, info, account = self._connected(), self._info, self._account
+        if info is None or account is None:
+            raise CameraError("is not started", where=self._where)
+        if target.nbytes < info.payload_bytes:
+            what = f"a frame of {info.payload_bytes} bytes does not fit into {target.nbytes}"
+            raise CameraError(
+                what, where=self._where, allowed=f"ring.slot_mb of {info.payload_bytes / 1e6:.3f} at least"
+            )
+        if not self._losses and self._held is None:
+            buffer = device.fetch(timeout_s)
+            if buffer is None:
+                self._losses.extend(account.quiet(device.underruns()))
+                self._probe()
+            else:
+                self._take(buffer, account, device.underruns())
+        if self._losses:
+            return self._losses.popleft()
+        return None if self._held is None else self._deliver(target, info)
+
+    def poll_trigger_counter(self) -> int | None:
+        """The line counter in the camera now, None where the settings name none."""
+        name = self._settings.trigger_counter
+        if not name:
+            return None
+        value = features.require(self._connected().nodes, name).read(fresh=True)
+        if not isinstance(value, int):
+            raise CameraError(f"reads {value!r}", where=f"{self._where}: feature {name}", allowed="a whole number")
+        return value
+
+    def trigger_software(self) -> None:
+        """Execute TriggerSoftware."""
+        node = features.require(self._connected().nodes, "TriggerSoftware")
+        if not node.is_writable:
+            allowed = 'TriggerMode = "On" and TriggerSource = "Software" among the features'
+            raise CameraError("takes no software trigger now", where=self._where, allowed=allowed)
+        node.execute()
+
+    def stop(self) -> None:
+        """Deliver no more frames."""
+        if self._device is None or self._account is None:
+            return
+        self._account, self._held = None, None
+        self._losses.clear()
+        self._device.stop()
+
+    def disconnect(self) -> None:
+        """Close stream, device and producer."""
+        self._account, self._held, self._device, self._info = None, None, None, None
+        self._chunks = Chunks()
+        self._open.close()
+
+    def _connected(self) -> Device:
+        if self._device is None:
+            raise CameraError("is not connected", where=self._where)
+        return self._device
+
+    def _take(self, buffer: Buffer, account: FrameAccount, underruns: int) -> None:
+        """Queue what this buffer tells of losses; hold it for delivery if it is whole, else give it back."""
+        received_monotonic_ns, received_utc_ns = monotonic_ns(), utc_ns()
+        number, exposure_us = self._chunks.read(buffer)
+        frame_id = buffer.frame_id
+        if not buffer.is_complete or self._info is None:
+            self._losses.extend(account.incomplete(frame_id, number, underruns))
+            buffer.release()
+            return
+        self._check_shape(buffer, self._info)
+        frame_id = account.next_frame_id if frame_id is None else frame_id
+        self._losses.extend(account.complete(frame_id, number, underruns))
+        frame = FrameInfo(
+            width=self._info.width,
+            height=self._info.height,
+            pixel_format=self._info.pixel_format,
+            frame_id=frame_id,
+            trigger_number=number,
+            exposure_us=self._exposure_us if exposure_us is None else exposure_us,
+            camera_ns=buffer.camera_ns,
+            received_monotonic_ns=received_monotonic_ns,
+            received_utc_ns=received_utc_ns,
+        )
+        self._held = (buffer, frame)
+
+    def _deliver(self, target: memoryview, info: CameraInfo) -> FrameInfo | None:
+        if self._held is None:
+            return None
+        buffer, frame = self._held
+        self._held = None
+        buffer.copy_to(target, info.payload_bytes)
+        buffer.release()
+        return frame
+
+    def _check_shape(self, buffer: Buffer, info: CameraInfo) -> None:
+        """The first frame of a run is what the features promised."""
+        if not self._checked_shape:
+            buffer.check_shape(info.width, info.height, info.pixel_format)
+            self._checked_shape = True
+
+    def _probe(self) -> None:
+        """Raise CameraLost where the device does not answer any more."""
+        now_ns = monotonic_ns()
+        if now_ns - self._probed_ns < PROBE_EVERY_NS:
+            return
+        self._probed_ns = now_ns
+        nodes = self._connected().nodes
+        for name in PROBES:
+            node = nodes.find(name)
+            try:
+                if node is not None and node.is_readable:
+                    node.read(fresh=True)
+            except CameraError as problem:
+                raise CameraLost(problem.what, where=problem.where) from None
+
+
+def _set_idle(device: Device) -> None:
+    """A process that died may have left the camera acquiring, with its features locked."""
+    for name, value in (("AcquisitionStop", True), ("TLParamsLocked", 0)):
+        with suppress(CameraError):
+            features.set_feature(device.nodes, name, value)

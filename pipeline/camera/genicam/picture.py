@@ -1,0 +1,51 @@
+"""What pictures a set-up device will deliver."""
+
+from pipeline.camera.genicam import features
+from pipeline.camera.genicam.device import Device
+from pipeline.camera.source import CameraInfo
+from pipeline.errors import CameraError
+from pipeline.frame import PixelFormat
+
+SIMULATED_VENDORS = ("datumd", "Machine Vision Games Ltd.")  # our own camera and the one in the genicam package
+
+
+def describe(device: Device, *, counts_triggers: bool) -> CameraInfo:
+    """Size, format and identity of a device whose features are set. Raises CameraError for a format not unpacked."""
+    nodes, label = device.nodes, device.label
+    width, height, payload = (_number(device, name) for name in ("Width", "Height", "PayloadSize"))
+    name = str(features.require(nodes, "PixelFormat").read())
+    if name not in PixelFormat.__members__:
+        raise CameraError(
+            f"delivers {name}, which is not unpacked",
+            where=f"{device.where}: feature PixelFormat",
+            allowed=", ".join(_common_formats(device)),
+        )
+    pixel_format = PixelFormat[name]
+    payload_bytes = pixel_format.payload_bytes(width, height)
+    if payload and payload < payload_bytes:
+        what = f"is {payload}, a frame of {width} x {height} {name} has {payload_bytes} bytes"
+        raise CameraError(what, where=f"{device.where}: feature PayloadSize")
+    return CameraInfo(
+        vendor=label.vendor or str(features.optional(nodes, "DeviceVendorName") or ""),
+        model=label.model or str(features.optional(nodes, "DeviceModelName") or ""),
+        serial=label.serial or label.id,
+        width=width,
+        height=height,
+        pixel_format=pixel_format,
+        payload_bytes=payload_bytes,
+        counts_triggers=counts_triggers,
+        is_simulated=label.vendor in SIMULATED_VENDORS,
+    )
+
+
+def _number(device: Device, name: str) -> int:
+    value = features.require(device.nodes, name).read()
+    if not isinstance(value, int):
+        raise CameraError(f"reads {value!r}", where=f"{device.where}: feature {name}", allowed="a whole number")
+    return value
+
+
+def _common_formats(device: Device) -> list[str]:
+    """Formats that the camera offers and we unpack."""
+    offered = features.require(device.nodes, "PixelFormat").allowed().split(", ")
+    return [name for name in offered if name in PixelFormat.__members__] or list(PixelFormat.__members__)
