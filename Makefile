@@ -64,7 +64,7 @@ clean:  ## remove what was built, and .venv
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "$(PYTHON) is not Python 3.11 to 3.13; next: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "no virtual environment; next: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment; next: apt-get install python3-venv" >&2; exit 1; }
 
 # What runs needs the light base alone.
 $(VENV)/.ready: $(BUILT_FROM) | $(BIN)/pip
