@@ -1,6 +1,5 @@
 #include "image.h"
 
-#include <math.h>
 #include <string.h>
 
 static unsigned bits_per_pixel(uint32_t pixel_format)
@@ -36,7 +35,7 @@ void brightness_set(struct brightness *brightness, double factor, uint32_t pixel
     if (brightness->factor == factor && brightness->pixel_format == pixel_format)
         return;
     for (int level = 0; level < 256; level++) {
-        double light = floor(level * step * factor + 0.5);
+        double light = level * step * factor + 0.5; /* the cast rounds it */
         brightness->levels[level] = (uint16_t)(light < full_scale ? light : full_scale);
     }
     brightness->factor = factor;

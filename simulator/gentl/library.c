@@ -1,5 +1,4 @@
 /* Library, system and interface: the way down to the devices. */
-#define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* open file description locks, syscall */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -75,7 +74,7 @@ void line_detach(struct line *line)
 bool line_is_current(const struct line *line)
 {
     struct stat status;
-    if (line->header == NULL || stat(state_path(), &status) != 0)
+    if (line->header == NULL || line->header->superseded != 0 || stat(state_path(), &status) != 0)
         return false;
     return status.st_ino == line->inode && (size_t)status.st_size == line->size;
 }

@@ -44,7 +44,8 @@ struct line_edge {
     uint64_t content_sequence; /* of the slot below, when the edge was made */
     uint32_t slot;
     uint32_t faults;
-    uint64_t reserved[2];
+    double light; /* lamp, 1 = as rendered */
+    uint64_t reserved;
 };
 
 struct software_trigger {

@@ -153,6 +153,23 @@ void camera_reset_session(struct device *device);
 GC_ERROR camera_read(struct device *device, uint64_t address, void *bytes, size_t size);
 GC_ERROR camera_write(struct device *device, uint64_t address, const void *bytes, size_t size);
 size_t camera_payload_size(const struct camera_registers *registers);
+uint64_t camera_counter(const struct device *device, int counter);
+uint32_t camera_lines(const struct device *device, bool trigger_high, bool exposing);
+
+/* chunk.c */
+struct exposure {
+    uint64_t start_ns; /* host's monotonic clock */
+    uint64_t counters[COUNTERS];
+    uint32_t slot;
+    uint32_t faults;
+    bool by_edge;
+    uint64_t content_sequence; /* of the edge */
+    double light;
+};
+size_t chunk_length(int kind);
+size_t chunk_start(size_t image_bytes);
+void chunks_append(struct buffer *buffer, const struct camera_registers *registers, const struct exposure *exposure,
+                   uint32_t lines);
 
 void queue_append(struct buffer_queue *queue, struct buffer *buffer);
 struct buffer *queue_take(struct buffer_queue *queue);

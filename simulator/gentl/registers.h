@@ -14,6 +14,8 @@ enum { CHUNK_FRAME_ID = 0, CHUNK_TIMESTAMP, CHUNK_EXPOSURE, CHUNK_COUNTERS, CHUN
 enum { ACQUIRE_SINGLE = 0, ACQUIRE_MULTI = 1, ACQUIRE_CONTINUOUS = 2 };
 enum { SOURCE_SOFTWARE = 0, SOURCE_LINE1 = 1 };
 enum { USER_OUTPUTS = 2 };
+enum { LINES = 3 };
+enum { LINE_OFF = 0, LINE_EXPOSURE_ACTIVE, LINE_USER_OUTPUT_1, LINE_USER_OUTPUT_2 };
 
 struct camera_registers {
     char vendor[TEXT_LENGTH];
@@ -61,7 +63,8 @@ struct camera_registers {
     double gain_db; /* 0x2C0 */
     double frame_rate_hz;
     double temperature_c;
-    uint8_t reserved3[3368];
+    uint32_t line_source[LINES]; /* 0x2D8 */
+    uint8_t reserved3[3356];
 };
 
 static_assert(offsetof(struct camera_registers, sensor_width) == 0x200, "sensor");

@@ -1,0 +1,154 @@
+"""The simulated line as a process: ``python -m simulator.line --state FILE --log FILE …``.
+
+It says on standard output when its cameras can be opened (``ready …``), when the first part moves (``started``) and when
+the last one has passed (``closed …``). SIGTERM or Ctrl-C ends it; its log then has its closing line too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from pipeline.errors import DatumdError
+from simulator.content import Content, FolderContent, PatternContent, RenderedContent
+from simulator.families import families
+from simulator.fault import parse_fault
+from simulator.line import Line
+from simulator.producer import DEFAULT_STATE, LINE_VARIABLE
+
+_POLL_S = 0.02
+_LATE_S = 1.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a line. Returns 0, or 2 after one line that says what is wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _run(arguments)
+    except DatumdError as error:
+        sys.stderr.write(f"simulator.line: {error}\n")
+        return error.exit_code
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator.line",
+        description="Moves simulated parts past up to four simulated GenICam cameras.",
+        epilog=f"The producer finds the cameras by the environment variable {LINE_VARIABLE}=FILE.",
+    )
+    add = parser.add_argument
+    add("--state", type=Path, default=DEFAULT_STATE, metavar="FILE", help="shared file of the cameras (%(default)s)")
+    add("--log", type=Path, metavar="FILE", help="the line's own log, JSON lines")
+    add("--devices", type=int, default=1, help="cameras, 1 to 4 (%(default)s)")
+    add("--rate-hz", type=float, default=5.0, help="parts per second (%(default)s)")
+    add("--random-gaps", type=float, metavar="MEAN_MS", help="parts at random, with this mean gap, instead of steady")
+    add("--triggers", type=int, metavar="N", help="parts to move; without it until it is ended")
+    add("--seed", type=int, default=0, help="of parts, gaps and faults (%(default)s)")
+    add("--source", default="renderer", help="renderer, pattern, or a folder of images (%(default)s)")
+    add("--family", action="append", help=f"part family, once per camera: {', '.join(families())}")
+    add("--colour", action="store_true", help="images of the folder in RGB instead of grey")
+    add("--pool", type=int, default=48, help="images held in memory per camera (%(default)s)")
+    add("--nominal-exposure-us", type=float, default=1000.0, help="exposure that leaves images unchanged (%(default)s)")
+    add("--fault", action="append", default=[], metavar="F", help="KIND[:device=D][:at=N][:p=P][:seconds=S]")
+    add("--wait-for-cameras", type=float, default=0.0, metavar="S", help="start when all cameras acquire, or after S s")
+    add("--linger-s", type=float, default=0.0, metavar="S", help="keep the cameras this long after the last part")
+    return parser
+
+
+def _content(arguments: argparse.Namespace) -> Content:
+    if arguments.source == "renderer":
+        chosen = tuple(arguments.family or families()[:1])
+        return RenderedContent(chosen, seed=arguments.seed, pictures=arguments.pool)
+    if arguments.source == "pattern":
+        return PatternContent()
+    folder = FolderContent(Path(arguments.source), colour=arguments.colour)
+    if folder.left_out:
+        height, width = folder.shape[:2]
+        _say(f"{len(folder.left_out)} images of {arguments.source} are left out: not {width}x{height}")
+    return folder
+
+
+class _Stop:
+    """Set by SIGTERM and SIGINT."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        signal.signal(signal.SIGTERM, self._set)
+        signal.signal(signal.SIGINT, self._set)
+
+    def _set(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_set = True
+
+    def __call__(self) -> bool:
+        return self._is_set
+
+
+def _gaps_s(arguments: argparse.Namespace) -> Iterator[float]:
+    if arguments.random_gaps is None:
+        while True:
+            yield 1.0 / arguments.rate_hz
+    draw = random.Random(arguments.seed + 1)  # noqa: S311 - the same seed gives the same line
+    while True:
+        yield draw.expovariate(1000.0 / arguments.random_gaps)
+
+
+def _wait_for_cameras(line: Line, limit_s: float, stopped: _Stop) -> None:
+    until = time.monotonic() + limit_s
+    while not stopped() and not line.is_grabbing():
+        if time.monotonic() > until:
+            raise DatumdError(f"not all cameras acquire after {limit_s:g} s", where="simulated line")
+        line.idle(time.monotonic() + _POLL_S, stopped)
+
+
+def _move(line: Line, arguments: argparse.Namespace, stopped: _Stop) -> float:
+    """Move the parts. Returns by how much the line was late at the worst, in seconds."""
+    due = time.monotonic()
+    worst_s = 0.0
+    for gap_s in _gaps_s(arguments):
+        line.idle(due, stopped)
+        if stopped() or line.parts == arguments.triggers:
+            break
+        worst_s = max(worst_s, time.monotonic() - due)
+        line.edge()
+        due += gap_s
+    return worst_s
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.rate_hz <= 0.0 or (arguments.random_gaps is not None and arguments.random_gaps <= 0.0):
+        raise DatumdError("a line needs a positive rate", where="--rate-hz, --random-gaps")
+    stopped = _Stop()
+    line = Line(
+        arguments.state,
+        _content(arguments),
+        devices=arguments.devices,
+        log_path=arguments.log,
+        faults=[parse_fault(text) for text in arguments.fault],
+        triggers=arguments.triggers,
+        seed=arguments.seed,
+        pool=arguments.pool,
+        nominal_exposure_us=arguments.nominal_exposure_us,
+    )
+    with line:
+        _say(f"ready state={arguments.state} cameras={arguments.devices}")
+        if arguments.wait_for_cameras > 0.0:
+            _wait_for_cameras(line, arguments.wait_for_cameras, stopped)
+        _say("started")
+        late_s = _move(line, arguments, stopped)
+        line.finish()
+        _say(f"closed triggers={line.triggers} parts={line.parts}")
+        if late_s > _LATE_S:
+            _say(f"the line was late by up to {late_s:.1f} s: lower --rate-hz, or hold all images by a larger --pool")
+        line.idle(time.monotonic() + arguments.linger_s, stopped)
+    return 0

@@ -1,0 +1,264 @@
+"""The shared file between the line process and the simulated cameras; `gentl/line_state.h` is the same layout in C.
+
+The line writes header, edges, faults and content. The camera, that is the process that holds the device open, writes
+its registers, software triggers and tallies. Every word has one writer, so there are no locks: a word that announces
+others (magic, ``valid``, ``edge_count``, a slot's sequence) is stored after them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import platform
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DatumdError
+
+MAGIC = 0x314D4953444D5444
+LAYOUT = 1
+MAX_DEVICES = 4
+MAX_SLOTS = 512
+EDGE_RING = 1024
+SOFTWARE_RING = 256
+
+HEADER_SIZE = 4096
+DEVICE_SIZE = 78848
+EDGES = 1024
+EDGE_SIZE = 64
+SOFTWARE = 66560
+SOFTWARE_SIZE = 16
+REGISTERS = 70656
+SLOT_SEQUENCE = 74752
+
+_HEADER = struct.Struct("<QIIIIIIQQQQdQ")
+_EDGE = struct.Struct("<QQQQQIId")  # without `reserved`
+_SUPERSEDED = _HEADER.size - 8
+_WAKE, _EDGE_COUNT, _LOSS_COUNT, _LOST_UNTIL, _HANG_UNTIL = 0, 8, 16, 24, 32
+_TALLIES = 256
+_ACQUIRING = 0x298
+_PAGE = 4096
+_FUTEX_WAKE = 1
+_FUTEX_CALL = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """What a camera has counted since it got power, over all processes that had it open."""
+
+    software_triggers: int
+    exposed: int
+    delivered: int
+    incomplete: int
+    dropped: int
+    underrun: int
+    overrun: int
+    torn: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareTrigger:
+    """One software trigger that a camera accepted."""
+
+    device: int
+    number: int
+    monotonic_ns: int
+
+
+class LineState:
+    """The line's side of the shared file.
+
+    Args:
+        path: where to make it, on a memory file system. A file of an older line is replaced; its cameras are then lost.
+        devices: number of cameras, 1 to 4.
+        width: of the sensor in pixels, a multiple of 4.
+        height: of the sensor in pixels, even.
+        channels: 1 for grey content, 3 for RGB.
+        slots: images held per camera, 1 to 512.
+        nominal_exposure_us: exposure at which content arrives unchanged.
+
+    Raises:
+        DatumdError: a size out of range, or no room at ``path``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        devices: int,
+        width: int,
+        height: int,
+        channels: int = 1,
+        slots: int = 16,
+        nominal_exposure_us: float = 1000.0,
+    ) -> None:
+        _check(devices=devices, slots=slots, width=width, height=height)
+        self.path, self.devices, self.slots = path, devices, slots
+        self.shape = (height, width) if channels == 1 else (height, width, channels)
+        self._stride = _round_up(width * height * channels, _PAGE)
+        self._content = _round_up(HEADER_SIZE + devices * DEVICE_SIZE, _PAGE)
+        size = self._content + devices * slots * self._stride
+        self._software_seen = [0] * devices
+        self._fence = threading.Lock()
+        self._syscall = ctypes.CDLL(None).syscall
+        self._futex = _FUTEX_CALL.get(platform.machine())
+        _supersede(path)
+        self._map = _make_file(path, size)
+        self._words = memoryview(self._map).cast("Q")
+        self._halves = memoryview(self._map).cast("I")
+        header = (0, LAYOUT, devices, width, height, channels, slots, self._content, self._stride, size)
+        _HEADER.pack_into(self._map, 0, *header, time.monotonic_ns(), nominal_exposure_us, 0)
+        self._order()
+        self._words[0] = MAGIC
+        # `path` names the file only now, so that a camera never maps a half-made one
+        _draft(path).replace(path)
+
+    def _order(self) -> None:
+        """Keep the stores before this line before those after it, on processors that would not."""
+        with self._fence:
+            pass
+
+    def _device(self, device: int) -> int:
+        return HEADER_SIZE + device * DEVICE_SIZE
+
+    def _word(self, device: int, offset: int) -> int:
+        return (self._device(device) + offset) // 8
+
+    def edge_count(self, device: int) -> int:
+        """Edges that this camera's line counter has seen."""
+        return self._words[self._word(device, _EDGE_COUNT)]
+
+    def put_image(self, device: int, slot: int, image: NDArray[np.uint8]) -> None:
+        """Replace the content of a slot; a camera that reads it meanwhile notices.
+
+        Args:
+            device: index of the camera.
+            slot: 0 to slots - 1.
+            image: uint8 of shape ``self.shape``.
+        """
+        if image.shape != self.shape or image.dtype != np.uint8:
+            raise ValueError(f"content is uint8 {self.shape}, not {image.dtype} {image.shape}")
+        sequence = self._word(device, SLOT_SEQUENCE) + slot
+        self._words[sequence] |= 1
+        self._order()
+        start = self._content + (device * self.slots + slot) * self._stride
+        self._map[start : start + image.size] = image.tobytes()
+        self._order()
+        self._words[sequence] += 1
+
+    def make_edge(
+        self, device: int, *, trigger_number: int, stamp_ns: int, slot: int, faults: int, light: float
+    ) -> int:
+        """Raise the camera's Line1 once. Returns what its line counter reads now, the first edge 1."""
+        number = self.edge_count(device) + 1
+        entry = self._device(device) + EDGES + (number - 1) % EDGE_RING * EDGE_SIZE
+        sequence = self._words[self._word(device, SLOT_SEQUENCE) + slot]
+        self._words[entry // 8] = 0
+        self._order()
+        _EDGE.pack_into(self._map, entry, 0, number, trigger_number, stamp_ns, sequence, slot, faults, light)
+        self._order()
+        self._words[entry // 8] = number
+        self._order()
+        self._words[self._word(device, _EDGE_COUNT)] = number
+        self._wake(device)
+        return number
+
+    def lose(self, device: int, seconds: float) -> None:
+        """Take the camera off the bus; it can be opened again after ``seconds``."""
+        self._words[self._word(device, _LOST_UNTIL)] = time.monotonic_ns() + int(seconds * 1e9)
+        self._order()
+        self._words[self._word(device, _LOSS_COUNT)] += 1
+        self._wake(device)
+
+    def hang(self, device: int, seconds: float) -> None:
+        """Let the producer's wait for this camera block for ``seconds``, whatever its timeout."""
+        self._words[self._word(device, _HANG_UNTIL)] = time.monotonic_ns() + int(seconds * 1e9)
+        self._wake(device)
+
+    def _wake(self, device: int) -> None:
+        self._order()
+        at = self._device(device) + _WAKE
+        self._halves[at // 4] = (self._halves[at // 4] + 1) & 0xFFFFFFFF
+        if self._futex is not None:  # elsewhere the camera looks by itself every 20 ms
+            word = ctypes.c_uint32.from_buffer(self._map, at)
+            self._syscall(self._futex, ctypes.byref(word), _FUTEX_WAKE, 2**31 - 1, None, None, 0)
+
+    def tallies(self, device: int) -> Tallies:
+        """What the camera has counted."""
+        first = self._word(device, _TALLIES)
+        return Tallies(*self._words[first : first + 8])
+
+    def is_grabbing(self, device: int) -> bool:
+        """Whether somebody has this camera open and has started its acquisition."""
+        return self._halves[(self._device(device) + REGISTERS + _ACQUIRING) // 4] != 0
+
+    def new_software_triggers(self) -> list[SoftwareTrigger]:
+        """Software triggers that the cameras accepted since the last call; older than 256 back are not remembered."""
+        found = []
+        for device in range(self.devices):
+            count = self.tallies(device).software_triggers
+            for number in range(max(self._software_seen[device], count - SOFTWARE_RING) + 1, count + 1):
+                entry = self._device(device) + SOFTWARE + (number - 1) % SOFTWARE_RING * SOFTWARE_SIZE
+                found.append(SoftwareTrigger(device, number, self._words[entry // 8 + 1]))
+            self._software_seen[device] = count
+        return found
+
+    def close(self, *, unlink: bool = True) -> None:
+        """Let go of the file; with ``unlink`` the cameras are no longer found, open ones stay as they are."""
+        if unlink:
+            self.path.unlink(missing_ok=True)
+        self._words.release()
+        self._halves.release()
+        self._map.close()
+
+
+def _round_up(size: int, step: int) -> int:
+    return (size + step - 1) // step * step
+
+
+def _check(*, devices: int, slots: int, width: int, height: int) -> None:
+    if not 1 <= devices <= MAX_DEVICES:
+        raise DatumdError(f"{devices} cameras", where="simulated line", allowed=f"1 to {MAX_DEVICES}")
+    if not 1 <= slots <= MAX_SLOTS:
+        raise DatumdError(f"{slots} content images per camera", where="simulated line", allowed=f"1 to {MAX_SLOTS}")
+    if width < 4 or width % 4 or height < 2 or height % 2:
+        allowed = "a width that is a multiple of 4 and an even height"
+        raise DatumdError(f"a sensor of {width}x{height}", where="simulated line", allowed=allowed)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _make_file(path: Path, size: int) -> mmap.mmap:
+    draft = _draft(path)
+    draft.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, size)  # a full memory file system says so now, not by SIGBUS later
+            return mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        what = f"no room for the simulated cameras ({size / 1e6:.0f} MB): {error.strerror}"
+        allowed = "a folder in memory with that much room, for example /dev/shm"
+        raise DatumdError(what, where=str(path), allowed=allowed, next_command="use a smaller --pool") from error
+
+
+def _supersede(path: Path) -> None:
+    """Tell the cameras of an older line at this path that their line is gone."""
+    try:
+        with path.open("r+b") as old, mmap.mmap(old.fileno(), HEADER_SIZE) as header:
+            if int.from_bytes(header[:8], "little") == MAGIC:
+                header[_SUPERSEDED : _SUPERSEDED + 8] = (1).to_bytes(8, "little")
+    except (OSError, ValueError):
+        return  # no older line
