@@ -1,0 +1,1 @@
+"""Tools that write what the pipeline reads: thresholds, lens, plane, ranges."""

@@ -1,0 +1,211 @@
+"""The training images cut to the part's region once and kept as raw pixels, so that epochs cost no decoding."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from training.data import Dataset, Part
+from training.method import ViewShape
+
+Region = tuple[float, float, float, float]
+_READ = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """All parts at the scale of the large image, each with ``context`` times the region's size around its centre.
+
+    Attributes:
+        large: uint8 (N, Hc, Wc), memory-mapped.
+        medium: uint8 (N, Hm, Wm), the same at twice the scale of the small image.
+        xy_canvas_px: (N, K, 2) float32, every keypoint; where the labels give none, where the mean shape puts it.
+        known: (N, K) bool, the labels give a position.
+        state: (N, K) int8, 2 visible, 1 hidden, 0 missing.
+        large_px_per_sensor_px: (N,).
+        large_offset: canvas px of the large image's corner pixel, x and y.
+    """
+
+    large: NDArray[np.uint8]
+    medium: NDArray[np.uint8]
+    xy_canvas_px: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    state: NDArray[np.int8]
+    large_px_per_sensor_px: NDArray[np.float64]
+    large_offset: tuple[float, float]
+
+    @property
+    def medium_per_large(self) -> float:
+        """Scale from large to medium, a power of two below 1 (or 2, 1)."""
+        return self.medium.shape[2] / self.large.shape[2]
+
+
+def region_of(part: Part, view: ViewShape) -> Region:
+    """The region x, y, width, height (sensor px, corner convention) that stands for locate in training."""
+    fixed = view.locate.get("fixed")
+    if fixed is not None:
+        return tuple(float(value) for value in fixed)  # type: ignore[return-value]
+    x, y, width, height = part.box
+    grow_x, grow_y = width * view.margin, height * view.margin
+    return x - grow_x, y - grow_y, width + 2 * grow_x, height + 2 * grow_y
+
+
+def to_aspect(region: Region, wh: tuple[int, int]) -> Region:
+    """The region grown about its centre to the aspect of ``wh``, as the preprocess stage does it."""
+    x, y, width, height = region
+    wide = max(width, height * wh[0] / wh[1])
+    high = wide * wh[1] / wh[0]
+    return x + (width - wide) / 2, y + (height - high) / 2, wide, high
+
+
+def prepare(dataset: Dataset, view: ViewShape, context: float, folder: Path) -> Canvas:
+    """Cut every part of the data set into ``folder``, or take what an earlier run left there for the same input.
+
+    Raises:
+        DataError: an image cannot be decoded or is not of the size its annotation file says.
+    """
+    multiple = view.large_wh[0] // view.small_wh[0]
+    size = tuple(2 * multiple * round(side * context / (2 * multiple)) for side in view.large_wh)
+    reduce = multiple // 2  # large to medium
+    paths = folder / "large.npy", folder / "medium.npy", folder / "canvas.key"
+    key = _key(dataset, view, context)
+    if not (paths[2].is_file() and paths[2].read_text() == key):
+        paths[2].unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        count = len(dataset.parts)
+        large = open_memmap(paths[0], "w+", np.uint8, (count, size[1], size[0]))
+        medium = open_memmap(paths[1], "w+", np.uint8, (count, size[1] // max(reduce, 1), size[0] // max(reduce, 1)))
+        _fill(dataset, view, large, medium)
+        large.flush(), medium.flush()
+        paths[2].write_text(key)
+    large, medium = (np.load(path, mmap_mode="r") for path in paths[:2])
+    offset = ((size[0] - view.large_wh[0]) / 2, (size[1] - view.large_wh[1]) / 2)
+    xy, scale = _points(dataset, view, offset)
+    known = np.isfinite(xy).all(2)
+    state = np.stack([part.state for part in dataset.parts])
+    return Canvas(large, medium, fill_by_shape(xy), known, state, scale, offset)
+
+
+def _key(dataset: Dataset, view: ViewShape, context: float) -> str:
+    inputs = [
+        (str(part.image.resolve()), part.image.stat().st_size, part.image.stat().st_mtime_ns, part.box)
+        for part in dataset.parts
+    ]
+    return hashlib.sha256(msgspec.json.encode((inputs, view, context))).hexdigest()
+
+
+def _fill(dataset: Dataset, view: ViewShape, large: NDArray[np.uint8], medium: NDArray[np.uint8]) -> None:
+    def one(group: list[int]) -> None:
+        image = read_grey(dataset.parts[group[0]])
+        for index in group:
+            region = to_aspect(region_of(dataset.parts[index], view), view.large_wh)
+            cut_region(image, region, view.large_wh, large[index])
+            wh = medium.shape[2], medium.shape[1]
+            cv2.resize(large[index], wh, medium[index], interpolation=cv2.INTER_AREA)
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(one, _by_image(dataset)):
+            pass
+
+
+def _by_image(dataset: Dataset) -> Iterator[list[int]]:
+    group: list[int] = []
+    for index, part in enumerate(dataset.parts):
+        if group and part.image != dataset.parts[group[0]].image:
+            yield group
+            group = []
+        group.append(index)
+    yield group
+
+
+def read_grey(part: Part) -> NDArray[np.uint8]:
+    image = cv2.imread(str(part.image), _READ)
+    if image is None:
+        raise DataError("cannot be decoded", where=str(part.image), allowed="an image file that OpenCV reads")
+    if (image.shape[1], image.shape[0]) != part.image_wh:
+        raise DataError(
+            f"is {image.shape[1]}x{image.shape[0]}", where=str(part.image),
+            allowed=f"{part.image_wh[0]}x{part.image_wh[1]}, as its entry in the COCO file says",
+        )
+    return np.asarray(image, np.uint8)
+
+
+def cut_region(
+    image: NDArray[np.uint8], region: Region, large_wh: tuple[int, int], out: NDArray[np.uint8]
+) -> None:
+    """Write ``image`` into ``out`` at the scale that makes ``region`` ``large_wh`` px, both with the same centre."""
+    scale = large_wh[0] / region[2]
+    height, width = out.shape
+    # corner convention throughout: canvas corner coordinates = (sensor corner - origin) * scale
+    origin_x = region[0] + region[2] / 2 - width / 2 / scale
+    origin_y = region[1] + region[3] / 2 - height / 2 / scale
+    while scale <= 0.5:
+        image = cv2.resize(
+            image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2], None, fx=0.5, fy=0.5,
+            interpolation=cv2.INTER_AREA,
+        )  # type: ignore[assignment]
+        scale, origin_x, origin_y = scale * 2, origin_x / 2, origin_y / 2
+    shift_x, shift_y = (0.5 - origin_x) * scale - 0.5, (0.5 - origin_y) * scale - 0.5
+    matrix = np.array([[scale, 0.0, shift_x], [0.0, scale, shift_y]])
+    cv2.warpAffine(image, matrix, (width, height), out, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+
+
+def _points(
+    dataset: Dataset, view: ViewShape, offset: tuple[float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    xy, scales = [], []
+    for part in dataset.parts:
+        x, y, width, _ = to_aspect(region_of(part, view), view.large_wh)
+        scale = view.large_wh[0] / width
+        xy.append((part.xy_sensor_px + 0.5 - (x, y)) * scale - 0.5 + offset)
+        scales.append(scale)
+    return np.stack(xy).astype(np.float32), np.array(scales)
+
+
+def fill_by_shape(xy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put keypoints without a position (NaN) where the mean shape, turned and scaled onto the others, has them.
+
+    Args:
+        xy: (N, K, 2).
+
+    Returns:
+        The same with every NaN replaced; a keypoint that no part has is put at the middle of its part.
+    """
+    known = np.isfinite(xy).all(2)
+    if known.all():
+        return xy
+    points = np.where(known, xy[..., 0] + 1j * xy[..., 1], 0).astype(np.complex128)  # a similarity is a + b·z
+    mean = np.divide(points.sum(0), known.sum(0), out=np.full(xy.shape[1], np.nan, complex), where=known.any(0))
+    for _ in range(3):
+        fits = [_similarity(mean, row, seen & np.isfinite(mean)) for row, seen in zip(points, known, strict=True)]
+        moved = np.stack([(row - a) / b for row, (a, b) in zip(points, fits, strict=True)])
+        total = np.where(known, moved, 0).sum(0)
+        mean = np.divide(total, known.sum(0), out=np.full_like(mean, np.nan), where=known.any(0))
+    filled = np.stack([a + b * mean for a, b in fits])
+    middle = np.divide(points.sum(1), known.sum(1), out=np.zeros(len(xy), complex), where=known.any(1))
+    filled = np.where(np.isfinite(filled), filled, middle[:, None])
+    filled = np.where(known, points, filled)
+    return np.stack((filled.real, filled.imag), axis=2).astype(np.float32)
+
+
+def _similarity(
+    mean: NDArray[np.complex128], row: NDArray[np.complex128], use: NDArray[np.bool_]
+) -> tuple[complex, complex]:
+    """a, b so that a + b·mean is nearest to row."""
+    if not use.any():
+        return 0j, 1 + 0j
+    from_mean, to_row = mean[use] - mean[use].mean(), row[use] - row[use].mean()
+    power = float((np.abs(from_mean) ** 2).sum())
+    b = complex(np.vdot(from_mean, to_row) / power) if power > 1e-9 else 1 + 0j
+    b = b if abs(b) > 1e-6 else 1 + 0j
+    return complex(row[use].mean() - b * mean[use].mean()), b

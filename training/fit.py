@@ -1,0 +1,178 @@
+"""The training loop, read from top to bottom. It knows nothing of keypoints: a `Task` brings network, batches and loss."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from training import checkpoint
+from training.checkpoint import Checkpoint
+from training.samples import Batch
+
+Losses = dict[str, Tensor]
+Report = Callable[[str], None]
+_AHEAD = 3  # batches prepared while the network computes
+
+
+class Task(Protocol):
+    """One network to train."""
+
+    name: str
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step; a pure function of it, called from another thread."""
+        ...
+
+    def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
+        """Named losses, each 0 or more, already balanced; their sum is minimised."""
+        ...
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Figures on parts that are not trained on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        report_every, save_every: in steps and seconds; a report is one line, a save a checkpoint.
+    """
+
+    steps: int
+    learning_rate: float
+    weight_decay: float
+    report_every: int = 100
+    validate_every: int = 1000
+    save_every_s: float = 60.0
+    warm_up: int = 200
+    average: float = 0.998
+
+
+def fit(
+    task: Task, network: nn.Module, schedule: Schedule, config: dict[str, Any], path: Path, *,
+    resume: bool, report: Report,
+) -> tuple[nn.Module, Checkpoint]:
+    """Train ``network`` and return its running average, which is what is exported.
+
+    Args:
+        config: what decides the result; kept in the checkpoint and compared on resume.
+        path: the checkpoint.
+        resume: go on from ``path`` if it is there.
+        report: receives one line of progress at a time.
+
+    Raises:
+        DataError: the checkpoint is of another configuration.
+        FloatingPointError: the loss is not finite.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device, memory_format=torch.channels_last)
+    averaged = copy.deepcopy(network).eval()
+    optimiser = torch.optim.AdamW(_groups(network, schedule.weight_decay), lr=schedule.learning_rate)
+    state = Checkpoint(config)
+    if resume and path.is_file():
+        state = checkpoint.load(path, config)
+        network.load_state_dict(state.model)
+        averaged.load_state_dict(state.averaged)
+        optimiser.load_state_dict(state.optimiser)
+        report(f"{task.name}: goes on at step {state.step} of {schedule.steps}")
+    started = saved = time.monotonic()
+    first, spent, sums = state.step, state.seconds, {}
+    for step, batch in _prefetched(task, first, schedule.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, schedule)
+        network.train()
+        with torch.autocast(device.type, torch.bfloat16):
+            losses = task.losses(network, {name: tensor.to(device) for name, tensor in batch.items()})
+        total = torch.stack(list(losses.values())).sum()
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        _average(averaged, network, min(schedule.average, (1 + step) / (10 + step)))
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + loss.item()
+        if not math.isfinite(sum(sums.values())):
+            raise FloatingPointError(f"{task.name}: the loss is not finite at step {step}; lower learning_rate")
+
+        state.step = step + 1
+        last = state.step == schedule.steps
+        if state.step % schedule.report_every == 0 or last:
+            done = state.step % schedule.report_every or schedule.report_every
+            row = {"step": float(state.step), **{name: value / done for name, value in sums.items()}}
+            if state.step % schedule.validate_every == 0 or last:
+                row.update(task.validate(averaged))
+            state.history.append(row)
+            state.seconds = spent + time.monotonic() - started
+            report(progress(task.name, row, schedule.steps, (time.monotonic() - started) / (state.step - first)))
+            sums = {}
+        if last or time.monotonic() - saved > schedule.save_every_s:
+            state.seconds = spent + time.monotonic() - started
+            state.model, state.averaged = network.state_dict(), averaged.state_dict()
+            state.optimiser = optimiser.state_dict()
+            checkpoint.save(state, path)
+            saved = time.monotonic()
+    return averaged, state
+
+
+def learning_rate(step: int, schedule: Schedule) -> float:
+    """Linear warm-up, then half a cosine down to 1%."""
+    if step < schedule.warm_up:
+        return schedule.learning_rate * (step + 1) / schedule.warm_up
+    done = (step - schedule.warm_up) / max(1, schedule.steps - schedule.warm_up)
+    return schedule.learning_rate * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))))
+
+
+def progress(name: str, row: dict[str, float], steps: int, seconds_a_step: float) -> str:
+    """One line: where the training is, its losses, and how long it will take."""
+    figures = "  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step")
+    left = (steps - row["step"]) * seconds_a_step
+    return f"{name} {row['step']:.0f}/{steps}  {figures}  {seconds_a_step * 1e3:.0f} ms a step  {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Only matrices decay; biases, norms and embeddings are left alone."""
+    matrices = [p for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear) for p in (m.weight,)]
+    ids = {id(p) for p in matrices}
+    others = [p for p in network.parameters() if id(p) not in ids]
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+@torch.no_grad()
+def _average(averaged: nn.Module, network: nn.Module, keep: float) -> None:
+    for old, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1.0 - keep)
+        else:
+            old.copy_(new)
+
+
+def _prefetched(task: Task, first: int, steps: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Batches in order, prepared by threads: OpenCV and numpy let go of the interpreter while they work."""
+
+    def make(step: int) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(array) for name, array in task.batch(step).items()}
+
+    pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="batch")
+    waiting: list[Future[dict[str, Tensor]]] = []
+    try:
+        for step in range(first, steps):
+            while len(waiting) < _AHEAD and step + len(waiting) < steps:
+                waiting.append(pool.submit(make, step + len(waiting)))
+            yield step, waiting.pop(0).result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,134 @@
+"""METHOD.toml: how one view's networks are trained. Sizes, steps and augmentation; nothing of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pipeline import toml_file
+from pipeline.errors import ConfigError
+
+Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0.0, le=0.5)]
+Amount = Annotated[float, Meta(ge=0.0)]
+PATCH_MULTIPLE = 8
+STRIDE = 16
+
+
+class ViewShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the part is looked for and the two image sizes.
+
+    Attributes:
+        locate: written to the recipe as it is; ``fixed`` is also the region of every training image.
+        margin: without ``fixed``: share by which an annotation's box is grown to the region that locate would give.
+        large_wh: a power-of-two multiple of ``small_wh``.
+    """
+
+    locate: dict[str, Any]
+    small_wh: tuple[Positive, Positive]
+    large_wh: tuple[Positive, Positive]
+    margin: Amount = 0.1
+
+
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares of the images that are kept out of training; an image's parts stay together."""
+
+    calibration: Share = 0.08
+    validation: Share = 0.04
+
+
+class CoarseMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """S1. ``visibility_weight`` balances the two losses: a squared error in px would starve visibility."""
+
+    steps: Positive
+    batch: Positive = 32
+    learning_rate: Amount = 2e-3
+    weight_decay: Amount = 0.02
+    backbone: Literal["mobile", "tiny", "large"] = "mobile"
+    compressed: Positive = 32
+    visibility_weight: Amount = 1.0
+
+
+class RefineMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """S3. ``frames`` images a step give one patch for every keypoint; ``spans_px`` are passes, widest first.
+
+    ``jitter_px`` (large-image px) is added to the first network's own errors in the first pass; ``later_px`` is the
+    spread of the start of the later passes.
+    """
+
+    steps: Positive
+    frames: Positive = 16
+    learning_rate: Amount = 2e-3
+    weight_decay: Amount = 0.02
+    size: Literal["mobile", "tiny", "large"] = "mobile"
+    patch: Annotated[int, Meta(ge=16, multiple_of=PATCH_MULTIPLE)] = 48
+    spans_px: Annotated[list[Annotated[float, Meta(gt=0)]], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: [144.0, 72.0]
+    )
+    jitter_px: Amount = 4.0
+    later_px: Amount = 3.0
+    visibility_weight: Amount = 1.0
+    hidden_weight: Share = 0.2
+
+
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What training images are varied by; all are half-ranges or largest values around the image as it is."""
+
+    rotation_deg: Amount = 10.0
+    scale: Share = 0.05
+    shift: Share = 0.03
+    contrast: Share = 0.2
+    brightness: Amount = 15.0
+    noise: Amount = 4.0
+    blur_px: Amount = 0.8
+    erase: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.3
+    patch_rotation_deg: Amount = 15.0
+    patch_scale: Share = 0.08
+
+
+class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file.
+
+    Attributes:
+        seen_radius_px: a keypoint is hidden when more than half of this disc (sensor px) is covered by an erased patch.
+        context: size of the kept image over the region's, so that turned images show what lies around.
+    """
+
+    name: str
+    number: Annotated[int, Meta(ge=0)]
+    view: ViewShape
+    coarse: CoarseMethod
+    refine: RefineMethod | None = None
+    augment: Augment = Augment()
+    split: Split = Split()
+    false_reject: Annotated[float, Meta(gt=0.0, lt=0.5)] = 0.02
+    seen_radius_px: Annotated[float, Meta(gt=0.0)] = 16.0
+    context: Annotated[float, Meta(ge=1.0, le=2.0)] = 1.0
+    seed: int = 0
+    format: Literal[1] = 1
+
+
+def load_method(path: Path) -> Method:
+    """Read a method file.
+
+    Raises:
+        ConfigError: it is no such file, or a value in it cannot be used; names the key and what is allowed.
+    """
+    method = toml_file.read(path, Method, ConfigError)
+    (sw, sh), (lw, lh) = method.view.small_wh, method.view.large_wh
+    if sw % STRIDE or sh % STRIDE:
+        raise ConfigError(
+            f"{[sw, sh]} does not fit the backbone", where=toml_file.at(path, "view", "small_wh"),
+            allowed=f"multiples of {STRIDE}",
+        )
+    factor = lw // sw
+    if (sw * factor, sh * factor) != (lw, lh) or factor & (factor - 1) or factor < 1:
+        allowed = ", ".join(str([sw * f, sh * f]) for f in (2, 4, 8))
+        raise ConfigError(
+            f"{[lw, lh]} is no power-of-two multiple of small_wh", where=toml_file.at(path, "view", "large_wh"),
+            allowed=allowed,
+        )
+    return method

@@ -1,0 +1,1 @@
+"""Networks; sizes appear only in their builder functions."""

@@ -1,0 +1,38 @@
+"""A first recipe.toml for a trained view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from training.method import Method
+
+
+def write_recipe(path: Path, method: Method, view: str, keypoints: Sequence[str]) -> bool:
+    """Write ``path`` with the method's name, number and locate, unless it is there. Returns whether it was written."""
+    if path.exists():
+        return False
+    text = [
+        "format = 1",
+        f"name = {_inline(method.name)}",
+        f"number = {method.number}",
+        "",
+        f"[view.{view}]",
+        f"locate = {_inline(method.view.locate)}",
+        f"keypoints = {_inline(list(keypoints))}",
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(text) + "\n")
+    return True
+
+
+def _inline(value: Any) -> str:
+    """A value as TOML on one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_inline(item) for item in value) + "]"
+    return msgspec.json.encode(value).decode()  # JSON strings, numbers and booleans are TOML
