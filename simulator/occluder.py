@@ -75,7 +75,7 @@ def _finger(rng: np.random.Generator, centre: Floats, light: Floats, shape: tupl
         for share in np.linspace(1.0, 0.1, 9):
             level = grey * (0.5 + 0.5 * math.sqrt(1 - share**2 * 0.9))
             canvas.stroke(canvas.grey, path + light * size * 0.3 * (1 - share), size * float(share), level)
-    return canvas.finish(rng, roughness=1.0, height_px=20.0)
+    return canvas.finish(rng, roughness=0.55, height_px=20.0)
 
 
 def _gripper(rng: np.random.Generator, centre: Floats, light: Floats, shape: tuple[int, int]) -> Occluder | None:

@@ -42,7 +42,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Keypoint:
-    """A named point of a feature, relative to the feature's origin; ``radius`` (mm) is its patch's."""
+    """A named point of a feature, ``at`` from its origin; ``radius`` (mm) is its patch's."""
 
     name: str
     radius: float
@@ -51,7 +51,7 @@ class Keypoint:
 
 @dataclass(frozen=True)
 class Feature:
-    """Something that is made on the part, or forgotten. ``layers`` are drawn if it is made, ``missing`` if it is not."""
+    """Something made on the part, or forgotten: ``layers`` are drawn if it is made, ``missing`` if it is not."""
 
     name: str
     at: Point

@@ -75,7 +75,7 @@ class Capsule:
         axis = end - start
         along = np.clip((xy_mm - start) @ axis / max(float(axis @ axis), 1e-12), 0.0, 1.0)
         away = xy_mm - start - along[:, None] * axis
-        return np.hypot(away[:, 0], away[:, 1]) < self.radius
+        return np.asarray(np.hypot(away[:, 0], away[:, 1]) < self.radius)
 
 
 @dataclass(frozen=True)

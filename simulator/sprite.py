@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.parts import Blueprint, Layer, Process
 from simulator.shape import Point, Shape
 
-SPRITE_SCALE = 2.0  # sprite pixels to an image pixel: bilinear sampling then averages about one image pixel
+SPRITE_SCALE = 2.0  # sprite pixels to an image pixel
 FLAT = 128  # the code of no slope; 127 codes either way are a slope of one
 
 Matrix = NDArray[np.float64]
@@ -43,9 +43,9 @@ def base_sprite(blueprint: Blueprint) -> Sprite:
         dx, dy = _edge(shape, scale, layer.process, layer.edge)
         slope_x, slope_y = slope_x + dx, slope_y + dy
     dx, dy = _marking(blueprint, from_px, distance.shape)
-    return Sprite(
-        _encode(np.ones_like(distance), _cover(distance, scale), slope_x + dx, slope_y + dy), from_px, Process.ADD, 1.0
-    )
+    solid = _cover(distance, blueprint.mm_per_px)
+    pixels = _encode(np.ones_like(distance), solid, slope_x + dx, slope_y + dy)
+    return Sprite(pixels, from_px, Process.ADD, gain=1.0)
 
 
 def layer_sprite(blueprint: Blueprint, at: Point, layer: Layer) -> Sprite:
@@ -56,11 +56,13 @@ def layer_sprite(blueprint: Blueprint, at: Point, layer: Layer) -> Sprite:
     distance = layer.shape.distance_mm(x_mm, y_mm)
     slope_x, slope_y = _edge(distance, scale, layer.process, layer.edge)
     reach = 0.0 if layer.process is Process.ADD else 1.5 * layer.edge
-    paint = _cover(distance - reach, scale)
+    paint = _cover(distance - reach, blueprint.mm_per_px)
     if layer.flush:
         plate = blueprint.outline.distance_mm(x_mm + at[0], y_mm + at[1])
         paint *= np.clip(1.0 + (plate + blueprint.edge) / (2 * scale), 0.0, 1.0)
-    return Sprite(_encode(paint, _cover(distance, scale), slope_x, slope_y), from_px, layer.process, layer.gain)
+    return Sprite(
+        _encode(paint, _cover(distance, blueprint.mm_per_px), slope_x, slope_y), from_px, layer.process, layer.gain
+    )
 
 
 def _grid(shape: Shape, at: Point, *, margin_mm: float, step_mm: float) -> tuple[Matrix, Matrix, Matrix]:
@@ -72,9 +74,13 @@ def _grid(shape: Shape, at: Point, *, margin_mm: float, step_mm: float) -> tuple
     return x_mm, y_mm, from_px
 
 
-def _cover(distance_mm: Matrix, step_mm: float) -> Matrix:
-    """Share of each pixel inside the shape; exact for straight edges along the axes, within 3% for slanted ones."""
-    return np.clip(0.5 - distance_mm / step_mm, 0.0, 1.0)
+def _cover(distance_mm: Matrix, aperture_mm: float) -> Matrix:
+    """Share of an *image* pixel inside the shape, for every sprite pixel.
+
+    The ramp is one image pixel wide, so that samples one image pixel apart add up to the true place of an edge at every
+    phase; a ramp of one sprite pixel would shift edges that run along the rows by up to a quarter of a pixel.
+    """
+    return np.clip(0.5 - distance_mm / aperture_mm, 0.0, 1.0)
 
 
 def _edge(distance_mm: Matrix, step_mm: float, process: Process, edge_mm: float) -> tuple[Matrix, Matrix]:
