@@ -1,7 +1,8 @@
 """The simulated line as a process: ``python -m simulator.line --state FILE --log FILE …``.
 
 It says on standard output when its cameras can be opened (``ready …``), when the first part moves (``started``) and when
-the last one has passed (``closed …``). SIGTERM or Ctrl-C ends it; its log then has its closing line too.
+the last one has passed (``closed …``). SIGUSR1 stops the belt and leaves the cameras; SIGTERM or Ctrl-C ends all. The log
+has its closing line either way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--nominal-exposure-us", type=float, default=1000.0, help="exposure that leaves images unchanged (%(default)s)")
     add("--fault", action="append", default=[], metavar="F", help="KIND[:device=D][:at=N][:p=P][:seconds=S]")
     add("--wait-for-cameras", type=float, default=0.0, metavar="S", help="start when all cameras acquire, or after S s")
+    add("--hold", action="store_true", help="move the first part when a line comes in on standard input")
     add("--linger-s", type=float, default=0.0, metavar="S", help="keep the cameras this long after the last part")
     return parser
 
@@ -80,12 +82,12 @@ def _content(arguments: argparse.Namespace) -> Content:
 
 
 class _Stop:
-    """Set by SIGTERM and SIGINT."""
+    """Set by any of some signals."""
 
-    def __init__(self) -> None:
+    def __init__(self, *numbers: signal.Signals) -> None:
         self._is_set = False
-        signal.signal(signal.SIGTERM, self._set)
-        signal.signal(signal.SIGINT, self._set)
+        for number in numbers:
+            signal.signal(number, self._set)
 
     def _set(self, _number: int, _frame: FrameType | None) -> None:
         self._is_set = True
@@ -103,7 +105,7 @@ def _gaps_s(arguments: argparse.Namespace) -> Iterator[float]:
         yield draw.expovariate(1000.0 / arguments.random_gaps)
 
 
-def _wait_for_cameras(line: Line, limit_s: float, stopped: _Stop) -> None:
+def _wait_for_cameras(line: Line, limit_s: float, stopped: Callable[[], bool]) -> None:
     until = time.monotonic() + limit_s
     while not stopped() and not line.is_grabbing():
         if time.monotonic() > until:
@@ -111,7 +113,7 @@ def _wait_for_cameras(line: Line, limit_s: float, stopped: _Stop) -> None:
         line.idle(time.monotonic() + _POLL_S, stopped)
 
 
-def _move(line: Line, arguments: argparse.Namespace, stopped: _Stop) -> float:
+def _move(line: Line, arguments: argparse.Namespace, stopped: Callable[[], bool]) -> float:
     """Move the parts. Returns by how much the line was late at the worst, in seconds."""
     due = time.monotonic()
     worst_s = 0.0
@@ -128,7 +130,12 @@ def _move(line: Line, arguments: argparse.Namespace, stopped: _Stop) -> float:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.rate_hz <= 0.0 or (arguments.random_gaps is not None and arguments.random_gaps <= 0.0):
         raise DatumdError("a line needs a positive rate", where="--rate-hz, --random-gaps")
-    stopped = _Stop()
+    ended = _Stop(signal.SIGTERM, signal.SIGINT)
+    halted = _Stop(signal.SIGUSR1)
+
+    def stopped() -> bool:
+        return ended() or halted()
+
     line = Line(
         arguments.state,
         _content(arguments),
@@ -144,11 +151,13 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(f"ready state={arguments.state} cameras={arguments.devices}")
         if arguments.wait_for_cameras > 0.0:
             _wait_for_cameras(line, arguments.wait_for_cameras, stopped)
+        if arguments.hold:
+            sys.stdin.readline()
         _say("started")
         late_s = _move(line, arguments, stopped)
         line.finish()
         _say(f"closed triggers={line.triggers} parts={line.parts}")
         if late_s > _LATE_S:
             _say(f"the line was late by up to {late_s:.1f} s: lower --rate-hz, or hold all images by a larger --pool")
-        line.idle(time.monotonic() + arguments.linger_s, stopped)
+        line.idle(float("inf") if halted() else time.monotonic() + arguments.linger_s, ended)
     return 0

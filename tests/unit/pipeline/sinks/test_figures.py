@@ -1,0 +1,97 @@
+"""What /metrics says, read back from its text as Prometheus would."""
+
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.result import Evaluation, Reason, ResultState
+from pipeline.sinks.figures import Figures
+from pipeline.status import CameraReport, Heartbeat, ProcessReport, Status
+from tests.results import RESULT, result
+
+
+def status(session: int = 1, triggers: int = 5, frames: int = 4, pid: int = 10, cpu: float = 2.0) -> Status:
+    return Status(
+        station="L3-S20",
+        session=session,
+        state="Ready",
+        text="1 cameras up",
+        version="0.1.0",
+        recipe_id=1,
+        product_id="bracket",
+        configuration_id="ab12" * 16,
+        backend="onnxruntime",
+        cameras=[CameraReport("top", "top", True, "up", "counted", frames, {"incomplete": 1}, 1.5e9)],
+        processes=[ProcessReport("infer.0", pid, "ready", 100_000_000, cpu)],
+        triggers=triggers,
+        open_parts=1,
+        results={"OK": 3},
+        late_results=0,
+        late_frames=0,
+        started_time="2026-01-01T00:00:00.000000Z",
+    )
+
+
+def values(figures: Figures) -> dict[tuple[str, str], float]:
+    """(sample name, its labels' values joined) to value."""
+    families = text_string_to_metric_families(generate_latest(figures.registry).decode())
+    return {
+        (sample.name, " ".join(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_results_and_losses_are_counted_by_their_kind() -> None:
+    figures = Figures()
+    figures.observe(RESULT)
+    figures.observe(
+        result(result_state=ResultState.FAILED, result_evaluation=Evaluation.UNDEFINED, reasons=[Reason("deadline")])
+    )
+    found = values(figures)
+    assert found["datumd_results_total", "NOT_OK"] == 1
+    assert found["datumd_results_total", "UNDEFINED"] == 1
+    assert found["datumd_results_total", "OK"] == 0
+    assert found["datumd_losses_total", "deadline"] == 1
+    assert found["datumd_losses_total", "overrun"] == 0
+    assert found["datumd_deadline_misses_total", ""] == 1
+    assert found["datumd_stage_duration_seconds_count", "coarse"] == 2
+    assert found["datumd_received_to_result_seconds_sum", ""] == pytest.approx(0.0196)
+
+
+def test_totals_of_a_status_become_counters_that_survive_restarts() -> None:
+    figures = Figures()
+    figures.observe(status(session=1, triggers=5, pid=10, cpu=2.0))
+    figures.observe(status(session=1, triggers=8, pid=10, cpu=3.0))
+    figures.observe(status(session=2, triggers=2, pid=11, cpu=0.5))
+    found = values(figures)
+    assert found["datumd_triggers_total", ""] == 10
+    assert found["datumd_process_cpu_seconds_total", "infer.0"] == 3.5
+    assert found["datumd_camera_up", "top"] == 1
+    assert found["datumd_camera_last_frame_timestamp_seconds", "top"] == 1.5e9
+    assert found["datumd_model_info", "onnxruntime ab12ab12ab12 bracket"] == 1
+
+
+def test_live_needs_a_heartbeat_and_ready_needs_the_state() -> None:
+    figures = Figures()
+    assert (figures.is_live(), figures.is_ready()) == (False, False)
+    figures.observe(Heartbeat("L3-S20", 1, 0, "2026-01-01T00:00:00.000000Z"))
+    assert (figures.is_live(), figures.is_ready()) == (True, False)
+    figures.observe(status())
+    assert figures.is_ready()
+
+
+@pytest.mark.needs_debian("prometheus", program="promtool")
+def test_promtool_accepts_the_page() -> None:
+    figures = Figures()
+    figures.observe(RESULT)
+    figures.observe(status())
+    promtool = shutil.which("promtool")
+    assert promtool is not None
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=generate_latest(figures.registry), capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")

@@ -1,0 +1,46 @@
+"""Results as lines for people."""
+
+import pytest
+
+from pipeline.result import Evaluation, Reason, ResultState
+from pipeline.result_text import Summary, line, percentile
+from tests.results import RESULT, result
+
+
+def test_a_line_names_trigger_verdict_time_and_reason() -> None:
+    assert line(RESULT).split() == [
+        "41",
+        "NOT_OK",
+        "REJECT",
+        "9.8",
+        "ms",
+        "pin_span.high",
+        "12.81",
+        "mm",
+        "(limit",
+        "12.78)",
+    ]
+
+
+def test_a_good_part_shows_what_was_measured() -> None:
+    assert "pin_span 12.810 mm" in line(result(result_evaluation=Evaluation.OK, reasons=[]))
+
+
+def test_parts_of_one_frame_are_told_apart() -> None:
+    assert line(result(part_index=1, part_count=3)).split()[0] == "41/2"
+
+
+def test_a_summary_counts_triggers_not_parts() -> None:
+    summary = Summary()
+    summary.add(result(part_index=0, part_count=2))
+    summary.add(result(part_index=1, part_count=2))
+    lost = result(result_state=ResultState.FAILED, result_evaluation=Evaluation.UNDEFINED, reasons=[Reason("deadline")])
+    summary.add(lost)
+    assert (summary.results, summary.triggers) == (3, 2)
+    assert summary.losses == {"deadline": 1}
+    assert "p50 9.8 ms" in summary.text()
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(50, 2.0), (99, 4.0), (0, 1.0), (100, 4.0)])
+def test_percentiles_are_values_that_occurred(percent: float, expected: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], percent) == expected
