@@ -109,17 +109,13 @@ class Demo:
     def _start_line_process(self) -> subprocess.Popen[str]:
         """The line stands still until it is told to go."""
         settings = self.settings
-        command = [sys.executable, "-m", "simulator.line", "--state", self._environment[LINE_VARIABLE], "--hold"]
-        command += [
-            "--rate-hz",
-            str(settings.rate_hz),
-            "--triggers",
-            str(settings.triggers),
-            "--seed",
-            str(settings.seed),
-        ]
-        command += ["--log", str(self._folder / "line.jsonl")]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+        state, log = self._environment[LINE_VARIABLE], str(self._folder / "line.jsonl")
+        command = [sys.executable, "-m", "simulator.line", "--state", state, "--log", log, "--hold"]
+        command += ["--rate-hz", str(settings.rate_hz), "--seed", str(settings.seed), "--linger-s", "3600"]
+        command += ["--triggers", str(settings.triggers)] if settings.triggers else []
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        )
 
     def _start_daemon(self) -> subprocess.Popen[str]:
         settings = self.settings
