@@ -119,7 +119,7 @@ def _oil(rng: np.random.Generator, centre: Floats, light: Floats, shape: tuple[i
     size = rng.uniform(38, 85)
     radius = np.full_like(turn, size)
     for lobe in range(2, 7):
-        radius += size * rng.normal(0, 0.42 / lobe) * np.cos(lobe * turn + rng.uniform(0, 6.3))
+        radius += size * rng.normal(0, 0.27 / lobe) * np.cos(lobe * turn + rng.uniform(0, 6.3))
     radius = np.maximum(radius, 0.35 * size)
     ring = np.stack([np.cos(turn) * rng.uniform(0.8, 1.3), np.sin(turn)], axis=1) * radius[:, None]
     blob = centre + ring

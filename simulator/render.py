@@ -97,12 +97,13 @@ class PartRenderer:
         """Occluders and the image (H, W) uint8 of what they cover."""
         cover = np.zeros((self._height, self._width), np.uint8)
         placed: list[Occluder] = []
+        share = 0.0
         target = float(rng.uniform(*_HEAVY_SHARE)) if occlusion is Occlusion.HEAVY else 1.0
         count = {
             Occlusion.NONE: 0,
             Occlusion.SPARSE: int(rng.random() < 1 / 6),
             Occlusion.ORDINARY: int(rng.choice((0, 1, 2, 3, 4), p=(0.06, 0.24, 0.3, 0.25, 0.15))),
-            Occlusion.HEAVY: 24,  # attempts
+            Occlusion.HEAVY: 80,  # attempts
         }[occlusion]
         points = self._truth.keypoints_px(scene)
         for _ in range(count):
@@ -113,10 +114,10 @@ class PartRenderer:
             together = cover.copy()
             window = _window(together, occluder)
             np.maximum(window, occluder.cover, out=window)
-            share = _covered_share(surface, together)
-            if occlusion is Occlusion.HEAVY and share > _HEAVY_SHARE[1]:
-                continue
-            cover = together
+            more = _covered_share(surface, together)
+            if occlusion is Occlusion.HEAVY and not share + 0.01 < more <= _HEAVY_SHARE[1]:
+                continue  # it would lie beside the part, or hide too much of it
+            cover, share = together, more
             placed.append(occluder)
             if share >= target:
                 break

@@ -24,7 +24,7 @@ class Shape(Protocol):
         ...
 
     def outline_mm(self) -> NDArray[np.float64]:
-        """Points on the boundary, (N, 2); their extremes are those of the shape within 0.2% of its size."""
+        """Points of the shape, (N, 2), whose extremes are its extremes within 0.2% of its size."""
         ...
 
     def contains(self, xy_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
