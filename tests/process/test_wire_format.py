@@ -12,35 +12,11 @@ import pytest
 import zmq
 
 from pipeline.ledger.wire import ResultStream
-from pipeline.result import Disposition, Evaluation, Keypoint, Measurement, Reason, Result, ResultState, View
+from pipeline.result import Keypoint, Measurement, Reason, Result, View
 from pipeline.status import CameraReport, Heartbeat, ProcessReport, Status
+from tests.results import RESULT
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "wire-format.md").read_text(encoding="utf-8")
-RESULT = Result(
-    schema_version=1,
-    session=1_700_000_000,
-    seq=41,
-    station="demo",
-    result_id="1700000000-41",
-    trigger_number=7,
-    part_index=0,
-    part_count=1,
-    product_id="bracket",
-    recipe_id=3,
-    configuration_id="abc",
-    is_simulated=True,
-    result_state=ResultState.COMPLETED,
-    result_evaluation=Evaluation.NOT_OK,
-    disposition=Disposition.REJECT,
-    reasons=[],
-    creation_time="2024-01-01T00:00:00.000000Z",
-    answered_time="2024-01-01T00:00:00.000000Z",
-    views=[],
-    keypoints=[],
-    measurements=[],
-    stages_ns={},
-    times={},
-)
 
 
 def snippet(language: str) -> str:
@@ -81,7 +57,7 @@ def test_python_subscriber(stream: tuple[ResultStream, str], tmp_path: Path) -> 
     source = tmp_path / "subscriber.py"
     source.write_text(snippet("python").replace("tcp://127.0.0.1:5570", stream[1]))
     line = first_line_of([sys.executable, "-u", str(source)], lambda: stream[0].publish_result(RESULT))
-    assert line == "41 7 NOT_OK REJECT"
+    assert line == f"{RESULT.seq} {RESULT.trigger_number} {RESULT.result_evaluation} {RESULT.disposition}"
 
 
 @pytest.mark.needs_debian("libzmq3-dev")
