@@ -31,6 +31,12 @@ class FrameAccount:
         """The id for a frame whose producer tells none."""
         return 0 if self._frame_id is None else self._frame_id + 1
 
+    def number_if_last(self, frame_id: int | None, counter: int | None) -> int | None:
+        """The trigger number of this newest frame: the line counter now, if as many triggers as frames came since."""
+        if frame_id is None or counter is None or self._frame_id is None or self._number is None:
+            return None
+        return counter if counter - self._number == frame_id - self._frame_id > 0 else None
+
     def complete(self, frame_id: int, number: int | None, underruns: int) -> list[Loss]:
         """What the arrival of this frame reveals, to be told before it."""
         self._count(underruns)

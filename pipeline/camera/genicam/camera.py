@@ -138,8 +138,10 @@ class GenicamCamera:
         number, exposure_us = self._chunks.read(buffer)
         frame_id = buffer.frame_id
         if not buffer.is_complete or self._info is None:
-            self._losses.extend(account.incomplete(frame_id, number, underruns))
             buffer.release()
+            if number is None:
+                number = self._number_by_counter(account, frame_id)
+            self._losses.extend(account.incomplete(frame_id, number, underruns))
             return
         self._check_shape(buffer, self._info)
         frame_id = account.next_frame_id if frame_id is None else frame_id
@@ -156,6 +158,10 @@ class GenicamCamera:
             received_utc_ns=received_utc_ns,
         )
         self._held = (buffer, frame)
+
+    def _number_by_counter(self, account: FrameAccount, frame_id: int | None) -> int | None:
+        """Trigger number of a frame whose chunk is lost, where the line counter leaves no doubt about it."""
+        return account.number_if_last(frame_id, self.poll_trigger_counter()) if self._settings.trigger_number else None
 
     def _deliver(self, target: memoryview, info: CameraInfo) -> FrameInfo | None:
         if self._held is None:

@@ -6,6 +6,8 @@ from pipeline.camera.genicam.vendor import REFUSALS, VENDOR_ERRORS, Untyped, gen
 from pipeline.camera.settings import Feature
 from pipeline.errors import CameraError, CameraLost
 
+INT64 = (-(2**63), 2**63 - 1)
+
 
 class DeviceNode:
     """One feature; see `features.Node`."""
@@ -67,6 +69,8 @@ class DeviceNode:
         low, high = or_none(lambda: node.min), or_none(lambda: node.max)
         if low is None or high is None:
             return "text" if self.kind is str else ""
+        if low <= INT64[0] and high >= INT64[1]:
+            return "a whole number"
         step, unit = or_none(lambda: node.inc), or_none(lambda: node.unit)
         return f"{low} to {high}" + (f" in steps of {step}" if step else "") + (f" {unit}" if unit else "")
 
