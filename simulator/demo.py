@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +17,13 @@ from pipeline.errors import CameraError, DatumdError
 from pipeline.result import Result
 from pipeline.result_text import Summary, line, percentile
 from pipeline.status import Status
-from simulator.line_log import read_log
-from simulator.producer import LINE_VARIABLE, cti_path
+from simulator.child import DaemonProcess, LineProcess
+from simulator.producer import cti_path
 
 RECIPES = Path(__file__).parents[1] / "examples"
 RECIPE_NUMBER = 1
-READY_LIMIT_S = 60.0
 QUIET_LIMIT_S = 3.0  # after the last trigger: several deadlines
+STATUS_S = 1.2  # a little longer than from one status message to the next
 DEADLINE_MS = 500
 
 GENICAM = """
@@ -75,25 +73,22 @@ class Demo:
     def __init__(self, folder: Path, settings: DemoSettings) -> None:
         self.settings = settings
         self.summary = Summary()
-        self._folder = folder
         self._answers: Counter[int | None] = Counter()
         self._answered_ns: dict[int, int] = {}
         self._counted = 0
-        self._line: subprocess.Popen[str] | None = None
-        self._subscription = Subscription(f"tcp://{settings.results}")
-        self._producer, self.camera_text = self._choose_camera()
         if not (RECIPES / "bracket" / "recipe.lock").is_file():
-            raise DatumdError(
-                "the example recipe is not there", where=str(RECIPES), next_command="run this in a checkout: make run"
+            raise DatumdError("no example recipe here", where=str(RECIPES), next_command="make run, in a checkout")
+        producer, self.camera_text = self._choose_camera()
+        with ExitStack() as stack:
+            self._subscription = stack.enter_context(Subscription(f"tcp://{settings.results}"))
+            self._line = self._start_line(folder) if producer else None
+            if self._line:
+                stack.callback(self._line.close)
+            self._daemon = DaemonProcess(
+                self._write_station(folder, producer), self._line.environment if self._line else {}
             )
-        try:
-            self._environment = os.environ | {LINE_VARIABLE: f"/dev/shm/datumd-sim-demo-{os.getpid()}"}  # noqa: S108
-            if self._producer:
-                self._line = self._start_line_process()
-            self._daemon = self._start_daemon()
-        except BaseException:
-            self.close()
-            raise
+            stack.callback(self._daemon.close)
+            self._stack = stack.pop_all()
 
     def _choose_camera(self) -> tuple[Path | None, str]:
         if self.settings.synthetic:
@@ -103,24 +98,19 @@ class Demo:
         except CameraError as error:
             return (
                 None,
-                f"synthetic, in the daemon's own process, because the simulated GenICam camera is missing: {error}",
+                f"synthetic, in the daemon's own process, because there is no simulated GenICam camera: {error}",
             )
 
-    def _start_line_process(self) -> subprocess.Popen[str]:
-        """The line stands still until it is told to go."""
-        settings = self.settings
-        state, log = self._environment[LINE_VARIABLE], str(self._folder / "line.jsonl")
-        command = [sys.executable, "-m", "simulator.line", "--state", state, "--log", log, "--hold"]
-        command += ["--rate-hz", str(settings.rate_hz), "--seed", str(settings.seed), "--linger-s", "3600"]
-        command += ["--triggers", str(settings.triggers)] if settings.triggers else []
-        return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
-        )
+    def _start_line(self, folder: Path) -> LineProcess:
+        options = ["--rate-hz", str(self.settings.rate_hz), "--seed", str(self.settings.seed)]
+        if self.settings.triggers:
+            options += ["--triggers", str(self.settings.triggers)]
+        return LineProcess(folder, options)
 
-    def _start_daemon(self) -> subprocess.Popen[str]:
+    def _write_station(self, folder: Path, producer: Path | None) -> Path:
         settings = self.settings
-        if self._producer:
-            camera = GENICAM.format(producer=self._producer)
+        if producer:
+            camera = GENICAM.format(producer=producer)
         else:
             camera = SYNTHETIC.format(rate=settings.rate_hz, triggers=settings.triggers, seed=settings.seed)
         text = STATION.format(
@@ -132,42 +122,28 @@ class Demo:
             metrics=settings.metrics,
             camera=camera,
         )
-        path = self._folder / "station.toml"
+        path = folder / "station.toml"
         path.write_text(text, encoding="utf-8")
-        with (self._folder / "daemon.log").open("w", encoding="utf-8") as log:
-            command = [sys.executable, "-m", "pipeline", "run", str(path)]
-            return subprocess.Popen(
-                command, stdout=log, stderr=log, text=True, env=self._environment, start_new_session=True
-            )
+        return path
 
     def wait_until_ready(self, stopped: Callable[[], bool]) -> None:
         """Until the daemon inspects. Raises DatumdError with the daemon's own words when it does not come up."""
-        until = time.monotonic() + READY_LIMIT_S
-        while not stopped():
-            message = self._subscription.receive(0.2)
-            if isinstance(message, Status) and message.state == "Ready":
-                return
-            if self._daemon.poll() is not None or time.monotonic() > until:
-                raise DatumdError(f"the daemon did not come up:\n{self._log_text()}", where="datumd demo")
-
-    def _log_text(self) -> str:
-        lines = (self._folder / "daemon.log").read_text(encoding="utf-8").splitlines()
-        return "\n".join(lines[-20:])
+        self._daemon.wait_until_ready(self._subscription, stopped)
 
     def start_line(self) -> None:
         """Let the parts come."""
-        if self._line and self._line.stdin:
-            self._line.stdin.write("go\n")
-            self._line.stdin.flush()
+        if self._line:
+            self._line.go()
 
     def results(self, stopped: Callable[[], bool]) -> Iterator[str]:
         """A line for each result, until the last trigger is answered or everything has been quiet for too long."""
         quiet_since = time.monotonic()
         is_ending = False
-        while not self._is_over(quiet_since, is_ending=is_ending):
+        while not self._is_over(time.monotonic() - quiet_since, is_ending=is_ending):
             if stopped() and not is_ending:
                 is_ending = True
-                self._stop_line()
+                if self._line:
+                    self._line.halt()
             message = self._subscription.receive(0.2)
             if isinstance(message, Status):
                 self._counted = message.triggers
@@ -183,31 +159,22 @@ class Demo:
                 self._answered_ns.setdefault(result.trigger_number, result.times["answered_monotonic_ns"])
         return line(result)
 
-    def _is_over(self, quiet_since: float, *, is_ending: bool) -> bool:
-        quiet_s = time.monotonic() - quiet_since
-        if self._daemon.poll() is not None:
+    def _is_over(self, quiet_s: float, *, is_ending: bool) -> bool:
+        if not self._daemon.is_running or (is_ending and self._line is None):
             return True
         wanted = self.settings.triggers
         if wanted and self.summary.triggers >= wanted:
-            return quiet_s > 2 / self.settings.rate_hz + 0.5  # time for an answer too many to show
+            return quiet_s > 2 / self.settings.rate_hz + STATUS_S  # time for an answer too many, and the count, to show
         return (is_ending or bool(wanted)) and quiet_s > QUIET_LIMIT_S + 1 / self.settings.rate_hz
-
-    def _stop_line(self) -> None:
-        """No more triggers; the camera and the log stay."""
-        if self._line:
-            self._line.send_signal(signal.SIGUSR1)
-        else:
-            self._daemon.send_signal(signal.SIGTERM)
 
     def reconcile(self) -> tuple[str, bool]:
         """The summary, and whether every trigger was answered exactly once."""
         text = self.summary.text()
         twice = sum(count > 1 for count in self._answers.values())
-        if self._producer is None:
-            is_complete = twice == 0 and self._counted == self.summary.triggers
-            told = f"the camera's own count: {self._counted} triggers, {self.summary.triggers} answered, {twice} twice"
-            return f"{text}\n{told}", is_complete
-        edges = {edge.trigger_number: edge.monotonic_ns for edge in read_log(self._folder / "line.jsonl").edges}
+        if self._line is None:
+            count = f"{self.summary.triggers} answered, {twice} twice"
+            return f"{text}\nthe daemon's own count {self._counted} triggers: {count}", not twice and self._is_whole()
+        edges = {edge.trigger_number: edge.monotonic_ns for edge in self._line.log().edges}
         missing = len(edges.keys() - self._answers.keys())
         unknown = len(self._answers.keys() - edges.keys())
         delays = [(at - edges[number]) / 1e6 for number, at in self._answered_ns.items() if number in edges]
@@ -216,20 +183,12 @@ class Demo:
         text += f"\nthe line's own log {len(edges)} triggers: {missing} unanswered, {twice} answered twice, {unknown} unknown"
         return text, not (missing or twice or unknown) and bool(edges)
 
+    def _is_whole(self) -> bool:
+        return self.summary.triggers == (self.settings.triggers or self._counted)
+
     def close(self) -> None:
         """End the daemon, then the line, so that the last triggers still have their camera."""
-        for child in (getattr(self, "_daemon", None), self._line):
-            if child is None:
-                continue
-            child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            if child.stdin:
-                child.stdin.close()
-        self._subscription.close()
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self
