@@ -1,7 +1,8 @@
 """Builds the simulated camera's GenTL producer, a plain shared library in C, as a part of the package.
 
-``python setup.py build_cti`` builds it in place; CC and CFLAGS of the environment are honoured, for example
-``CFLAGS="-g -fsanitize=address,undefined"``. Without a C compiler the package installs without it and says so.
+``python setup.py build_cti`` builds it in place, ``--output FILE`` elsewhere; CC and CFLAGS of the environment are
+honoured, for example ``CFLAGS="-g -fsanitize=address,undefined"``. Without a C compiler the package installs without it
+and says so.
 """
 
 import os
@@ -63,20 +64,21 @@ def warn(what: str, remedy: str) -> None:
 
 
 class BuildCti(Command):
-    """``build_cti``: the producer alone, in place; unlike an installation it fails where it cannot be built."""
+    """``build_cti``: the producer alone; unlike an installation it fails where it cannot be built."""
 
-    description = "build the simulated camera's GenTL producer in place"
-    user_options: ClassVar[list[tuple[str, str | None, str]]] = []
+    description = "build the simulated camera's GenTL producer"
+    user_options: ClassVar[list[tuple[str, str | None, str]]] = [("output=", "o", "file to build instead")]
 
     def initialize_options(self) -> None:
-        """There are no options."""
+        """Build in place by default."""
+        self.output = str(ROOT / LIBRARY)
 
     def finalize_options(self) -> None:
-        """There are no options."""
+        """Nothing depends on other options."""
 
     def run(self) -> None:
         """Build it."""
-        if not build(ROOT / LIBRARY):
+        if not build(Path(self.output).resolve()):
             sys.exit(1)
 
 

@@ -118,6 +118,7 @@ class LineState:
         self._order()
         self._words[0] = MAGIC
         # `path` names the file only now, so that a camera never maps a half-made one
+        self._inode = _draft(path).stat().st_ino
         _draft(path).replace(path)
 
     def _order(self) -> None:
@@ -212,11 +213,18 @@ class LineState:
 
     def close(self, *, unlink: bool = True) -> None:
         """Let go of the file; with ``unlink`` the cameras are no longer found, open ones stay as they are."""
-        if unlink:
+        if unlink and self._is_ours():
             self.path.unlink(missing_ok=True)
         self._words.release()
         self._halves.release()
         self._map.close()
+
+    def _is_ours(self) -> bool:
+        """Whether the path still leads to this line's file, not to that of a line which came after it."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
 
 def _round_up(size: int, step: int) -> int:
