@@ -114,9 +114,10 @@ class Line:
         """Let the producer's calls for a camera hang from now on."""
         self._strike(Fault(FaultKind.HANG, seconds=seconds), device)
 
-    def is_grabbing(self) -> bool:
-        """Whether all cameras are open and acquiring: a line that starts now loses no edge."""
-        return all(self._state.is_grabbing(device) for device in range(self._state.devices))
+    def is_grabbing(self, device: int | None = None) -> bool:
+        """Whether this camera, or every camera, is open and acquiring: an edge that comes now is exposed."""
+        devices = range(self._state.devices) if device is None else (device,)
+        return all(self._state.is_grabbing(index) for index in devices)
 
     def _struck(self, part: int) -> dict[FaultKind, list[int]]:
         struck: dict[FaultKind, list[int]] = {}

@@ -8,6 +8,7 @@ others (magic, ``valid``, ``edge_count``, a slot's sequence) is stored after the
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
 import os
 import platform
@@ -110,7 +111,7 @@ class LineState:
         self._syscall = ctypes.CDLL(None).syscall
         self._futex = _FUTEX_CALL.get(platform.machine())
         _supersede(path)
-        self._map = _make_file(path, size)
+        self._file, self._map = _make_file(path, size)
         self._words = memoryview(self._map).cast("Q")
         self._halves = memoryview(self._map).cast("I")
         header = (0, LAYOUT, devices, width, height, channels, slots, self._content, self._stride, size)
@@ -197,8 +198,15 @@ class LineState:
         return Tallies(*self._words[first : first + 8])
 
     def is_grabbing(self, device: int) -> bool:
-        """Whether somebody has this camera open and has started its acquisition."""
-        return self._halves[(self._device(device) + REGISTERS + _ACQUIRING) // 4] != 0
+        """Whether a living process has this camera open and has started its acquisition."""
+        acquiring = self._halves[(self._device(device) + REGISTERS + _ACQUIRING) // 4] != 0
+        return acquiring and self._is_owned(device)
+
+    def _is_owned(self, device: int) -> bool:
+        """The owner holds a lock on byte ``device`` of the file, which the kernel takes from it when it dies."""
+        question = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, device, 1, 0)
+        answer = fcntl.fcntl(self._file, fcntl.F_OFD_GETLK, question)
+        return bool(struct.unpack("hhqqi", answer)[0] != fcntl.F_UNLCK)
 
     def new_software_triggers(self) -> list[SoftwareTrigger]:
         """Software triggers that the cameras accepted since the last call; older than 256 back are not remembered."""
@@ -218,6 +226,7 @@ class LineState:
         self._words.release()
         self._halves.release()
         self._map.close()
+        os.close(self._file)
 
     def _is_ours(self) -> bool:
         """Whether the path still leads to this line's file, not to that of a line which came after it."""
@@ -245,18 +254,19 @@ def _draft(path: Path) -> Path:
     return path.with_name(f"{path.name}.new")
 
 
-def _make_file(path: Path, size: int) -> mmap.mmap:
+def _make_file(path: Path, size: int) -> tuple[int, mmap.mmap]:
     draft = _draft(path)
     draft.unlink(missing_ok=True)
     try:
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, size)  # a full memory file system says so now, not by SIGBUS later
-            return mmap.mmap(descriptor, size)
-        finally:
+            return descriptor, mmap.mmap(descriptor, size)
+        except OSError:
             os.close(descriptor)
+            draft.unlink()
+            raise
     except OSError as error:
-        draft.unlink(missing_ok=True)
         what = f"no room for the simulated cameras ({size / 1e6:.0f} MB): {error.strerror}"
         allowed = "a folder in memory with that much room, for example /dev/shm"
         raise DatumdError(what, where=str(path), allowed=allowed, next_command="use a smaller --pool") from error
