@@ -117,7 +117,7 @@ def test_what_is_no_producer_is_refused_unloaded(tmp_path: Path, content: bytes)
 def test_a_producer_that_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hollow.cti"
     path.write_bytes(b"\x7fELF\0" + b"\0".join(name.encode() for name in REQUIRED) + b"\0")
-    with pytest.raises(CameraError, match=r"hollow\.cti: is not a GenTL producer that can be used \(.*invalid ELF"):
+    with pytest.raises(CameraError, match=r"hollow\.cti: is not a GenTL producer that can be used \(.*ELF"):
         list_devices(path)
 
 
