@@ -29,12 +29,15 @@ def fuse(margins: NDArray[np.floating], visible: NDArray[np.bool_]) -> NDArray[n
         (F,). A network that does not help gets 0.
     """
     use = np.ones(margins.shape[1], bool)
-    while True:
-        factors = np.zeros(margins.shape[1])
+    factors = np.zeros(margins.shape[1])
+    while use.any():
+        factors[:] = 0.0
         factors[use] = _logistic(margins[:, use].astype(np.float64), visible.astype(np.float64))
-        if (factors >= 0).all() or not use.any():
-            return factors
+        if (factors >= 0).all():
+            break
         use &= factors > 0
+        factors[:] = 0.0
+    return factors
 
 
 def temperature(margin: NDArray[np.floating], visible: NDArray[np.bool_]) -> float:

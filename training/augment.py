@@ -15,9 +15,7 @@ Affine = NDArray[np.float64]  # (2, 3), target_from_source, pixel centres
 _DISC = np.array([(x, y) for x in np.linspace(-1, 1, 9) for y in np.linspace(-1, 1, 9) if x * x + y * y <= 1.0])
 
 
-def similarity(
-    rotation_deg: float, scale: float, centre: tuple[float, float], to: tuple[float, float]
-) -> Affine:
+def similarity(rotation_deg: float, scale: float, centre: tuple[float, float], to: tuple[float, float]) -> Affine:
     """target_from_source that turns (clockwise as seen) and scales about ``centre``, which lands on ``to``."""
     turn = math.radians(rotation_deg)
     cos, sin = scale * math.cos(turn), scale * math.sin(turn)
@@ -31,8 +29,12 @@ def mapped(matrix: Affine, xy: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def draw_similarity(
-    rng: np.random.Generator, augment: Augment, centre: tuple[float, float], to: tuple[float, float],
-    extent: tuple[float, float], scale: float,
+    rng: np.random.Generator,
+    augment: Augment,
+    centre: tuple[float, float],
+    to: tuple[float, float],
+    extent: tuple[float, float],
+    scale: float,
 ) -> Affine:
     """A random pose around the plain crop: ``scale`` and ``centre`` ▸ ``to`` are those of the crop, ``extent`` its size."""
     shift = rng.uniform(-augment.shift, augment.shift, 2) * extent
@@ -47,9 +49,7 @@ def draw_similarity(
 def erase(rng: np.random.Generator, image: Image, size: tuple[float, float]) -> NDArray[np.uint8]:
     """Lay one opaque convex or round thing over the image, in place.
 
-    Args:
-        image: (H, W).
-        size: least and largest side in px.
+    ``image`` is (H, W), ``size`` the least and largest side in px.
 
     Returns:
         uint8 (H, W), 1 where it covers.
@@ -88,4 +88,4 @@ def relit(rng: np.random.Generator, image: Image, augment: Augment, *, noise: fl
     level = float(image.mean())
     out = (image.astype(np.float32) - level) * gain + (level + rng.uniform(-1, 1) * augment.brightness)
     out += rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, noise))
-    return np.clip(out, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(out, 0, 255).astype(np.uint8))

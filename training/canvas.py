@@ -47,17 +47,27 @@ class Canvas:
     @property
     def medium_per_large(self) -> float:
         """Scale from large to medium, a power of two below 1 (or 2, 1)."""
-        return self.medium.shape[2] / self.large.shape[2]
+        return float(self.medium.shape[2] / self.large.shape[2])
 
 
 def region_of(part: Part, view: ViewShape) -> Region:
     """The region x, y, width, height (sensor px, corner convention) that stands for locate in training."""
-    fixed = view.locate.get("fixed")
-    if fixed is not None:
-        return tuple(float(value) for value in fixed)  # type: ignore[return-value]
+    locate = view.locate
+    if locate.blob is None:
+        nests = [locate.fixed] if locate.fixed is not None else locate.nests or []
+        return max(nests, key=lambda nest: overlap(part.box, nest))
     x, y, width, height = part.box
-    grow_x, grow_y = width * view.margin, height * view.margin
-    return x - grow_x, y - grow_y, width + 2 * grow_x, height + 2 * grow_y
+    grow = locate.blob.margin * max(width, height)
+    return x - grow, y - grow, width + 2 * grow, height + 2 * grow
+
+
+def overlap(a: Region, b: Region) -> float:
+    """Intersection over union of two boxes x, y, width, height."""
+    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if wide <= 0 or high <= 0:
+        return 0.0
+    return wide * high / (a[2] * a[3] + b[2] * b[3] - wide * high)
 
 
 def to_aspect(region: Region, wh: tuple[int, int]) -> Region:
@@ -86,12 +96,13 @@ def prepare(dataset: Dataset, view: ViewShape, context: float, folder: Path) -> 
         large = open_memmap(paths[0], "w+", np.uint8, (count, size[1], size[0]))
         medium = open_memmap(paths[1], "w+", np.uint8, (count, size[1] // max(reduce, 1), size[0] // max(reduce, 1)))
         _fill(dataset, view, large, medium)
-        large.flush(), medium.flush()
+        large.flush()
+        medium.flush()
         paths[2].write_text(key)
     large, medium = (np.load(path, mmap_mode="r") for path in paths[:2])
     offset = ((size[0] - view.large_wh[0]) / 2, (size[1] - view.large_wh[1]) / 2)
     xy, scale = _points(dataset, view, offset)
-    known = np.isfinite(xy).all(2)
+    known = np.asarray(np.isfinite(xy).all(2))
     state = np.stack([part.state for part in dataset.parts])
     return Canvas(large, medium, fill_by_shape(xy), known, state, scale, offset)
 
@@ -129,20 +140,24 @@ def _by_image(dataset: Dataset) -> Iterator[list[int]]:
 
 
 def read_grey(part: Part) -> NDArray[np.uint8]:
+    """The part's image as grey levels (H, W), as its pixels are stored: no EXIF rotation.
+
+    Raises:
+        DataError: it cannot be decoded, or its size is not the one in the annotation file.
+    """
     image = cv2.imread(str(part.image), _READ)
     if image is None:
         raise DataError("cannot be decoded", where=str(part.image), allowed="an image file that OpenCV reads")
     if (image.shape[1], image.shape[0]) != part.image_wh:
         raise DataError(
-            f"is {image.shape[1]}x{image.shape[0]}", where=str(part.image),
+            f"is {image.shape[1]}x{image.shape[0]}",
+            where=str(part.image),
             allowed=f"{part.image_wh[0]}x{part.image_wh[1]}, as its entry in the COCO file says",
         )
     return np.asarray(image, np.uint8)
 
 
-def cut_region(
-    image: NDArray[np.uint8], region: Region, large_wh: tuple[int, int], out: NDArray[np.uint8]
-) -> None:
+def cut_region(image: NDArray[np.uint8], region: Region, large_wh: tuple[int, int], out: NDArray[np.uint8]) -> None:
     """Write ``image`` into ``out`` at the scale that makes ``region`` ``large_wh`` px, both with the same centre."""
     scale = large_wh[0] / region[2]
     height, width = out.shape
@@ -151,7 +166,10 @@ def cut_region(
     origin_y = region[1] + region[3] / 2 - height / 2 / scale
     while scale <= 0.5:
         image = cv2.resize(
-            image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2], None, fx=0.5, fy=0.5,
+            image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2],
+            None,
+            fx=0.5,
+            fy=0.5,
             interpolation=cv2.INTER_AREA,
         )  # type: ignore[assignment]
         scale, origin_x, origin_y = scale * 2, origin_x / 2, origin_y / 2
@@ -181,7 +199,7 @@ def fill_by_shape(xy: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         The same with every NaN replaced; a keypoint that no part has is put at the middle of its part.
     """
-    known = np.isfinite(xy).all(2)
+    known = np.asarray(np.isfinite(xy).all(2))
     if known.all():
         return xy
     points = np.where(known, xy[..., 0] + 1j * xy[..., 1], 0).astype(np.complex128)  # a similarity is a + b·z

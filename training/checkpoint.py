@@ -58,12 +58,16 @@ def load(path: Path, config: dict[str, Any]) -> Checkpoint:
         checkpoint = Checkpoint(**content)
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, AttributeError, ValueError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise DataError(f"is no checkpoint of this version ({reason[:80]})", where=str(path),
-                        next_command="the same command without --resume") from None
+        raise DataError(
+            f"is no checkpoint of this version ({reason[:80]})",
+            where=str(path),
+            next_command="the same command without --resume",
+        ) from None
     for key in config.keys() | checkpoint.config.keys():
         if config.get(key) != checkpoint.config.get(key):
             raise DataError(
                 f"was trained with {key} = {checkpoint.config.get(key)!r}, now it is {config.get(key)!r}",
-                where=str(path), next_command="the same command without --resume, or the old method file",
+                where=str(path),
+                next_command="the same command without --resume, or the old method file",
             )
     return checkpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -77,7 +78,8 @@ class RefineTask:
         seen = canvas.state[parts] == VISIBLE
         error = distance_sensor_px(canvas, parts, xy)[seen]
         return {
-            "mean_px": float(error.mean()), "median_px": float(np.median(error)),
+            "mean_px": float(error.mean()),
+            "median_px": float(np.median(error)),
             "p95_px": float(np.percentile(error, 95)),
             "auc": area_under_curve(logits[..., 0] - logits[..., 1], seen),
         }
@@ -88,8 +90,6 @@ def coarse_predictions(
     network: nn.Module, canvas: Canvas, parts: NDArray[np.int64], method: Method
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Positions (N, K, 2) in canvas px and logits (N, K, 2) of plain small images."""
-    import cv2
-
     device = next(network.parameters()).device
     wide, high = method.view.small_wh
     ratio = method.view.large_wh[0] // wide
@@ -101,8 +101,8 @@ def coarse_predictions(
         xy, logits = network(torch.from_numpy(images[..., None]).to(device))
         positions.append(xy.float().cpu().numpy())
         scores.append(logits.float().cpu().numpy())
-    large = (np.concatenate(positions) + 0.5) * ratio - 0.5
-    return (large + np.float32(canvas.large_offset)).astype(np.float32), np.concatenate(scores)
+    large = (np.concatenate(positions).astype(np.float64) + 0.5) * ratio - 0.5
+    return (large + canvas.large_offset).astype(np.float32), np.concatenate(scores)
 
 
 @torch.no_grad()
@@ -117,10 +117,12 @@ def refine_predictions(
     middle = ((size - 1) / 2, (size - 1) / 2)
     for number, part in enumerate(parts):
         for index, span in enumerate(refine.spans_px):
-            patches = np.stack([
-                cut_patch(canvas.large[part], augment.similarity(0.0, size / span, (x, y), middle), size, span)
-                for x, y in xy[number]
-            ])
+            patches = np.stack(
+                [
+                    cut_patch(canvas.large[part], augment.similarity(0.0, size / span, (x, y), middle), size, span)
+                    for x, y in xy[number]
+                ]
+            )
             offset, logits = network(
                 torch.from_numpy(patches[..., None]).to(device), keypoint, torch.full_like(keypoint, index)
             )
@@ -132,4 +134,6 @@ def refine_predictions(
 def distance_sensor_px(canvas: Canvas, parts: NDArray[np.int64], xy: NDArray[np.float32]) -> NDArray[np.float64]:
     """Errors (N, K) in px of the original image; where no position is known they compare with the mean shape."""
     difference = xy - canvas.xy_canvas_px[parts]
-    return np.hypot(difference[..., 0], difference[..., 1]) / canvas.large_px_per_sensor_px[parts, None]
+    return np.asarray(
+        np.hypot(difference[..., 0], difference[..., 1]) / canvas.large_px_per_sensor_px[parts, None], np.float64
+    )

@@ -112,7 +112,8 @@ def read_coco(path: Path, images: Path) -> Dataset:
             raise DataError(f"image_id {annotation.image_id} is not in images", where=where, allowed="an id of images")
         if annotation.category_id != coco.categories[0].id:
             raise DataError(
-                f"category_id {annotation.category_id} is not in categories", where=where,
+                f"category_id {annotation.category_id} is not in categories",
+                where=where,
                 allowed=str(coco.categories[0].id),
             )
         image = by_id[annotation.image_id]
@@ -130,7 +131,8 @@ def _decode(path: Path) -> CocoFile:
         raise DataError(f"cannot be read ({problem.strerror})", where=str(path)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise DataError(
-            f"is not a COCO keypoint file: {problem}", where=str(path),
+            f"is not a COCO keypoint file: {problem}",
+            where=str(path),
             allowed="JSON with images, annotations (bbox, keypoints) and categories (keypoints)",
         ) from None
 
@@ -141,7 +143,8 @@ def _keypoints(coco: CocoFile, path: Path) -> tuple[str, ...]:
     names = coco.categories[0].keypoints
     if not names or len(set(names)) != len(names) or not all(names):
         raise DataError(
-            f"keypoint names {names}", where=f"{path}: category {coco.categories[0].name!r}",
+            f"keypoint names {names}",
+            where=f"{path}: category {coco.categories[0].name!r}",
             allowed="at least one name, each different",
         )
     return tuple(names)
@@ -158,7 +161,8 @@ def _images(coco: CocoFile, path: Path, folder: Path) -> dict[int, CocoImage]:
         image = by_id[image_id]
         if not (folder / image.file_name).is_file():
             raise DataError(
-                f"there is no file {folder / image.file_name}", where=f"{path}: image {image.id}",
+                f"there is no file {folder / image.file_name}",
+                where=f"{path}: image {image.id}",
                 allowed="file_name relative to the folder given by --images",
             )
     return by_id
@@ -168,7 +172,8 @@ def _part(annotation: CocoAnnotation, image: CocoImage, file: Path, names: tuple
     count = len(names)
     if len(annotation.keypoints) != 3 * count:
         raise DataError(
-            f"{len(annotation.keypoints)} numbers in keypoints", where=where,
+            f"{len(annotation.keypoints)} numbers in keypoints",
+            where=where,
             allowed=f"{3 * count}: x, y, v for each of {count} keypoints",
         )
     table = np.array(annotation.keypoints, np.float64).reshape(count, 3)
@@ -189,7 +194,8 @@ def _part(annotation: CocoAnnotation, image: CocoImage, file: Path, names: tuple
     if (outside & (state == VISIBLE)).any():
         index = int(np.flatnonzero(outside & (state == VISIBLE))[0])
         raise DataError(
-            f"keypoint {names[index]} is visible at {table[index, :2].tolist()}, outside the image", where=where,
+            f"keypoint {names[index]} is visible at {table[index, :2].tolist()}, outside the image",
+            where=where,
             allowed=f"0..{image.width}, 0..{image.height}",
         )
     xy[(state == MISSING) & (table[:, :2] == 0).all(1)] = np.nan

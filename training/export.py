@@ -28,13 +28,11 @@ def scaled_visibility(coarse: Regression, refine: Refine, factors: NDArray[np.fl
     """Copies whose visibility logits are multiplied by the two factors, so that their plain sum is the best one."""
     coarse, refine = copy.deepcopy(coarse), copy.deepcopy(refine)
     rows = torch.arange(coarse.head.out_features) % 4 >= 2  # x, y, exists, does not exist of each keypoint
-    last = refine.seen[-1]
-    assert isinstance(last, nn.Linear)
     with torch.no_grad():
-        coarse.head.weight[rows] *= float(factors[0])
-        coarse.head.bias[rows] *= float(factors[0])
-        last.weight *= float(factors[1])
-        last.bias *= float(factors[1])
+        coarse.head.weight[rows] = coarse.head.weight[rows] * float(factors[0])
+        coarse.head.bias[rows] = coarse.head.bias[rows] * float(factors[0])
+        refine.verdict.weight.mul_(float(factors[1]))
+        refine.verdict.bias.mul_(float(factors[1]))
     return coarse, refine
 
 
@@ -62,16 +60,22 @@ def _export(
     Raises:
         NetworkError: the engine's positions differ from torch's by more than `PARITY_PX`.
     """
-    network = copy.deepcopy(network).cpu().eval().to(memory_format=torch.contiguous_format)
+    network = copy.deepcopy(network).cpu().eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            network, tuple(inputs.values()), dynamo=True, opset_version=OPSET, input_names=list(inputs),
-            output_names=list(outputs), verbose=False,
-            dynamic_shapes={name: {0: torch.export.Dim.AUTO} for name in _arguments(network, inputs)},
+            network,
+            tuple(inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            verbose=False,
+            dynamic_shapes={name: {0: torch.export.Dim.AUTO} for name in inputs},
         )
-    assert program is not None
+    if program is None:
+        raise NetworkError("torch exported nothing", where=str(path))
     program.optimize()
     model = program.model_proto
     for tensor in (*model.graph.input, *model.graph.output):
@@ -89,11 +93,6 @@ def _export(
     return _parity(network, inputs, outputs, path)
 
 
-def _arguments(network: nn.Module, inputs: dict[str, Tensor]) -> list[str]:
-    """Names of forward's arguments, which are those of the ONNX inputs by construction."""
-    return list(inputs)
-
-
 def _parity(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, str], path: Path) -> float:
     engine = load_engine(path)
     worst = 0.0
@@ -105,5 +104,7 @@ def _parity(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, s
         worst = max(worst, float(np.abs(np.asarray(found) - expected).max()))
     engine.close()
     if not worst <= PARITY_PX:
-        raise NetworkError(f"positions differ from torch's by {worst:.3g} px", where=str(path), allowed=f"{PARITY_PX} px")
+        raise NetworkError(
+            f"positions differ from torch's by {worst:.3g} px", where=str(path), allowed=f"{PARITY_PX} px"
+        )
     return worst

@@ -14,11 +14,8 @@ def coarse_loss(
 ) -> tuple[Tensor, Tensor]:
     """Squared error of positions and cross entropy of visibility.
 
-    Args:
-        xy, target_xy: (N, K, 2) in small-image px.
-        logits: (N, K, 2) [exists, does not exist].
-        weight: (N, K) of each position, 0 where none is known.
-        visible: (N, K) bool.
+    ``xy`` and ``target_xy`` are (N, K, 2) in small-image px, ``logits`` (N, K, 2) [exists, does not exist], ``weight``
+    (N, K) is that of each position, 0 where none is known, and ``visible`` (N, K) bool.
 
     Returns:
         Mean squared error in units of 4 px, and mean cross entropy.
@@ -33,11 +30,7 @@ def refine_loss(
 ) -> tuple[Tensor, Tensor]:
     """Pseudo-Huber distance of offsets and cross entropy of visibility.
 
-    Args:
-        offset, target: (M, 2) in patch px.
-        logits: (M, 2).
-        weight: (M,).
-        visible: (M,) bool.
+    ``offset`` and ``target`` are (M, 2) in patch px, ``logits`` (M, 2), ``weight`` (M,) and ``visible`` (M,) bool.
 
     Returns:
         Mean distance, square near zero and linear beyond half a px so that one bad start does not rule a batch, and

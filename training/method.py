@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from pipeline import toml_file
 from pipeline.errors import ConfigError
+from pipeline.recipe_file import LocateSettings
 
 Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0.0, le=0.5)]
@@ -22,15 +23,14 @@ class ViewShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the part is looked for and the two image sizes.
 
     Attributes:
-        locate: written to the recipe as it is; ``fixed`` is also the region of every training image.
-        margin: without ``fixed``: share by which an annotation's box is grown to the region that locate would give.
+        locate: written to the recipe as it is. Training uses the same regions where they are fixed; where parts are
+            found as blobs, their annotated boxes with the blob's margin.
         large_wh: a power-of-two multiple of ``small_wh``.
     """
 
-    locate: dict[str, Any]
+    locate: LocateSettings
     small_wh: tuple[Positive, Positive]
     large_wh: tuple[Positive, Positive]
-    margin: Amount = 0.1
 
 
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,14 +121,16 @@ def load_method(path: Path) -> Method:
     (sw, sh), (lw, lh) = method.view.small_wh, method.view.large_wh
     if sw % STRIDE or sh % STRIDE:
         raise ConfigError(
-            f"{[sw, sh]} does not fit the backbone", where=toml_file.at(path, "view", "small_wh"),
+            f"{[sw, sh]} does not fit the backbone",
+            where=toml_file.at(path, "view", "small_wh"),
             allowed=f"multiples of {STRIDE}",
         )
     factor = lw // sw
     if (sw * factor, sh * factor) != (lw, lh) or factor & (factor - 1) or factor < 1:
         allowed = ", ".join(str([sw * f, sh * f]) for f in (2, 4, 8))
         raise ConfigError(
-            f"{[lw, lh]} is no power-of-two multiple of small_wh", where=toml_file.at(path, "view", "large_wh"),
+            f"{[lw, lh]} is no power-of-two multiple of small_wh",
+            where=toml_file.at(path, "view", "large_wh"),
             allowed=allowed,
         )
     return method

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -29,10 +28,11 @@ def write_recipe(path: Path, method: Method, view: str, keypoints: Sequence[str]
     return True
 
 
-def _inline(value: Any) -> str:
-    """A value as TOML on one line."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
+def _inline(value: object) -> str:
+    """A value as TOML on one line; of a struct only what differs from its defaults."""
+    if isinstance(value, msgspec.Struct):
+        fields = [field for field in msgspec.structs.fields(value) if getattr(value, field.name) != field.default]
+        return "{ " + ", ".join(f"{field.name} = {_inline(getattr(value, field.name))}" for field in fields) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_inline(item) for item in value) + "]"
-    return msgspec.json.encode(value).decode()  # JSON strings, numbers and booleans are TOML
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return msgspec.json.encode(value).decode()  # JSON texts, numbers and booleans are TOML

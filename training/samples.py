@@ -23,7 +23,7 @@ _HIDDEN_WEIGHT = 0.3  # of positions that are labelled but not seen: worth knowi
 def shuffled(parts: NDArray[np.int64], seed: int, stream: int, step: int, count: int) -> NDArray[np.int64]:
     """The ``count`` parts of one step: every epoch is a new permutation, none is left out."""
     first = step * count
-    chosen = []
+    chosen: list[np.int64] = []
     for position in range(first, first + count):
         epoch, place = divmod(position, len(parts))
         if not chosen or place == 0:
@@ -42,7 +42,7 @@ class CoarseSamples:
     seed: int
 
     def batch(self, step: int) -> Batch:
-        """image uint8 (N, Hs, Ws, 1), xy float32 (N, K, 2) in small px, weight float32 (N, K), visible bool (N, K)."""
+        """Image uint8 (N, Hs, Ws, 1), xy float32 (N, K, 2) in small px, weight float32 (N, K), visible bool (N, K)."""
         rng = np.random.default_rng([self.seed, _COARSE, 1, step])
         chosen = shuffled(self.parts, self.seed, _COARSE, step, self.method.coarse.batch)
         rows = [self._one(rng, int(index)) for index in chosen]
@@ -50,8 +50,10 @@ class CoarseSamples:
         known = self.canvas.known[chosen]
         weight = np.where(state == VISIBLE, 1.0, _HIDDEN_WEIGHT) * known
         return {
-            "image": image[..., None], "xy": xy.astype(np.float32),
-            "weight": weight.astype(np.float32), "visible": state == VISIBLE,
+            "image": image[..., None],
+            "xy": xy.astype(np.float32),
+            "weight": weight.astype(np.float32),
+            "visible": state == VISIBLE,
         }
 
     def _one(self, rng: np.random.Generator, index: int) -> tuple[augment.Image, NDArray[np.float64], NDArray[np.int8]]:
@@ -100,14 +102,19 @@ class RefineSamples:
         start = self._starts(rng, keypoint, span)
         patches, offsets, states = [], [], []
         for f, k, s, off in zip(frame, keypoint, span, start, strict=True):
-            patch, offset, state = self._one(rng, int(f), int(k), self.refine.spans_px[s], off)
-            patches.append(patch), offsets.append(offset), states.append(state)
-        state = np.array(states)
+            patch, offset, seen = self._one(rng, int(f), int(k), self.refine.spans_px[s], off)
+            patches.append(patch)
+            offsets.append(offset)
+            states.append(seen)
+        state = np.array(states, np.int8)
         weight = np.where(state == VISIBLE, 1.0, self.refine.hidden_weight) * self.canvas.known[frame, keypoint]
         return {
-            "patches": np.stack(patches)[..., None], "keypoint": keypoint, "span": span,
-            "offset": np.stack(offsets).astype(np.float32), "weight": weight.astype(np.float32),
-            "visible": state == VISIBLE,
+            "patches": np.stack(patches)[..., None],
+            "keypoint": keypoint,
+            "span": span,
+            "offset": np.stack(offsets).astype(np.float32),
+            "weight": weight.astype(np.float32),
+            "visible": np.asarray(state == VISIBLE),
         }
 
     def _starts(
@@ -116,10 +123,10 @@ class RefineSamples:
         """Errors of the starting positions (M, 2) in large-image px."""
         count = len(keypoint)
         own = self.residuals_px[rng.integers(len(self.residuals_px), size=count), keypoint]
-        own = own * rng.uniform(0.0, 1.4, (count, 1)) + rng.normal(0.0, self.refine.jitter_px, (count, 2))
+        worse = own * rng.uniform(0.0, 1.4, (count, 1)) + rng.normal(0.0, self.refine.jitter_px, (count, 2))
         later = rng.standard_t(2.5, (count, 2)) * self.refine.later_px * rng.uniform(0.2, 1.0, (count, 1))
         reach = 0.45 * np.array(self.refine.spans_px)[span, None]
-        return np.clip(np.where(span[:, None] == 0, own, later), -reach, reach)
+        return np.clip(np.where(span[:, None] == 0, worse, later), -reach, reach)
 
     def _one(
         self, rng: np.random.Generator, frame: int, keypoint: int, span_px: float, start: NDArray[np.float64]
@@ -130,7 +137,9 @@ class RefineSamples:
         middle = ((size - 1) / 2, (size - 1) / 2)
         matrix = augment.similarity(
             rng.uniform(-1, 1) * vary.patch_rotation_deg,
-            size / span_px * float(np.exp(rng.uniform(-1, 1) * vary.patch_scale)), centre, middle,
+            size / span_px * float(np.exp(rng.uniform(-1, 1) * vary.patch_scale)),
+            centre,
+            middle,
         )
         patch = cut_patch(canvas.large[frame], matrix, size, span_px)
         offset = matrix[:, :2] @ -start

@@ -86,4 +86,4 @@ def mono8_frame(image: NDArray[np.uint8]) -> Frame:
     height, width = image.shape
     now = monotonic_ns()
     info = FrameInfo(width, height, PixelFormat.Mono8, 0, None, None, None, now, utc_ns())
-    return Frame(info, memoryview(np.ascontiguousarray(image)).cast("B"))
+    return Frame(info, np.ascontiguousarray(image).data.cast("B"))

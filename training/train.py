@@ -57,9 +57,7 @@ def train(run: Run) -> None:
         NetworkError: an exported network differs from the trained one.
     """
     method, dataset = run.method, run.dataset
-    parts = split(
-        dataset, calibration=method.split.calibration, validation=method.split.validation, seed=method.seed
-    )
+    parts = split(dataset, calibration=method.split.calibration, validation=method.split.validation, seed=method.seed)
     run.report(
         f"{len(dataset.parts)} parts in {len(dataset.images)} images: {len(parts.train)} to train, "
         f"{len(parts.calibration)} to calibrate, {len(parts.validation)} to validate"
@@ -71,7 +69,7 @@ def train(run: Run) -> None:
     if method.refine is not None:
         refine, second = _train_refine(run, method.refine, canvas, parts, coarse)
         states["refine"] = second
-        coarse, refine = _fused(run, canvas, parts, coarse, refine)
+        coarse, refine = _fused(run, method.refine, canvas, parts, coarse, refine)
     curves.draw({name: state.history for name, state in states.items()}, run.work / "curves.png")
     for name, state in states.items():
         run.report(f"{name}: {state.seconds / 60:.1f} min, {curves.verdict(state.history)}")
@@ -85,7 +83,9 @@ def _train_coarse(run: Run, canvas: Canvas, parts: Splits) -> tuple[Regression, 
     method = run.method
     torch.manual_seed(method.seed)
     network = regression(
-        len(run.dataset.keypoints), method.view.small_wh, backbone=method.coarse.backbone,
+        len(run.dataset.keypoints),
+        method.view.small_wh,
+        backbone=method.coarse.backbone,
         compressed=method.coarse.compressed,
     )
     task = CoarseTask(CoarseSamples(canvas, parts.train, method, method.seed), parts.validation)
@@ -94,7 +94,6 @@ def _train_coarse(run: Run, canvas: Canvas, parts: Splits) -> tuple[Regression, 
     trained, state = fit(
         task, network, schedule, _config(run, method.coarse), path, resume=run.resume, report=run.report
     )
-    assert isinstance(trained, Regression)
     return trained, state
 
 
@@ -114,7 +113,6 @@ def _train_refine(
     schedule = Schedule(refine.steps, refine.learning_rate, refine.weight_decay)
     path = run.work / "refine.checkpoint"
     trained, state = fit(task, network, schedule, _config(run, refine), path, resume=run.resume, report=run.report)
-    assert isinstance(trained, Refine)
     return trained, state
 
 
@@ -122,8 +120,13 @@ def _config(run: Run, part: msgspec.Struct) -> dict[str, Any]:
     """All that decides what one network learns, as plain values."""
     method = run.method
     shared = {
-        "view": method.view, "augment": method.augment, "split": method.split, "context": method.context,
-        "seen_radius_px": method.seen_radius_px, "seed": method.seed, "keypoints": list(run.dataset.keypoints),
+        "view": method.view,
+        "augment": method.augment,
+        "split": method.split,
+        "context": method.context,
+        "seen_radius_px": method.seen_radius_px,
+        "seed": method.seed,
+        "keypoints": list(run.dataset.keypoints),
         "parts": len(run.dataset.parts),
     }
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({**shared, "network": part}))
@@ -131,12 +134,11 @@ def _config(run: Run, part: msgspec.Struct) -> dict[str, Any]:
 
 
 def _fused(
-    run: Run, canvas: Canvas, parts: Splits, coarse: Regression, refine: Refine
+    run: Run, method: RefineMethod, canvas: Canvas, parts: Splits, coarse: Regression, refine: Refine
 ) -> tuple[Regression, Refine]:
     """Weigh the two networks' visibility against each other on the calibration parts; ship them as a plain sum."""
-    assert run.method.refine is not None
     start, first = coarse_predictions(coarse, canvas, parts.calibration, run.method)
-    _, second = refine_predictions(refine, canvas, parts.calibration, start, run.method.refine)
+    _, second = refine_predictions(refine, canvas, parts.calibration, start, method)
     margins = np.stack([(logits[..., 0] - logits[..., 1]).ravel() for logits in (first, second)], axis=1)
     factors = fuse(margins, (canvas.state[parts.calibration] == VISIBLE).ravel())
     run.report(f"visibility = {factors[0]:.2f} x coarse + {factors[1]:.2f} x refine")
@@ -154,7 +156,9 @@ def _export(run: Run, coarse: Regression, refine: Refine | None) -> None:
     path.unlink(missing_ok=True)
     if refine is not None and method.refine is not None:
         second = RefineCard(
-            keypoints=keypoints, large_wh=method.view.large_wh, patch=method.refine.patch,
+            keypoints=keypoints,
+            large_wh=method.view.large_wh,
+            patch=method.refine.patch,
             spans_px=list(method.refine.spans_px),
         )
         worst = export_refine(refine, second, path)

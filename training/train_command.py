@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.errors import ConfigError, DatumdError, DataError
+from pipeline.errors import ConfigError, DataError, DatumdError
 
 _EPILOG = """\
 example:
@@ -36,7 +36,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--images", required=True, metavar="DIR", type=Path, help="folder of the images")
     parser.add_argument("--out", required=True, metavar="RECIPE", type=Path, help="recipe folder to write to")
     parser.add_argument("--view", default="top", metavar="NAME", help="view of the recipe (default: %(default)s)")
-    parser.add_argument("--work", metavar="DIR", type=Path, help="checkpoints and curves (default: RECIPE.training/VIEW)")
+    parser.add_argument(
+        "--work", metavar="DIR", type=Path, help="checkpoints and curves (default: RECIPE.training/VIEW)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--seed", type=int, metavar="S", help="in place of the method's seed")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")

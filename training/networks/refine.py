@@ -22,7 +22,8 @@ class Conditioned(nn.Module):
     def forward(self, x: Tensor, keypoint: Tensor, span: Tensor) -> Tensor:
         """(M, C, H, W) with int64 (M,) and (M,) to (M, C, H, W)."""
         scale, shift = (self.of_keypoint(keypoint) + self.of_span(span))[:, :, None, None].chunk(2, dim=1)
-        return x * (1.0 + scale) + shift
+        conditioned: Tensor = x * (1.0 + scale) + shift
+        return conditioned
 
 
 class Refine(nn.Module):
@@ -44,7 +45,8 @@ class Refine(nn.Module):
         self.mix = conv_norm_relu(last, middle, kernel=1)
         self.vote = nn.Conv2d(middle, 3, 1)  # weight, dx, dy of each cell
         nn.init.normal_(self.vote.weight, std=0.01)
-        self.seen = nn.Sequential(nn.Linear(2 * middle + last, 48), nn.ReLU(inplace=True), nn.Linear(48, 2))
+        self.seen = nn.Linear(2 * middle + last, 48)
+        self.verdict = nn.Linear(48, 2)
         cells = (patch + 3) // 4
         along = torch.arange(cells) * 4.0 + 1.5 - (patch - 1) / 2  # cell centres relative to the patch's centre
         self.register_buffer("cell_x", along.repeat(cells))
@@ -75,7 +77,7 @@ class Refine(nn.Module):
             )
             at_point = (mixed.flatten(2) * weight[:, None]).sum(2)
             pooled = torch.cat((at_point, mixed.mean(dim=(2, 3)), wide.mean(dim=(2, 3))), dim=1)
-            return offset, self.seen(pooled)
+            return offset, self.verdict(functional.relu(self.seen(pooled)))
 
 
 def mobile_refine(keypoints: int, spans: int, patch: int) -> Refine:

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from calibration.visibility import calibrate, fuse, temperature
+
+
+def logits(rng: np.random.Generator, count: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Margins that are ``scale`` times too large for the frequencies they came with."""
+    margin = rng.normal(1.0, 2.0, count)
+    visible = rng.random(count) < 1 / (1 + np.exp(-margin))
+    return margin * scale, visible
+
+
+def test_the_temperature_undoes_overconfidence() -> None:
+    margin, visible = logits(np.random.default_rng(0), 20000, 3.0)
+    assert temperature(margin, visible) == pytest.approx(3.0, rel=0.06)
+
+
+def test_fusing_weighs_networks_by_what_they_know() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(1.0, 2.0, 20000)
+    visible = rng.random(20000) < 1 / (1 + np.exp(-truth))
+    noise = rng.normal(0.0, 1.0, 20000)
+    factors = fuse(np.stack([truth * 0.5, noise, -truth], axis=1), visible)
+    assert factors[0] == pytest.approx(2.0, rel=0.06)
+    assert factors[1] < 0.1
+    assert factors[2] == 0.0
+
+
+def test_thresholds_lose_the_stated_share_and_no_more() -> None:
+    rng = np.random.default_rng(2)
+    margin = np.stack([logits(rng, 2000, 1.0)[0], rng.normal(4.0, 1.0, 2000)], axis=1)
+    visible = rng.random((2000, 2)) < 0.8
+    thresholds = calibrate(margin, visible, ["a", "b"], false_reject=0.05)
+    probability = 1 / (1 + np.exp(-margin / thresholds.temperature))
+    for index, name in enumerate("ab"):
+        own = probability[visible[:, index], index]
+        limits = thresholds.of(name)
+        assert 0.045 < (own < limits.visible_above).mean() <= 0.05
+        assert 0.009 < (own < limits.hidden_below).mean() <= 0.0125
+    assert thresholds.of("a").visible_above < thresholds.of("b").visible_above
+
+
+def test_a_keypoint_with_few_examples_takes_the_threshold_of_all() -> None:
+    rng = np.random.default_rng(3)
+    margin, visible = rng.normal(2.0, 1.0, (400, 2)), np.ones((400, 2), bool)
+    visible[5:, 1] = False
+    thresholds = calibrate(margin, visible, ["many", "few"], false_reject=0.05)
+    assert thresholds.of("few").visible_above == pytest.approx(thresholds.of("many").visible_above, abs=0.02)
+
+
+def test_without_any_visible_keypoint_one_half_stands() -> None:
+    thresholds = calibrate(np.zeros((10, 1)), np.zeros((10, 1), bool), ["a"], false_reject=0.02)
+    assert thresholds.of("a").visible_above == 0.5

@@ -1,0 +1,129 @@
+"""``datumd evaluate``: how good a recipe is on a labelled set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError, RecipeError
+
+if TYPE_CHECKING:
+    from training.score import Errors, Report
+
+_EPILOG = """\
+example:
+  datumd render sets/test --count 500 --seed 90001
+  datumd evaluate recipes/bracket --coco sets/test/annotations.json --images sets/test/images --json bracket.json
+
+The recipe's own stages are run, locate and calibrated thresholds included; the recipe need not be sealed. Beside
+FILE a contact sheet of the worst parts is written: green is the truth, blue the coarse and red the refined position.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure a recipe on a labelled set",
+        description="Run a recipe's stages over labelled images and tell how far keypoints are off and what is missed.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="recipe folder")
+    parser.add_argument("--coco", required=True, metavar="FILE", type=Path, help="COCO keypoint annotations")
+    parser.add_argument("--images", required=True, metavar="DIR", type=Path, help="folder of the images")
+    parser.add_argument("--json", required=True, metavar="FILE", type=Path, help="where the figures are written")
+    parser.add_argument("--view", metavar="NAME", help="view to evaluate; needed where the recipe has several")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate one view.
+
+    Raises:
+        DatumdError: the recipe or the set cannot be used.
+    """
+    import cv2
+    import msgspec
+
+    from pipeline.geometry import Region
+    from pipeline.recipe import load_recipe
+    from pipeline.stages.locate import make_locate
+    from training.data import read_coco
+    from training.evaluate import evaluate, same_keypoints
+    from training.score import report
+    from training.shipped import ShippedView, mono8_frame
+    from training.worst_cases import contact_sheet
+
+    cv2.setNumThreads(1)
+    recipe = load_recipe(args.recipe, sealed=False)
+    name = args.view or (next(iter(recipe.views)) if len(recipe.views) == 1 else None)
+    if name not in recipe.views:
+        raise RecipeError(f"--view is {name!r}", where=str(args.recipe), allowed=", ".join(recipe.views))
+    dataset = read_coco(args.coco, args.images)
+    if not args.json.parent.is_dir():
+        raise DataError("there is no such folder", where=f"--json: {args.json.parent}")
+    view = ShippedView(args.recipe / name)
+    same_keypoints(view, dataset, args.coco)
+    find = make_locate(recipe.views[name].settings.locate, name)
+
+    def locate(image: object) -> list[Region]:
+        return find(mono8_frame(image))[0]  # type: ignore[arg-type]
+
+    scored, cases = evaluate(view, recipe.views[name].thresholds, locate, dataset, progress=_progress)
+    result = report(scored, view.keypoints, recipe=recipe.name, view=name)
+    args.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    sheet = args.json.with_name(f"{args.json.stem}-worst.png")
+    contact_sheet(cases, view.keypoints, sheet)
+    sys.stdout.write(table(result) + f"\nfigures in {args.json}, worst parts in {sheet}\n")
+    return 0
+
+
+def table(result: Report) -> str:
+    """The report as lines of text."""
+    lines = [
+        f"recipe {result.recipe}, view {result.view}: {result.parts} parts, {result.lost} not found, "
+        f"{result.failed:.2%} failed (not found, or a visible keypoint more than 20 px off)",
+        "",
+        f"{'visible keypoints, px':24}{'mean':>8}{'median':>8}{'p95':>8}{'p99':>8}  share within",
+        _row("coarse", result.coarse),
+        _row("refined", result.refined),
+        _row("refined from truth ± 6", result.jittered),
+        f"refined mean / that from jittered truth: {result.refined_over_jittered:.2f}",
+        "",
+        f"{'keypoint':24}{'mean':>8}{'median':>8}{'p95':>8}{'p99':>8}{'auc':>8}{'rejected':>10}{'accepted':>10}",
+    ]
+    for row in result.keypoints:
+        seen, off = row.visibility, row.refined
+        lines.append(
+            f"{row.name:24}{off.mean:8.2f}{off.median:8.2f}{off.p95:8.2f}{off.p99:8.2f}{_number(seen.auc, 8)}"
+            f"{_percent(seen.false_reject)}{_percent(seen.false_accept)}"
+        )
+    seen = result.visibility
+    lines += [
+        "",
+        f"visibility AUC {_number(seen.auc)}, missing apart {_number(seen.auc_missing)}, hidden apart {_number(seen.auc_hidden)}",
+        f"visible but not reported {_percent(seen.false_reject).strip()}; reported but missing "
+        f"{_percent(seen.false_accept_missing).strip()}, but hidden {_percent(seen.false_accept_hidden).strip()}",
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, errors: Errors) -> str:
+    shares = "  ".join(f"{limit} {share:.1%}" for limit, share in errors.pck.items())
+    return f"{name:24}{errors.mean:8.2f}{errors.median:8.2f}{errors.p95:8.2f}{errors.p99:8.2f}  {shares}"
+
+
+def _number(value: float | None, width: int = 0) -> str:
+    return f"{'-' if value is None else f'{value:.4f}':>{width}}"
+
+
+def _percent(value: float | None) -> str:
+    return f"{'-' if value is None else f'{value:.2%}':>10}"
+
+
+def _progress(done: int, count: int) -> None:
+    if done % 100 == 0 or done == count:
+        sys.stderr.write(f"{done}/{count} images\n")
