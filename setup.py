@@ -16,6 +16,7 @@ from typing import ClassVar
 from setuptools import Command, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 from setuptools.dist import Distribution
 
 ROOT = Path(__file__).resolve().parent
@@ -91,6 +92,16 @@ class BuildPy(build_py):
         build(ROOT / LIBRARY if self.editable_mode else Path(self.build_lib).resolve() / LIBRARY)
 
 
+class Sdist(sdist):
+    """Carries the C sources, so that a wheel can be built from it."""
+
+    def make_distribution(self) -> None:
+        """Add everything the producer is built from."""
+        names = ("*.c", "*.h", "*.xml")
+        self.filelist.extend([str(path.relative_to(ROOT)) for name in names for path in (ROOT / SOURCES).glob(name)])
+        super().make_distribution()
+
+
 class PlatformDistribution(Distribution):
     """A wheel that holds a compiled library is of one platform."""
 
@@ -109,6 +120,6 @@ class BdistWheel(bdist_wheel):
 
 
 setup(
-    cmdclass={"build_cti": BuildCti, "build_py": BuildPy, "bdist_wheel": BdistWheel},
+    cmdclass={"build_cti": BuildCti, "build_py": BuildPy, "bdist_wheel": BdistWheel, "sdist": Sdist},
     distclass=PlatformDistribution,
 )

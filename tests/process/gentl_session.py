@@ -174,7 +174,7 @@ def hold_all(buffers: int, wait_s: float) -> None:
     system.reset()
 
 
-def lose_and_find() -> None:
+def lose_and_find(**settings_again: object) -> None:
     """Grab until the camera is gone, then open it again and grab one more frame."""
     system = harvester()
     camera = opened(system, "SIM-0", **LINE_TRIGGER)
@@ -200,7 +200,7 @@ def lose_and_find() -> None:
         gone = gone or "SIM-0" not in serials
         time.sleep(0.02)
     say(was_gone=gone)
-    camera = opened(system, "SIM-0")  # its settings are still there
+    camera = opened(system, "SIM-0", **settings_again)
     camera.start()
     say(grabbing=True)
     say(**facts(camera, camera.fetch(timeout=_PATIENCE_S, is_raw=True)))

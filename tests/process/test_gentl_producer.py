@@ -345,7 +345,7 @@ def test_a_lost_camera_fails_to_answer_and_can_be_opened_again(state: Path) -> N
         assert session.hear() == {"grabbing": True}
         line.edge()
         frame = session.hear()
-        assert (frame["number"], frame["frame_id"]) == (3, 1)
+        assert (frame["number"], frame["frame_id"]) == (3, 1)  # triggered by the line: its settings were still there
         session.end()
 
 
@@ -404,7 +404,7 @@ def test_a_camera_has_one_owner_until_that_dies(state: Path) -> None:
 
 
 def test_the_cameras_of_a_replaced_line_are_lost(state: Path) -> None:
-    with Line(state, small()) as old, Session(state, "lose_and_find") as session:
+    with Line(state, small()) as old, Session(state, "lose_and_find", **_LINE_TRIGGER) as session:
         wait_for(old.is_grabbing)
         old.edge()
         session.hear()
