@@ -69,7 +69,8 @@ class Vitals:
         self._words[base + VitalWord.progress_ns] = monotonic_ns()
 
     def set_state(self, row: int, state: WorkerState) -> None:
-        """Say what the worker is doing."""
+        """Say what the worker is doing; what it did before is no measure of its progress any more."""
+        self._words[row * ROW_WORDS + VitalWord.progress_ns] = monotonic_ns()
         self._words[row * ROW_WORDS + VitalWord.state] = state
 
     def set_waiting_since(self, row: int, since_ns: int) -> None:

@@ -61,6 +61,7 @@ class InferWorker:
                         self._inspect(message)
                     case Abandoned(part):
                         self._parts.pop(part, None)
+                self._context.progress()
             self._context.progress()
 
     def _inspect(self, order: Dispatched) -> None:
