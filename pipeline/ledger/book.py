@@ -7,6 +7,7 @@ Invariant: a part that was opened is answered exactly once, and a slot is grante
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.config import GRANTED_AHEAD, PARTS_AT_WORKER
@@ -124,7 +125,8 @@ class _Slot:
 class Book:
     """The state machine. Times are monotonic nanoseconds."""
 
-    def __init__(self, settings: BookSettings) -> None:
+    def __init__(self, settings: BookSettings, generations: Sequence[int] = ()) -> None:
+        """`generations`: the last one granted of each slot, where the ring is older than this book."""
         self.settings = settings
         self.late_results = 0
         self.late_frames = 0
@@ -134,7 +136,7 @@ class Book:
         self._by_trigger: dict[tuple[str, int], Part] = {}
         self._highest: dict[str, int] = {}
         self._waiting: deque[tuple[int, str]] = deque()
-        self._slots = [_Slot() for _ in range(settings.slots)]
+        self._slots = [_Slot(generation) for generation in generations or [0] * settings.slots]
         self._free: deque[int] = deque(range(settings.slots))
         self._granted: dict[str, set[int]] = {}
         self._workers: dict[str, set[int]] = {}
@@ -248,6 +250,11 @@ class Book:
                 kind = LossKind.view_missing if part.frames else LossKind.lost_transport
             actions += self._finish(part, kind, missing)
         return [*actions, *self._dispatches(now), *self._grants()] if actions else []
+
+    def stopping(self) -> list[Action]:
+        """The daemon ends in order: what is still owed is answered, as nobody else will."""
+        parts = list(self._parts.values())
+        return [action for part in parts for action in self._finish(part, LossKind.daemon_restarted)]
 
     # Questions
 

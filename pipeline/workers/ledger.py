@@ -55,7 +55,9 @@ class LedgerWorker:
         station = runtime.station
         self._context = context
         self._ring = FrameRing.attach(runtime.ring_path)
-        self._book = Book(_book_settings(station, self._ring.layout.slots))
+        slots = self._ring.layout.slots
+        generations = [self._ring.word(slot, SlotWord.granted) for slot in range(slots)]
+        self._book = Book(_book_settings(station, slots), generations)
         self._answering = Answering(
             station=station.station,
             session=int(time.time()),
@@ -85,6 +87,8 @@ class LedgerWorker:
                 self._beat()
                 next_beat += BEAT_NS
             self._context.progress()
+        self._carry_out(self._book.stopping())
+        self._beat()
 
     def _wait_ms(self, next_beat: int) -> int:
         due = min(next_beat, self._book.next_deadline_ns() or next_beat)

@@ -50,8 +50,8 @@ class Device:
         self.where = where
         self._acquirer = acquirer
         acquirer.num_buffers = self.buffers = max(buffers, acquirer.min_num_buffers)
-        self._stream = acquirer.data_streams[0]
         self._event = next(iter(acquirer._new_buffer_event_monitor_dict.values()))
+        self._stream = self._event.parent
         self._chunks = acquirer._chunk_adapter
         self.ticks_per_s = or_none(lambda: int(acquirer.device.timestamp_frequency))
 

@@ -35,10 +35,15 @@ def ours(where: str) -> Iterator[None]:
     """The vendor's exceptions as CameraError (it refuses) or CameraLost (it does not answer)."""
     try:
         yield
-    except REFUSALS as problem:
-        raise CameraError(f"is refused by the camera ({text_of(problem)})", where=where) from None
     except VENDOR_ERRORS as problem:
-        raise CameraLost(f"does not answer ({text_of(problem)})", where=where) from None
+        raise mapped(problem, where) from None
+
+
+def mapped(problem: Exception, where: str) -> CameraError | CameraLost:
+    """A vendor's exception as CameraError (it refuses) or CameraLost (it does not answer)."""
+    if isinstance(problem, REFUSALS):
+        return CameraError(f"is refused by the camera ({text_of(problem)})", where=where)
+    return CameraLost(f"does not answer ({text_of(problem)})", where=where)
 
 
 def quietly(action: Callable[[], object]) -> bool:

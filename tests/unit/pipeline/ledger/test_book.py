@@ -218,6 +218,23 @@ def test_frames_without_numbers_are_parts_of_their_own_and_so_are_their_losses()
     assert book.triggers == 4
 
 
+def test_a_book_newer_than_its_ring_grants_new_generations_only() -> None:
+    book = Book(settings(slots=3), generations=[5, 0, 9])
+    grants = [action for action in book.camera_ready("top") if isinstance(action, Grant)]
+    assert [(grant.slot, grant.generation) for grant in grants] == [(0, 6), (1, 1), (2, 10)]
+
+
+def test_what_is_owed_when_the_daemon_ends_is_answered() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    line.frame("top", 1)
+    book.counted("top", 2, 0)
+    assert answers(book.stopping()) == [(1, LossKind.daemon_restarted), (2, LossKind.daemon_restarted)]
+    assert book.open_parts() == 0
+
+
 def test_slots_of_a_grab_worker_that_died_come_back_under_a_new_generation() -> None:
     book = Book(settings(slots=3))
     line = Line(book)
