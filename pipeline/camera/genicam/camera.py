@@ -17,6 +17,7 @@ from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo
 
 PROBE_EVERY_NS = 500_000_000  # how often a camera that sends no frames is asked whether it is still there
+SOFTWARE_SOURCES = ("Software", "Any")  # SFNC: Software, SoftwareSignal0 …, Any
 PROBES = ("Width", "PixelFormat", "AcquisitionMode")
 
 
@@ -106,9 +107,12 @@ class GenicamCamera:
         return value
 
     def trigger_software(self) -> None:
-        """Execute TriggerSoftware."""
-        node = features.require(self._connected().nodes, "TriggerSoftware")
-        if not node.is_writable:
+        """Execute TriggerSoftware; many cameras ignore it silently in the wrong mode, so the mode is looked at first."""
+        nodes = self._connected().nodes
+        node = features.require(nodes, "TriggerSoftware")
+        mode, source = features.optional(nodes, "TriggerMode"), features.optional(nodes, "TriggerSource")
+        listens = mode in (None, "On") and (source is None or str(source).startswith(SOFTWARE_SOURCES))
+        if not listens or not node.is_writable:
             allowed = 'TriggerMode = "On" and TriggerSource = "Software" among the features'
             raise CameraError("takes no software trigger now", where=self._where, allowed=allowed)
         node.execute()
