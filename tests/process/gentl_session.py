@@ -95,7 +95,7 @@ def devices() -> None:
     system.reset()
 
 
-def grab(serial: str, frames: int, buffers: int = 8, **features: object) -> None:
+def grab(serial: str, frames: int, buffers: int = 8, patience_s: float = _PATIENCE_S, **features: object) -> None:
     """Print every frame as it comes; incomplete ones too."""
     system = harvester()
     camera = opened(system, serial, **(features or LINE_TRIGGER))
@@ -104,7 +104,7 @@ def grab(serial: str, frames: int, buffers: int = 8, **features: object) -> None
     camera.add_callback(ImageAcquirer.Events.INCOMPLETE_BUFFER, incomplete)
     say(counter=camera.remote_device.node_map.CounterValue.value)
     camera.start()
-    until = time.monotonic() + _PATIENCE_S
+    until = time.monotonic() + patience_s
     seen = 0
     while seen < frames and time.monotonic() < until:
         raw = camera.try_fetch(timeout=0.2, is_raw=True)
@@ -112,6 +112,7 @@ def grab(serial: str, frames: int, buffers: int = 8, **features: object) -> None
             say(**facts(camera, raw))
             raw.parent.queue_buffer(raw)
             seen += 1
+            until = time.monotonic() + patience_s
     say(incomplete=incomplete.count, counter=camera.remote_device.node_map.CounterValue.value)
     camera.stop()
     camera.destroy()

@@ -246,6 +246,41 @@ def test_each_pixel_format_decodes_to_what_the_sensor_sees(state: Path, tmp_path
         assert frame["number"] == picture + 1  # Counter1 counts the software triggers
 
 
+def test_software_triggers_stand_in_the_log_of_the_line(state: Path, tmp_path: Path) -> None:
+    log = tmp_path / "line.jsonl"
+    with Line(state, small(), log_path=log) as line:
+        with Session(state, "shots", folder=str(tmp_path), shots=[{}, {}, {}]) as session:
+            session.hear_all(3)
+            session.end()
+        assert line.tallies(0).software_triggers == 3
+        line.finish()
+    assert read_log(log).software == (("SIM-0", 1), ("SIM-0", 2), ("SIM-0", 3))
+    assert read_log(log).triggers == 0  # they are no edges of the line
+
+
+def test_content_that_is_rewritten_under_the_camera_is_never_delivered_as_good(state: Path) -> None:
+    many = PatternContent(width=WIDTH, height=HEIGHT, pictures=41)
+    with (
+        Line(state, many, pool=4, nominal_exposure_us=50.0) as line,
+        Session(state, "grab", serial="SIM-0", frames=400, buffers=500, patience_s=1.0) as session,
+    ):
+        session.hear()
+        wait_for(line.is_grabbing)
+        for _ in range(400):
+            line.edge()
+        frames = []
+        while "incomplete" not in (said := session.hear()):
+            frames.append(said)
+        session.end()
+        torn = line.tallies(0).torn
+    assert torn == said["incomplete"] == 400 - len(frames)
+    assert frames
+    assert torn > 0  # four images for a line that does not wait: some were rewritten before they were read
+    numbers = [frame["number"] for frame in frames]
+    levels = [int(pattern(0, (n - 1) % 41, width=WIDTH, height=HEIGHT).reshape(-1)[100]) for n in numbers]
+    assert [frame["level"] for frame in frames] == levels
+
+
 def test_colour_content_is_seen_through_the_filter_of_each_format(state: Path, tmp_path: Path) -> None:
     sensor = Colours().image(0, 0).astype(np.int64)
     colour, bayer, mono = (
