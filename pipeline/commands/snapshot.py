@@ -1,23 +1,16 @@
 """`datumd snapshot`: one frame of a camera as an image file."""
 
 import argparse
-from contextlib import suppress
 from pathlib import Path
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from pipeline.camera.load import open_camera
 from pipeline.camera.settings import CameraSettings, GenicamSettings
-from pipeline.camera.source import Camera, CameraInfo, Loss
-from pipeline.clock import monotonic_ns
 from pipeline.config import load_station
-from pipeline.errors import CameraError, ConfigError
-from pipeline.frame import Frame, FrameInfo, PixelFormat
-from pipeline.pixels import grey8
+from pipeline.errors import ConfigError
 
-POLL_S = 0.1
+if TYPE_CHECKING:
+    from pipeline.camera.snapshot import Snapshot
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,22 +34,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Save one frame. Raises CameraError where none comes in time."""
+    """Save one frame."""
+    from pipeline.camera.snapshot import SUFFIXES, take  # loads OpenCV
+
     name, settings = _chosen(args)
-    if args.output.suffix.lower() not in (".png", ".tif", ".tiff", ".bmp"):
-        allowed = "an image without loss: .png, .tif, .bmp"
-        raise ConfigError(f"{args.output} is no name for a snapshot", where="--output", allowed=allowed)
-    camera = open_camera(settings)
-    try:
-        info = camera.connect()
-        payload = memoryview(bytearray(info.payload_bytes))
-        camera.start()
-        frame = Frame(_next_frame(camera, payload, args.timeout, name), payload)
-        camera.stop()
-    finally:
-        camera.disconnect()
-    _save(frame, args.output)
-    print(_line(info, frame))
+    if args.output.suffix.lower() not in SUFFIXES:
+        what = f"{args.output} is no name for a snapshot"
+        raise ConfigError(
+            what, where="--output", allowed=f"an image that keeps every grey level: {', '.join(SUFFIXES)}"
+        )
+    snapshot = take(open_camera(settings), args.timeout, f"camera {name}")
+    snapshot.save(args.output)
+    for loss in snapshot.losses:
+        print(f"lost {loss.count} ({loss.kind.value}) while waiting")
+    print(_line(snapshot))
     print(f"saved {args.output}")
     return 0
 
@@ -75,57 +66,11 @@ def _chosen(args: argparse.Namespace) -> tuple[str, CameraSettings]:
     return name, cameras[name]
 
 
-def _next_frame(camera: Camera, payload: memoryview, timeout_s: float, name: str) -> FrameInfo:
-    with suppress(CameraError):  # it waits for the line, or runs free
-        camera.trigger_software()
-    until_ns = monotonic_ns() + int(timeout_s * 1e9)
-    while monotonic_ns() < until_ns and not camera.exhausted:
-        outcome = camera.grab_into(payload, POLL_S)
-        if isinstance(outcome, FrameInfo):
-            return outcome
-        if isinstance(outcome, Loss):
-            print(f"lost {outcome.count} ({outcome.kind})")
-    raise CameraError(
-        f"gave no frame in {timeout_s:g} s",
-        where=f"camera {name}",
-        allowed="a camera that is triggered, or runs free (TriggerMode = Off)",
-        next_command="the same with a longer --timeout while the line runs",
-    )
-
-
-def _save(frame: Frame, path: Path) -> None:
-    try:
-        is_encoded, encoded = cv2.imencode(path.suffix.lower(), _picture(frame))
-        path.write_bytes(encoded.tobytes())
-    except (OSError, cv2.error) as problem:
-        raise ConfigError(f"cannot be written ({problem})", where=str(path)) from None
-    if not is_encoded:
-        raise ConfigError("cannot be encoded", where=str(path), allowed=".png, .tif, .bmp")
-
-
-def _picture(frame: Frame) -> NDArray[np.uint8]:
-    """Grey (H, W) for grey formats, BGR (H, W, 3) for colour."""
-    info = frame.info
-    codes = {
-        PixelFormat.BayerRG8: (1, cv2.COLOR_BayerRGGB2BGR),
-        PixelFormat.RGB8: (3, cv2.COLOR_RGB2BGR),
-        PixelFormat.BGR8: (3, None),
-        PixelFormat.RGBa8: (4, cv2.COLOR_RGBA2BGR),
-        PixelFormat.BGRa8: (4, cv2.COLOR_BGRA2BGR),
-    }
-    if info.pixel_format not in codes:
-        return grey8(frame, 0, 0, info.width, info.height)
-    channels, code = codes[info.pixel_format]
-    shape = (info.height, info.width) if channels == 1 else (info.height, info.width, channels)
-    raw = np.frombuffer(frame.payload, np.uint8, info.payload_bytes).reshape(shape)
-    return raw if code is None else np.asarray(cv2.cvtColor(raw, code), np.uint8)
-
-
-def _line(info: CameraInfo, frame: Frame) -> str:
-    mean = float(grey8(frame, 0, 0, info.width, info.height).mean())
-    exposure = "not told" if frame.info.exposure_us is None else f"{frame.info.exposure_us:g} us"
-    number = "" if frame.info.trigger_number is None else f", trigger {frame.info.trigger_number}"
+def _line(snapshot: "Snapshot") -> str:
+    camera, info = snapshot.camera, snapshot.frame.info
+    exposure = "not told" if info.exposure_us is None else f"{info.exposure_us:g} us"
+    number = "" if info.trigger_number is None else f", trigger {info.trigger_number}"
     return (
-        f"{info.vendor} {info.model} {info.serial}: {info.width} x {info.height} {info.pixel_format.name}, "
-        f"exposure {exposure}, mean grey {mean:.1f}{number}"
+        f"{camera.vendor} {camera.model} {camera.serial}: {info.width} x {info.height} {info.pixel_format.name}, "
+        f"exposure {exposure}, mean grey {snapshot.mean_grey:.1f}{number}"
     )

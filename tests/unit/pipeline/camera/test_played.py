@@ -26,6 +26,10 @@ def too_large(width: int, height: int, _seed: int) -> Iterator[NDArray[np.uint8]
     yield np.zeros((height + 1, width), np.uint8)
 
 
+def nothing(_width: int, _height: int, _seed: int) -> Iterator[NDArray[np.uint8]]:
+    return iter(())
+
+
 ENDLESS = f"{__name__}:endless"
 
 
