@@ -1,0 +1,107 @@
+"""A result drawn over its picture, for people: keypoints, measured quantities, the verdict and its reasons."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recipe_file import MeasureSettings
+from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement, Result
+from pipeline.result_text import reason_text
+
+Colour = tuple[int, int, int]
+
+GREEN, RED, ORANGE, WHITE = (90, 220, 90), (60, 60, 255), (40, 170, 255), (240, 240, 240)  # BGR
+COLOURS = {
+    Evaluation.OK: GREEN,
+    Evaluation.NOT_OK: RED,
+    Evaluation.NOT_DECIDABLE: ORANGE,
+    Evaluation.UNDEFINED: ORANGE,
+}
+SHIFT = 4  # fractional bits of drawn positions
+
+
+def segments(measures: Mapping[str, MeasureSettings]) -> dict[str, tuple[str, ...]]:
+    """For each measured quantity the keypoints that it is drawn between."""
+    found = {}
+    for name, measure in measures.items():
+        ends = measure.distance or measure.angle or (measure.position,)
+        flat = [point for end in ends if end for point in ((end,) if isinstance(end, str) else end)]
+        found[name] = tuple(flat)
+    return found
+
+
+def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str, Sequence[str]]) -> NDArray[np.uint8]:
+    """Draw one view of a result.
+
+    Args:
+        image: uint8 (H, W) grey or (H, W, 3) BGR, the whole frame.
+        result: the result; positions in sensor px.
+        view: which view the image is.
+        lines: measurement name to the keypoints it is drawn between, as `segments` gives.
+
+    Returns:
+        uint8 (H, W, 3) BGR, a copy.
+    """
+    canvas: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()  # type: ignore[assignment]
+    size = max(0.4, image.shape[1] / 2000)
+    seen = {point.name: point for point in result.keypoints if point.view == view and point.x is not None}
+    for measurement in result.measurements:
+        _measurement(
+            canvas, measurement, [seen[name] for name in lines.get(measurement.name, ()) if name in seen], size
+        )
+    for point in seen.values():
+        _keypoint(canvas, point, size)
+    texts = [(f"{result.result_evaluation.value}  {result.disposition.value}", COLOURS[result.result_evaluation])]
+    texts += [(reason_text(reason), COLOURS[result.result_evaluation]) for reason in result.reasons]
+    texts += [(_measured_text(entry), COLOURS[entry.evaluation]) for entry in result.measurements]
+    hidden = [point.name for point in result.keypoints if point.view == view and point.state is KeypointState.hidden]
+    if hidden:
+        texts.append((f"hidden: {', '.join(hidden)}", ORANGE))
+    for row, (text, colour) in enumerate(texts):
+        scale = size * (1.6 if row == 0 else 1.0)
+        _text(canvas, text, (round(24 * size), round((56 + 44 * row) * size)), scale, colour)
+    return canvas
+
+
+def _keypoint(canvas: NDArray[np.uint8], point: Keypoint, size: float) -> None:
+    colour = GREEN if point.state is KeypointState.visible else ORANGE
+    centre = _fixed(point)
+    cv2.circle(canvas, centre, round(9 * size * 2**SHIFT), colour, max(1, round(2 * size)), cv2.LINE_AA, SHIFT)
+    cv2.circle(canvas, centre, round(1.5 * size * 2**SHIFT), colour, -1, cv2.LINE_AA, SHIFT)
+    corner = (centre[0] // 2**SHIFT + round(12 * size), centre[1] // 2**SHIFT - round(10 * size))
+    _text(canvas, point.name, corner, size * 0.7, colour)
+
+
+def _measurement(canvas: NDArray[np.uint8], measurement: Measurement, points: list[Keypoint], size: float) -> None:
+    colour = COLOURS[measurement.evaluation]
+    for start, end in pairwise(points):
+        cv2.line(canvas, _fixed(start), _fixed(end), colour, max(1, round(2 * size)), cv2.LINE_AA, SHIFT)
+    if len(points) > 1 and measurement.evaluation is not Evaluation.OK:
+        middle = np.mean([_fixed(point) for point in points], axis=0) / 2**SHIFT
+        _text(canvas, _measured_text(measurement), (round(middle[0]), round(middle[1])), size * 0.8, colour)
+
+
+def _measured_text(measurement: Measurement) -> str:
+    if measurement.value is None:
+        return f"{measurement.name} not measured"
+    text = f"{measurement.name} {measurement.value:.3f} {measurement.unit}"
+    limits = [f"{limit:.3f}" for limit in (measurement.lower, measurement.upper) if limit is not None]
+    return f"{text} [{' .. '.join(limits)}]" if limits else text
+
+
+def _fixed(point: Keypoint) -> tuple[int, int]:
+    """Position with SHIFT fractional bits, as OpenCV's drawing takes it."""
+    return round((point.x or 0.0) * 2**SHIFT), round((point.y or 0.0) * 2**SHIFT)
+
+
+def _text(canvas: NDArray[np.uint8], text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
+    """Text on a darkened ground, kept inside the picture. `at` is the left end of its base line."""
+    thickness = max(1, round(scale * 2))
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    x, y = max(2, min(at[0], canvas.shape[1] - width - 4)), max(height + 2, min(at[1], canvas.shape[0] - below - 2))
+    ground = canvas[y - height - 2 : y + below + 2, x - 2 : x + width + 2]
+    ground[:] = ground // 3
+    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
