@@ -1,5 +1,6 @@
 """The GenICam camera on viky.cti, the virtual cameras of the genicam package."""
 
+import gc
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -131,6 +132,22 @@ def test_interrupts_stay_with_the_program(cameras: list[GenicamCamera]) -> None:
     cameras.append(GenicamCamera(settings()))
     cameras[0].connect()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def living(*names: str) -> int:
+    gc.collect()
+    return sum(type(thing).__name__ in names for thing in gc.get_objects())
+
+
+def test_a_closed_camera_leaves_nothing_behind() -> None:
+    before = living("NodeMap", "ImageAcquirer", "Harvester")
+    for _ in range(3):
+        camera = GenicamCamera(settings())
+        target = target_for(camera.connect())
+        camera.start()
+        next_frame(camera, target)
+        camera.disconnect()
+    assert living("NodeMap", "ImageAcquirer", "Harvester") <= before
 
 
 def grab(serial: str, answers: "multiprocessing.Queue[tuple[str, int, int, int]]") -> None:

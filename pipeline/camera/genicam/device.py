@@ -94,9 +94,10 @@ class Device:
     def close(self) -> None:
         """Close the stream and the device whatever state they are in. Never raises."""
         acquirer = self._acquirer
-        acquirer._finalizer.detach()
+        acquirer._finalizer.detach()  # it would keep the acquirer for as long as the process lives
         streams, remote, local = list(acquirer.data_streams), acquirer.remote_device, acquirer.device
         quietly(acquirer.stop)
+        quietly(self._chunks._finalizer)  # this one keeps the node map, a third of a MB
         if quietly(acquirer.destroy):
             return
         for stream in streams:

@@ -117,7 +117,7 @@ class Producer:
         before = signal.getsignal(signal.SIGINT)
         try:
             acquirer = self._harvester.create(self._infos[chosen[0]])
-        except (*VENDOR_ERRORS, AttributeError, ValueError) as problem:
+        except (*VENDOR_ERRORS, AttributeError, IndexError, ValueError) as problem:
             raise CameraError(
                 f"cannot be opened ({text_of(problem)})", where=where, allowed="a camera that nobody else holds open"
             ) from None
