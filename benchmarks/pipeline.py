@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-from pipeline.inspector import Inspector
 
 from benchmarks.report import Figure, Measured, main
 from pipeline.client import Subscription
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.frame import Frame, FrameInfo, PixelFormat
+from pipeline.inspector import Inspector
 from pipeline.recipe import load_recipe
 from pipeline.result import Result, ResultState
 from pipeline.result_text import percentile

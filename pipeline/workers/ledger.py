@@ -11,7 +11,6 @@ from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.config import Station
 from pipeline.ledger.answers import Answering, Moment
 from pipeline.ledger.book import Abandon, Action, Answer, Book, BookSettings, Close, Dispatch, Grant
-from pipeline.ledger.report import Reporter
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import (
     Abandoned,
@@ -34,6 +33,7 @@ from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import SlotWord
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
+from pipeline.workers.reporter import Reporter
 
 BEAT_NS = 1_000_000_000
 
