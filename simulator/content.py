@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DatumdError
-from simulator.render import PartRenderer, frame_seed
+from simulator.render import Occlusion, PartRenderer, frame_seed
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 _RING = 16  # images held per camera when there are too many to hold all
@@ -68,20 +68,27 @@ class FolderContent:
     """Images of a folder in order of their names; every camera sees the same.
 
     The first image gives the sensor's size, cut at the right and bottom to a multiple of 4 by 2 pixels; images of
-    another size are left out, and ``left_out`` names them.
+    another size are left out, and ``left_out`` names them. With ``pad`` the sensor is as wide as the widest and as high
+    as the highest of them, and the last row and column of a smaller one are repeated to its edge.
 
     Raises:
         DatumdError: no folder, or no image in it.
     """
 
-    def __init__(self, folder: Path, *, colour: bool = False) -> None:
+    def __init__(self, folder: Path, *, colour: bool = False, pad: bool = False) -> None:
         if not folder.is_dir():
             raise DatumdError("no such folder", where=str(folder), allowed="a folder of images, renderer or pattern")
         self._flag = (cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
         self._files: list[Path] = []
         self.left_out: list[Path] = []
         self.shape: tuple[int, ...] = ()
-        for file in sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES):
+        self._pad = False
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+        if pad:
+            shapes = [image.shape for file in files if (image := self._read(file)) is not None]
+            self.shape = tuple(max(sides) for sides in zip(*shapes, strict=True))
+            self._pad = True
+        for file in files:
             self._take(file)
         if not self._files:
             raise DatumdError("no image in this folder", where=str(folder), allowed=", ".join(_SUFFIXES))
@@ -102,6 +109,9 @@ class FolderContent:
         image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 4 * 4]
         if image.ndim == 3:
             image = image[:, :, ::-1]
+        if self._pad:
+            below, right = self.shape[0] - image.shape[0], self.shape[1] - image.shape[1]
+            image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
         return np.ascontiguousarray(image, dtype=np.uint8)
 
     def image(self, device: int, picture: int) -> NDArray[np.uint8]:  # noqa: ARG002 - every camera sees the same
@@ -126,6 +136,7 @@ class RenderedContent:
     Args:
         families: one per camera; the last one serves all further cameras.
         seed: of the whole sequence.
+        occlusion: how much lies on the parts.
         pictures: how many different parts pass before they repeat; they are rendered at the start (about 50 ms each).
     """
 
@@ -134,19 +145,20 @@ class RenderedContent:
         families: tuple[str, ...] = ("bracket",),
         *,
         seed: int = 0,
+        occlusion: Occlusion = Occlusion.SPARSE,
         pictures: int = 48,
         width: int = 1280,
         height: int = 1024,
     ) -> None:
         self.shape: tuple[int, ...] = (height, width)
         self.pictures = pictures
-        self._seed = seed
+        self._seed, self._occlusion = seed, occlusion
         self._renderers = [PartRenderer(family, width=width, height=height) for family in families]
 
     def image(self, device: int, picture: int) -> NDArray[np.uint8]:
         """The part as this camera sees it."""
         renderer = self._renderers[min(device, len(self._renderers) - 1)]
-        return renderer.render(frame_seed(self._seed, picture)).image
+        return renderer.render(frame_seed(self._seed, picture), occlusion=self._occlusion).image
 
     def describe(self, picture: int) -> dict[str, int | str]:
         """Number, and the seed for ``PartRenderer.render``."""

@@ -22,6 +22,7 @@ from simulator.families import families
 from simulator.fault import parse_fault
 from simulator.line import Line
 from simulator.producer import DEFAULT_STATE, LINE_VARIABLE
+from simulator.render import Occlusion
 
 _POLL_S = 0.02
 _LATE_S = 1.0
@@ -58,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of parts, gaps and faults (%(default)s)")
     add("--source", default="renderer", help="renderer, pattern, or a folder of images (%(default)s)")
     add("--family", action="append", help=f"part family, once per camera: {', '.join(families())}")
+    kinds = [kind.value for kind in Occlusion]
+    add("--occlusion", choices=kinds, default="sparse", help="how much lies on rendered parts (%(default)s)")
+    add("--pad", action="store_true", help="fit images of several sizes onto one sensor instead of leaving them out")
     add("--colour", action="store_true", help="images of the folder in RGB instead of grey")
     add("--pool", type=int, default=48, help="images held in memory per camera (%(default)s)")
     add("--nominal-exposure-us", type=float, default=1000.0, help="exposure that leaves images unchanged (%(default)s)")
@@ -71,10 +75,12 @@ def _parser() -> argparse.ArgumentParser:
 def _content(arguments: argparse.Namespace) -> Content:
     if arguments.source == "renderer":
         chosen = tuple(arguments.family or families()[:1])
-        return RenderedContent(chosen, seed=arguments.seed, pictures=arguments.pool)
+        return RenderedContent(
+            chosen, seed=arguments.seed, occlusion=Occlusion(arguments.occlusion), pictures=arguments.pool
+        )
     if arguments.source == "pattern":
         return PatternContent()
-    folder = FolderContent(Path(arguments.source), colour=arguments.colour)
+    folder = FolderContent(Path(arguments.source), colour=arguments.colour, pad=arguments.pad)
     if folder.left_out:
         height, width = folder.shape[:2]
         _say(f"{len(folder.left_out)} images of {arguments.source} are left out: not {width}x{height}")

@@ -15,9 +15,9 @@ from pipeline.result import Evaluation, Result, ResultState
 from pipeline.status import Status
 from simulator.child import DaemonProcess, LineProcess
 from simulator.producer import cti_path
-from tests.unit.pipeline.camera.viky import viky_path
 from tests.recipes import make_recipe
 from tests.stations import Heard, hear, running, simulated_camera, write_station
+from tests.unit.pipeline.camera.viky import viky_path
 
 PARTS = 30
 
@@ -88,9 +88,9 @@ def test_every_trigger_of_the_line_is_answered_once_whatever_goes_wrong(
     with running(station, bench.port, cameras.environment) as (_, subscription):
         cameras.go()
         hear(subscription, heard, triggers=PARTS + 1)
-        with urlopen(f"http://127.0.0.1:{bench.metrics_port}/metrics", timeout=5) as page:  # noqa: S310
+        with urlopen(f"http://127.0.0.1:{bench.metrics_port}/metrics", timeout=5) as page:
             metrics = page.read().decode()
-        with urlopen(f"http://127.0.0.1:{bench.metrics_port}/healthz/ready", timeout=5) as page:  # noqa: S310
+        with urlopen(f"http://127.0.0.1:{bench.metrics_port}/healthz/ready", timeout=5) as page:
             assert page.status == 200
     assert_each_answered_once(cameras, heard)
     reasons = heard.reasons()
