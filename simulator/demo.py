@@ -12,16 +12,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import cv2
+
 from pipeline.client import Subscription
 from pipeline.errors import CameraError, DatumdError
-from pipeline.result import Result
+from pipeline.overlay import draw, segments
+from pipeline.recipe import load_recipe
+from pipeline.result import Evaluation, Result
 from pipeline.result_text import Summary, line, percentile
 from pipeline.status import Status
 from simulator.child import DaemonProcess, LineProcess
 from simulator.producer import cti_path
+from simulator.render import Occlusion, PartRenderer
 
 RECIPES = Path(__file__).parents[1] / "examples"
-RECIPE_NUMBER = 1
+RECIPE, RECIPE_NUMBER, VIEW = "bracket", 1, "top"
+MOST_PICTURES = 20
 QUIET_LIMIT_S = 3.0  # after the last trigger: several deadlines
 STATUS_S = 1.2  # a little longer than from one status message to the next
 DEADLINE_MS = 500
@@ -57,7 +63,7 @@ bind = "{metrics}"
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """What the command line may choose. `triggers` 0 = without end."""
+    """What the command line may choose. `triggers` 0 = without end; `pictures`: where those of bad parts are drawn."""
 
     triggers: int
     rate_hz: float
@@ -65,6 +71,7 @@ class DemoSettings:
     results: str
     metrics: str
     synthetic: bool = False
+    pictures: Path | None = None
 
 
 class Demo:
@@ -76,7 +83,8 @@ class Demo:
         self._answers: Counter[int | None] = Counter()
         self._answered_ns: dict[int, int] = {}
         self._counted = 0
-        if not (RECIPES / "bracket" / "recipe.lock").is_file():
+        self._bad: list[Result] = []
+        if not (RECIPES / RECIPE / "recipe.lock").is_file():
             raise DatumdError("no example recipe here", where=str(RECIPES), next_command="make run, in a checkout")
         producer, self.camera_text = self._choose_camera()
         with ExitStack() as stack:
@@ -157,7 +165,26 @@ class Demo:
             self._answers[result.trigger_number] += 1
             if result.trigger_number is not None:
                 self._answered_ns.setdefault(result.trigger_number, result.times["answered_monotonic_ns"])
+        if result.result_evaluation is not Evaluation.OK and result.views and len(self._bad) < MOST_PICTURES:
+            self._bad.append(result)
         return line(result)
+
+    def draw_pictures(self) -> int:
+        """Draw the first parts that were not OK, rendered again from the seeds in the line's log. Returns how many."""
+        folder = self.settings.pictures
+        if folder is None or self._line is None:
+            return 0
+        folder.mkdir(parents=True, exist_ok=True)
+        seeds = {edge.trigger_number: edge.seed for edge in self._line.log().edges}
+        lines = segments(load_recipe(RECIPES / RECIPE).file.measure)
+        renderer = PartRenderer(RECIPE)
+        for result in self._bad:
+            seed = seeds.get(result.trigger_number or 0)
+            if seed is not None:
+                image = renderer.render(seed, occlusion=Occlusion.SPARSE).image
+                name = f"{result.trigger_number:06d}-{result.result_evaluation.value}.png"
+                cv2.imwrite(str(folder / name), draw(image, result, VIEW, lines))
+        return len(self._bad)
 
     def _is_over(self, quiet_s: float, *, is_ending: bool) -> bool:
         if not self._daemon.is_running or (is_ending and self._line is None):

@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 from pipeline.errors import DatumdError
-from simulator.demo import Demo, DemoSettings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,11 +31,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--synthetic", action="store_true", help="the in-process camera, as without a C compiler")
     parser.add_argument("--results", default="127.0.0.1:5570", metavar="HOST:PORT", help="where results are published")
     parser.add_argument("--metrics", default="127.0.0.1:9570", metavar="HOST:PORT", help="where metrics are served")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw the first 20 parts that are not OK into DIR")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
+    from simulator.demo import Demo, DemoSettings
+
     if args.triggers < 0 or args.rate <= 0:
         raise DatumdError(f"--triggers {args.triggers} --rate {args.rate:g} is no line", allowed="N >= 0, HZ > 0")
     stop = False
@@ -47,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    settings = DemoSettings(args.triggers, args.rate, args.seed, args.results, args.metrics, synthetic=args.synthetic)
+    settings = DemoSettings(
+        args.triggers, args.rate, args.seed, args.results, args.metrics, args.synthetic, args.pictures
+    )
     with tempfile.TemporaryDirectory(prefix="datumd-demo-") as folder, Demo(Path(folder), settings) as demo:
         print(f"camera   {demo.camera_text}")
         demo.wait_until_ready(lambda: stop)
@@ -59,5 +63,7 @@ def run(args: argparse.Namespace) -> int:
             print(text, flush=True)
         report, is_complete = demo.reconcile()
         print(report)
+        if args.pictures:
+            print(f"pictures of parts that are not OK: {demo.draw_pictures()} in {args.pictures}")
     sys.stdout.flush()
     return 0 if is_complete else 1
