@@ -61,10 +61,17 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     @property
+    def state(self) -> str:
+        """What it says of itself, or `down`."""
+        if not self.is_running:
+            return "down"
+        is_its_row = self._vitals.read(self._row, VitalWord.pid) == self.pid
+        return (WorkerState(self._vitals.read(self._row, VitalWord.state)) if is_its_row else WorkerState.starting).name
+
+    @property
     def is_ready(self) -> bool:
-        """Whether it has begun its work (a camera that is in Error has: it tries again for ever)."""
-        ours = self._vitals.read(self._row, VitalWord.pid) == self.pid
-        return self.is_running and ours and self._vitals.read(self._row, VitalWord.state) >= WorkerState.ready
+        """Whether it has begun its work (a camera that is in error has: it tries again for ever)."""
+        return self.state in {WorkerState.ready.name, WorkerState.error.name}
 
     def has_stalled(self) -> bool:
         """Whether it has made no progress for longer than it may."""

@@ -51,6 +51,7 @@ class Supervisor:
         folder = Path(self.runtime.folder)
         self._processes = [Process(spec, row, folder, self._vitals, stall_ns) for row, spec in enumerate(self._specs)]
         self._ready = False
+        self._said = ""
         self._ledger_progress = 0
 
     def run(self, stop: Event) -> None:
@@ -79,7 +80,9 @@ class Supervisor:
         if progress != self._ledger_progress:  # the watchdog is fed by the ledger's progress, not by our own
             self._ledger_progress = progress
             self._notifier.alive()
-        self._notifier.status(self._text())
+        if (text := self._text()) != self._said:
+            self._said = text
+            self._notifier.status(text)
 
     def _look_after(self, process: Process) -> None:
         code = process.exit_code()
@@ -111,9 +114,11 @@ class Supervisor:
                 other.start_at_ns = process.start_at_ns
 
     def _text(self) -> str:
-        up = sum(process.is_ready for process in self._processes)
+        """One line for systemd: what is not as it should be, by name."""
+        faults = [f"{process.spec.name} {process.state}" for process in self._processes if process.state != "ready"]
         restarts = sum(process.restarts for process in self._processes)
-        return f"{'Ready' if self._ready else 'Starting'}: {up} of {len(self._processes)} processes up, {restarts} restarts"
+        tail = f"; {restarts} restarts" if restarts else ""
+        return f"{'Ready' if self._ready else 'Starting'}: {', '.join(faults) or 'all processes ready'}{tail}"
 
     def _end(self) -> None:
         """Cameras first, then inference, the ledger last, so that what was triggered is answered."""
