@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -201,9 +202,25 @@ def test_three_cameras_of_the_official_virtual_producer_are_accounted_for_by_fra
     assert len(seen) == len(set(seen))
 
 
+def test_systemd_is_told_of_readiness_and_progress(bench: Bench) -> None:
+    make_recipe(bench.folder / "recipes" / "part", ["top"])
+    station = bench.station('[camera.top]\ntype = "synthetic"\nframes = "tests.pictures:plain"\n')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(bench.folder / "notify"))
+        systemd.settimeout(10)
+        heard = []
+        with running(station, bench.port, {"NOTIFY_SOCKET": str(bench.folder / "notify")}):
+            while heard.count("WATCHDOG=1") < 20 or "READY=1" not in heard:
+                heard.append(systemd.recv(4096).decode())
+        while heard[-1] != "STOPPING=1":
+            heard.append(systemd.recv(4096).decode())
+    assert any(text.startswith("STATUS=Starting: ") for text in heard[: heard.index("READY=1")])
+    assert "STATUS=Ready: all processes ready" in heard
+
+
 def test_a_second_daemon_of_the_same_name_is_refused_in_one_line(bench: Bench) -> None:
     make_recipe(bench.folder / "recipes" / "part", ["top"])
-    station = bench.station('[camera.top]\ntype = "synthetic"\n')
+    station = bench.station('[camera.top]\ntype = "synthetic"\nframes = "tests.pictures:plain"\n')
     with running(station, bench.port):
         twin = subprocess.run(
             [sys.executable, "-m", "pipeline", "run", str(station)],
