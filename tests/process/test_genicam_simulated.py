@@ -137,9 +137,11 @@ def test_losses_are_told_before_the_frame_that_shows_them(lines: Lines, cameras:
     line = lines("incomplete:at=3", "drop:at=5", "drop:at=6", "ignored_edge:at=8")
     camera, _, target = started(cameras, settings())
     outcomes: list[Outcome] = []
-    for _ in range(10):
+    for number in range(1, 11):
         line.edge()
-        while (outcome := camera.grab_into(memoryview(target), 0.1)) is not None:
+        exposed = number - (number >= 8)
+        wait_for(lambda exposed=exposed: line.tallies(0).exposed == exposed)  # type: ignore[misc]
+        while (outcome := camera.grab_into(memoryview(target), 0.2)) is not None:
             outcomes.append(outcome)
     assert short(outcomes) == [
         ("frame", 1, 1),
@@ -159,11 +161,10 @@ def test_without_numbers_losses_are_the_account(lines: Lines, cameras: list[Geni
     camera, info, target = started(cameras, settings(trigger_number="", trigger_counter=""))
     assert not info.counts_triggers
     assert camera.poll_trigger_counter() is None
-    outcomes: list[Outcome] = []
     for _ in range(8):
         line.edge()
-        while (outcome := camera.grab_into(memoryview(target), 0.1)) is not None:
-            outcomes.append(outcome)
+    wait_for(lambda: line.tallies(0).exposed == 8)
+    outcomes = all_outcomes(camera, target)
     assert sum(count for _, _, count in short(outcomes)) == 8
     assert {number for _, number, _ in short(outcomes)} == {None}
 
