@@ -33,7 +33,7 @@ GC_ERROR DSGetInfo(DS_HANDLE handle, STREAM_INFO_CMD command, INFO_DATATYPE *typ
     case STREAM_INFO_NUM_AWAIT_DELIVERY:
         return answer_size(waiting, type, value, size);
     case STREAM_INFO_PAYLOAD_SIZE:
-        return answer_size(camera_payload_size(&line_device(&stream->device->line, stream->device->index)->registers),
+        return answer_size(camera_payload_size(&shared_of(stream->device)->registers),
                            type, value, size);
     case STREAM_INFO_IS_GRABBING:
         return answer_bool(stream->running, type, value, size);

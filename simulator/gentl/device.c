@@ -14,7 +14,7 @@ bool device_is_present(const struct line *line, uint32_t index)
 /* Once lost, a handle stays lost: the camera that comes back must be opened again, as on a real bus. */
 bool device_is_lost(const struct device *device)
 {
-    const struct line_device *shared = line_device(&device->line, device->index);
+    const struct line_device *shared = shared_of(device);
     return __atomic_load_n(&shared->loss_count, __ATOMIC_ACQUIRE) != device->loss_count ||
            __atomic_load_n(&device->line.header->superseded, __ATOMIC_ACQUIRE) != 0;
 }
@@ -151,7 +151,7 @@ static GC_ERROR open_device(struct device *device)
         line_detach(&device->line);
         return fail(GC_ERR_ACCESS_DENIED, "the device is open in another process");
     }
-    device->loss_count = __atomic_load_n(&line_device(&device->line, device->index)->loss_count, __ATOMIC_ACQUIRE);
+    device->loss_count = __atomic_load_n(&shared_of(device)->loss_count, __ATOMIC_ACQUIRE);
     camera_power_on(device);
     camera_reset_session(device);
     device->open = true;

@@ -61,7 +61,7 @@ GC_ERROR GCUnregisterEvent(EVENTSRC_HANDLE source, EVENT_TYPE type)
 /* The injected hang: a producer that does not come back from its call, whatever timeout it was given. */
 static void hang(const struct stream *stream)
 {
-    struct line_device *shared = line_device(&stream->device->line, stream->device->index);
+    struct line_device *shared = shared_of(stream->device);
 
     for (;;) {
         uint64_t until = __atomic_load_n(&shared->hang_until_ns, __ATOMIC_ACQUIRE);

@@ -104,7 +104,7 @@ static GC_ERROR read_port(struct port port, uint64_t address, void *bytes, size_
     if (address >= DESCRIPTION_ADDRESS && port.kind == MODULE_REMOTE) {
         if (device_is_lost(port.device))
             return fail(GC_ERR_IO, "the device does not answer");
-        return read_slice(camera_xml, (size_t)(camera_xml_end - camera_xml), address - DESCRIPTION_ADDRESS, bytes, size);
+        return read_slice(camera_xml, description_size(port), address - DESCRIPTION_ADDRESS, bytes, size);
     }
     if (address >= DESCRIPTION_ADDRESS)
         return read_slice(text, describe_module(port.kind, text), address - DESCRIPTION_ADDRESS, bytes, size);

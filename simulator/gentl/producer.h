@@ -135,6 +135,12 @@ struct producer {
 };
 extern struct producer producer;
 
+/* What the line and this camera share. */
+static inline struct line_device *shared_of(const struct device *device)
+{
+    return line_device(&device->line, device->index);
+}
+
 bool is_system(const void *handle);
 bool is_interface(const void *handle);
 struct device *as_device(void *handle);

@@ -1,4 +1,4 @@
-/* Data stream: announced buffers and the two queues between the consumer and the worker. */
+/* Data stream: its life, and the buffers that are announced to it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,30 +10,6 @@ struct stream *as_stream(void *handle)
         if (handle == &producer.devices[i].stream && producer.devices[i].stream.open)
             return &producer.devices[i].stream;
     return NULL;
-}
-
-void queue_append(struct buffer_queue *queue, struct buffer *buffer)
-{
-    buffer->next_queued = NULL;
-    if (queue->last != NULL)
-        queue->last->next_queued = buffer;
-    else
-        queue->first = buffer;
-    queue->last = buffer;
-    queue->length++;
-}
-
-struct buffer *queue_take(struct buffer_queue *queue)
-{
-    struct buffer *buffer = queue->first;
-    if (buffer == NULL)
-        return NULL;
-    queue->first = buffer->next_queued;
-    if (queue->first == NULL)
-        queue->last = NULL;
-    queue->length--;
-    buffer->next_queued = NULL;
-    return buffer;
 }
 
 struct buffer *find_buffer(struct stream *stream, const void *handle)
@@ -73,7 +49,7 @@ void stream_stop(struct stream *stream)
     if (!stream->running)
         return;
     stream->stop = true;
-    line_wake(line_device(&stream->device->line, stream->device->index));
+    line_wake(shared_of(stream->device));
     pthread_join(stream->worker, NULL);
     stream->running = false;
 }
@@ -153,7 +129,8 @@ GC_ERROR DSAllocAndAnnounceBuffer(DS_HANDLE handle, size_t size, void *user, BUF
     uint8_t *bytes = calloc(1, size);
     if (bytes == NULL)
         return fail(GC_ERR_OUT_OF_MEMORY, "no memory for a buffer");
-    GC_ERROR error = announce(stream, (struct buffer){.bytes = bytes, .size = size, .user = user, .owned = true}, buffer);
+    struct buffer prototype = {.bytes = bytes, .size = size, .user = user, .owned = true};
+    GC_ERROR error = announce(stream, prototype, buffer);
     if (error != GC_ERR_SUCCESS)
         free(bytes);
     return error;
@@ -183,85 +160,6 @@ GC_ERROR DSRevokeBuffer(DS_HANDLE handle, BUFFER_HANDLE buffer_handle, void **by
         *link = buffer->next_announced;
         stream->announced_count--;
         free_buffer(buffer);
-    }
-    pthread_mutex_unlock(&stream->lock);
-    return error;
-}
-
-GC_ERROR DSQueueBuffer(DS_HANDLE handle, BUFFER_HANDLE buffer_handle)
-{
-    struct stream *stream = as_stream(handle);
-    GC_ERROR error = GC_ERR_SUCCESS;
-
-    if (stream == NULL)
-        return fail(GC_ERR_INVALID_HANDLE, "not an open stream");
-    pthread_mutex_lock(&stream->lock);
-    struct buffer *buffer = find_buffer(stream, buffer_handle);
-    if (buffer == NULL) {
-        error = fail(GC_ERR_INVALID_HANDLE, "not an announced buffer");
-    } else if (buffer->state != BUFFER_IDLE) {
-        error = fail(GC_ERR_RESOURCE_IN_USE, "the buffer is already queued");
-    } else {
-        buffer->state = BUFFER_QUEUED;
-        buffer->new_data = false;
-        queue_append(&stream->input, buffer);
-    }
-    pthread_mutex_unlock(&stream->lock);
-    return error;
-}
-
-static void discard_all(struct buffer_queue *queue)
-{
-    for (struct buffer *buffer = queue_take(queue); buffer != NULL; buffer = queue_take(queue))
-        buffer->state = BUFFER_IDLE;
-}
-
-static void move_all(struct buffer_queue *from, struct buffer_queue *to, enum buffer_state state)
-{
-    for (struct buffer *buffer = queue_take(from); buffer != NULL; buffer = queue_take(from)) {
-        buffer->state = state;
-        queue_append(to, buffer);
-    }
-}
-
-static void queue_idle(struct stream *stream)
-{
-    for (struct buffer *buffer = stream->announced; buffer != NULL; buffer = buffer->next_announced)
-        if (buffer->state == BUFFER_IDLE) {
-            buffer->state = BUFFER_QUEUED;
-            queue_append(&stream->input, buffer);
-        }
-}
-
-GC_ERROR DSFlushQueue(DS_HANDLE handle, ACQ_QUEUE_TYPE operation)
-{
-    struct stream *stream = as_stream(handle);
-    GC_ERROR error = GC_ERR_SUCCESS;
-
-    if (stream == NULL)
-        return fail(GC_ERR_INVALID_HANDLE, "not an open stream");
-    pthread_mutex_lock(&stream->lock);
-    switch (operation) {
-    case ACQ_QUEUE_INPUT_TO_OUTPUT:
-        move_all(&stream->input, &stream->output, BUFFER_DELIVERED);
-        pthread_cond_broadcast(&stream->delivered);
-        break;
-    case ACQ_QUEUE_OUTPUT_DISCARD:
-        discard_all(&stream->output);
-        break;
-    case ACQ_QUEUE_ALL_TO_INPUT:
-        move_all(&stream->output, &stream->input, BUFFER_QUEUED);
-        queue_idle(stream);
-        break;
-    case ACQ_QUEUE_UNQUEUED_TO_INPUT:
-        queue_idle(stream);
-        break;
-    case ACQ_QUEUE_ALL_DISCARD:
-        discard_all(&stream->input);
-        discard_all(&stream->output);
-        break;
-    default:
-        error = fail(GC_ERR_INVALID_PARAMETER, "no such flush");
     }
     pthread_mutex_unlock(&stream->lock);
     return error;

@@ -8,15 +8,10 @@
 #define NS_PER_US 1000.0
 #define NS_PER_S 1e9
 
-static struct line_device *shared_of(const struct stream *stream)
-{
-    return line_device(&stream->device->line, stream->device->index);
-}
-
 static struct camera_registers registers_now(struct stream *stream)
 {
     pthread_mutex_lock(&stream->device->lock);
-    struct camera_registers registers = shared_of(stream)->registers;
+    struct camera_registers registers = shared_of(stream->device)->registers;
     pthread_mutex_unlock(&stream->device->lock);
     return registers;
 }
@@ -94,7 +89,7 @@ static bool next_free_run(struct device *device, const struct camera_registers *
 static bool next_exposure(struct stream *stream, struct exposure *exposure)
 {
     struct device *device = stream->device;
-    struct line_device *shared = shared_of(stream);
+    struct line_device *shared = shared_of(stream->device);
     bool found = false;
 
     pthread_mutex_lock(&device->lock);
@@ -114,7 +109,7 @@ static bool next_exposure(struct stream *stream, struct exposure *exposure)
 static bool something_waits(struct stream *stream)
 {
     struct device *device = stream->device;
-    struct line_device *shared = shared_of(stream);
+    struct line_device *shared = shared_of(stream->device);
 
     pthread_mutex_lock(&device->lock);
     const struct camera_registers *registers = &shared->registers;
@@ -132,7 +127,7 @@ static uint64_t idle_time(struct stream *stream)
     uint64_t now = monotonic_ns();
 
     pthread_mutex_lock(&device->lock);
-    const struct camera_registers *registers = &shared_of(stream)->registers;
+    const struct camera_registers *registers = &shared_of(stream->device)->registers;
     uint64_t due = registers->acquiring && !registers->trigger_mode ? device->next_free_run_ns : now + IDLE_NS;
     pthread_mutex_unlock(&device->lock);
     return due <= now ? 0 : due - now < IDLE_NS ? due - now : IDLE_NS;
@@ -155,7 +150,7 @@ static double light_of(const struct stream *stream, const struct camera_register
 /* The line may be rewriting the slot while it is read: the sequence tells, before and after. */
 static bool copy_content(struct stream *stream, struct buffer *buffer, const struct exposure *exposure)
 {
-    const struct line_device *shared = shared_of(stream);
+    const struct line_device *shared = shared_of(stream->device);
     const uint64_t *word = &shared->slot_sequence[exposure->slot];
 
     uint64_t before = __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -170,7 +165,7 @@ static void fill(struct stream *stream, struct buffer *buffer, const struct came
                  const struct exposure *exposure)
 {
     const struct line_header *header = stream->device->line.header;
-    struct line_device *shared = shared_of(stream);
+    struct line_device *shared = shared_of(stream->device);
 
     buffer->image = (struct image_job){
         .content = line_content(&stream->device->line, stream->device->index, exposure->slot),
@@ -220,7 +215,7 @@ static struct buffer *take_buffer(struct stream *stream)
 
 static void deliver(struct stream *stream, struct buffer *buffer)
 {
-    struct line_device *shared = shared_of(stream);
+    struct line_device *shared = shared_of(stream->device);
 
     pthread_mutex_lock(&stream->lock);
     if (stream->stop || device_is_lost(stream->device)) {
@@ -241,7 +236,7 @@ static void deliver(struct stream *stream, struct buffer *buffer)
 /* Frame ids count exposures, so that a frame that is lost on the way leaves a gap. */
 static void expose(struct stream *stream, const struct exposure *exposure)
 {
-    struct line_device *shared = shared_of(stream);
+    struct line_device *shared = shared_of(stream->device);
     struct camera_registers registers = registers_now(stream);
 
     wait_until(stream, exposure->start_ns + (uint64_t)(registers.exposure_us * NS_PER_US));
@@ -268,7 +263,7 @@ static void end_of_sequence(struct stream *stream)
     struct device *device = stream->device;
 
     pthread_mutex_lock(&device->lock);
-    struct camera_registers *registers = &shared_of(stream)->registers;
+    struct camera_registers *registers = &shared_of(stream->device)->registers;
     uint64_t wanted = registers->acquisition_mode == ACQUIRE_SINGLE  ? 1
                       : registers->acquisition_mode == ACQUIRE_MULTI ? registers->acquisition_frame_count
                                                                      : GENTL_INFINITE;
@@ -282,7 +277,7 @@ static void end_of_sequence(struct stream *stream)
 static void *work(void *argument)
 {
     struct stream *stream = argument;
-    struct line_device *shared = shared_of(stream);
+    struct line_device *shared = shared_of(stream->device);
     struct exposure exposure;
 
     while (!stream->stop) {
