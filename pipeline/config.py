@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipeline import toml_file
-from pipeline.camera.settings import CameraSettings, FolderSettings, GenicamSettings, beside
+from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, beside
 from pipeline.errors import ConfigError
 from pipeline.result import Evaluation
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.camera.image_size import image_size
 from pipeline.camera.played import Image, PlayedCamera, converted, played_info
-from pipeline.camera.settings import FolderSettings
 from pipeline.camera.source import CameraInfo
+from pipeline.camera_settings import FolderSettings
 from pipeline.errors import CameraError
 from pipeline.frame import PixelFormat
 

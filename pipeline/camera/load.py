@@ -2,8 +2,8 @@
 
 import importlib
 
-from pipeline.camera.settings import CameraSettings
 from pipeline.camera.source import Camera
+from pipeline.camera_settings import CameraSettings
 from pipeline.errors import CameraError
 
 _CAMERAS = {

@@ -4,8 +4,8 @@ import importlib
 from collections.abc import Iterable, Iterator
 
 from pipeline.camera.played import Image, PlayedCamera, played_info
-from pipeline.camera.settings import SyntheticSettings
 from pipeline.camera.source import CameraInfo
+from pipeline.camera_settings import SyntheticSettings
 from pipeline.errors import CameraError
 from pipeline.frame import PixelFormat
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from pipeline.camera.played import Image, PlayedCamera, converted, played_info
-from pipeline.camera.settings import VideoSettings
 from pipeline.camera.source import CameraInfo
+from pipeline.camera_settings import VideoSettings
 from pipeline.errors import CameraError
 from pipeline.frame import PixelFormat
 

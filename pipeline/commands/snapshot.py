@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.camera.load import open_camera
-from pipeline.camera.settings import CameraSettings, GenicamSettings
+from pipeline.camera_settings import CameraSettings, GenicamSettings
 from pipeline.config import load_station
 from pipeline.errors import ConfigError
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.camera.genicam.camera import GenicamCamera
-from pipeline.camera.settings import Feature, GenicamSettings
 from pipeline.camera.source import CameraInfo, Loss
+from pipeline.camera_settings import Feature, GenicamSettings
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import Frame, FrameInfo, PixelFormat
 from pipeline.loss import LossKind

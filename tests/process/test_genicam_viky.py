@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.camera.genicam.camera import GenicamCamera
 from pipeline.camera.genicam.producer import REQUIRED, list_devices
-from pipeline.camera.settings import Feature, GenicamSettings
 from pipeline.camera.source import Loss
+from pipeline.camera_settings import Feature, GenicamSettings
 from pipeline.errors import CameraError
 from pipeline.frame import FrameInfo, PixelFormat
 from tests.unit.pipeline.camera.grabbing import next_frame, target_for

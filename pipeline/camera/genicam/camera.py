@@ -10,8 +10,8 @@ from pipeline.camera.genicam.chunks import Chunks
 from pipeline.camera.genicam.device import Buffer, Device
 from pipeline.camera.genicam.picture import describe
 from pipeline.camera.genicam.producer import Producer
-from pipeline.camera.settings import GenicamSettings
 from pipeline.camera.source import CameraInfo, Loss
+from pipeline.camera_settings import GenicamSettings
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from pipeline.camera.settings import Feature
+from pipeline.camera_settings import Feature
 from pipeline.errors import CameraError
 
 SHOWN_NAMES = 3

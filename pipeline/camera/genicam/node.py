@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pipeline.camera.genicam.vendor import REFUSALS, VENDOR_ERRORS, Untyped, genapi, mapped, or_none, ours, text_of
-from pipeline.camera.settings import Feature
+from pipeline.camera_settings import Feature
 from pipeline.errors import CameraError, CameraLost
 
 INT64 = (-(2**63), 2**63 - 1)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from pipeline.camera.load import open_camera
-from pipeline.camera.settings import (
+from pipeline.camera.source import Camera
+from pipeline.camera_settings import (
     CameraSettings,
     FolderSettings,
     GenicamSettings,
     SyntheticSettings,
     VideoSettings,
 )
-from pipeline.camera.source import Camera
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.errors import CameraError
 from simulator.content import PatternContent

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.camera.load import open_camera
-from pipeline.camera.settings import CameraSettings, FolderSettings, SyntheticSettings, VideoSettings
 from pipeline.camera.source import Camera
+from pipeline.camera_settings import CameraSettings, FolderSettings, SyntheticSettings, VideoSettings
 from pipeline.errors import CameraError
 from simulator.render import PartRenderer, frame_seed
 from tests.unit.pipeline.camera.grabbing import next_frame, target_for

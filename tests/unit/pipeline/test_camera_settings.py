@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline.camera.settings import (
+from pipeline.camera_settings import (
     CameraSettings,
     FolderSettings,
     GenicamSettings,
