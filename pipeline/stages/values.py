@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry import Matrix, Points, Region
+from pipeline.geometry import Matrix, Points, Region, resize
 from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
 
 
@@ -25,6 +25,11 @@ class Prepared:
     sensor_from_small: Matrix
     sensor_from_large: Matrix
     region: Region
+
+    @property
+    def large_from_small(self) -> Matrix:
+        """The map between the two images, px to px."""
+        return resize(self.large.shape[1] / self.small.shape[1], self.large.shape[0] / self.small.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class ViewFindings:
     """One part in one view: plain values, to be sent between processes.
 
     Attributes:
-        image_reasons: why the picture cannot be judged (image_dark, image_saturated, image_blurred, part_count); then
+        image_reasons: why the picture cannot be judged (image_dark, image_saturated, image_blurred,
+            part_count, region_outside); then
             there are no keypoints.
         stages_ns: time of each stage; what a frame's parts share is told with its first part.
     """

@@ -1,11 +1,13 @@
 """Which keypoints are there to be seen."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.result import KeypointState
+from pipeline.geometry import Points
+from pipeline.result import Keypoint, KeypointState
 from pipeline.stages.values import Visibility
 from pipeline.thresholds import Threshold, Thresholds
 
@@ -22,6 +24,25 @@ def visibility(logits: NDArray[np.float32], keypoints: Sequence[str], thresholds
     probabilities = 0.5 + 0.5 * np.tanh(margin / 2)  # the softmax of two, without overflow
     states = [_state(value, thresholds.of(name)) for name, value in zip(keypoints, probabilities, strict=True)]
     return Visibility(probabilities, tuple(states))
+
+
+def as_keypoints(view: str, names: Sequence[str], xy_sensor_px: Points, seen: Visibility) -> tuple[Keypoint, ...]:
+    """The keypoints of one part as they are reported; xy_sensor_px is (K, 2). Hidden ones have no place.
+
+    A network that gave no finite number gives an unsure keypoint without a place.
+    """
+    keypoints = []
+    for name, (x, y), probability, state in zip(
+        names, xy_sensor_px.tolist(), seen.probabilities.tolist(), seen.states, strict=True
+    ):
+        is_number = math.isfinite(x) and math.isfinite(y) and math.isfinite(probability)
+        if not is_number:
+            keypoints.append(Keypoint(name, view, None, None, 0.0, KeypointState.unsure))
+        elif state is KeypointState.hidden:
+            keypoints.append(Keypoint(name, view, None, None, probability, state))
+        else:
+            keypoints.append(Keypoint(name, view, x, y, probability, state))
+    return tuple(keypoints)
 
 
 def _state(probability: float, threshold: Threshold) -> KeypointState:

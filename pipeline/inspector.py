@@ -1,0 +1,76 @@
+"""The inspection of a part: every stage, in order."""
+
+from collections.abc import Mapping
+
+from pipeline.frame import Frame
+from pipeline.recipe import Recipe
+from pipeline.stages.laps import Laps
+from pipeline.stages.measure import Measure
+from pipeline.stages.values import Decision, ViewFindings
+from pipeline.stages.verdict import verdict
+from pipeline.view_stages import ViewStages, load_view
+
+
+class Inspector:
+    """Inspects the frames of one recipe. Not thread-safe: its images' memory is used again for the next frame."""
+
+    def __init__(self, recipe: Recipe, views: Mapping[str, ViewStages]) -> None:
+        """For the loaded views of `recipe`."""
+        self.recipe = recipe
+        self._views = views
+        self._measure = Measure(recipe.file)
+
+    @classmethod
+    def load(cls, recipe: Recipe, *, backend: str = "auto", threads: int = 1) -> "Inspector":
+        """Load and warm the networks. Raises NetworkError, EngineError and RecipeError, as load_view."""
+        views = recipe.views.values()
+        return cls(recipe, {view.name: load_view(recipe, view, backend=backend, threads=threads) for view in views})
+
+    @property
+    def backend(self) -> str:
+        """Library and version that run the networks."""
+        return next(iter(self._views.values())).coarse_network.engine.backend
+
+    def inspect(self, view: str, frame: Frame) -> list[ViewFindings]:
+        """Find the keypoints of every part in a frame, in the order of the parts. No part, no findings.
+
+        Raises:
+            EngineRefused: a network failed.
+        """
+        stages, laps = self._views[view], Laps()
+        regions, mislocated = stages.locate(frame)
+        laps.lap("locate")
+        parts = stages.preprocess(frame, regions)
+        laps.lap("preprocess")
+        reasons = [mislocated or stages.check_image(part) for part in parts]
+        judged = [part for part, bad in zip(parts, reasons, strict=True) if not bad]
+        laps.lap("image")
+        found = stages.coarse(judged)
+        laps.lap("coarse")
+        refined = stages.refine(judged, found)
+        laps.lap("refine")
+        keypoints = iter([stages.visibility(part, one) for part, one in zip(judged, refined, strict=True)])
+        laps.lap("visibility")
+        return [
+            ViewFindings(view, part.region, bad, () if bad else next(keypoints), {} if number else laps.ns)
+            for number, (part, bad) in enumerate(zip(parts, reasons, strict=True))
+        ]
+
+    def decide(self, views: Mapping[str, ViewFindings]) -> Decision:
+        """Measure one part and reach its verdict from what its views found; a view without this part is left out."""
+        laps = Laps()
+        measured = self._measure(views)
+        laps.lap("measure")
+        settings = {name: view.settings for name, view in self.recipe.views.items()}
+        state, evaluation, reasons = verdict(settings, views, measured)
+        laps.lap("verdict")
+        for findings in views.values():
+            laps.add(findings.stages_ns)
+        return Decision(
+            result_state=state,
+            evaluation=evaluation,
+            reasons=reasons,
+            keypoints=tuple(keypoint for findings in views.values() for keypoint in findings.keypoints),
+            measurements=tuple(one.measurement for one in measured),
+            stages_ns=laps.ns,
+        )

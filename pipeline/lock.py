@@ -1,0 +1,144 @@
+"""recipe.lock: what `datumd seal` found, so that production runs exactly what was tried. JSON, written by the seal alone."""
+
+import hashlib
+import os
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import msgspec
+
+from pipeline.errors import RecipeError
+from pipeline.geometry import Region
+from pipeline.result import Keypoint
+from pipeline.thresholds import Thresholds
+
+FILE_NAME = "recipe.lock"
+LARGEST_BYTES = 50_000_000
+
+
+class ReferencePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One part that the sealing backend found in a reference frame."""
+
+    region: tuple[float, float, float, float]
+    keypoints: list[Keypoint]
+
+
+class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stored frame (8-bit grey PNG, path in the folder) and what must be found in it, in the order of the parts."""
+
+    image: str
+    parts: list[ReferencePart]
+
+
+class LockedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is locked of one view."""
+
+    thresholds: Thresholds
+    references: list[Reference]
+
+
+class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file.
+
+    Attributes:
+        files: path in the folder to sha256 in hex, of every file but the lock.
+        limit_px: how far a visible keypoint may lie from its place in the reference frames on another backend.
+        backend: which sealed, for the reader's information.
+    """
+
+    format: Literal[1]
+    files: dict[str, str]
+    views: dict[str, LockedView]
+    limit_px: float
+    backend: str
+
+
+def seal_command(folder: Path) -> str:
+    """The command that messages name."""
+    return f"datumd seal {folder}"
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """Hashes of every file in the folder and below, but for the lock and hidden files.
+
+    Raises:
+        RecipeError: a symbolic link or another thing that is no plain file: what it leads to could change unseen.
+    """
+    found = {}
+    for parent, folders, files in os.walk(folder, onerror=_cannot_read):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in (*folders, *files):
+            if (Path(parent) / name).is_symlink():
+                where = str(Path(parent) / name)
+                raise RecipeError("is a symbolic link", where=where, allowed="plain files in the recipe's folder")
+        for name in sorted(files):
+            path = Path(parent) / name
+            relative = path.relative_to(folder).as_posix()
+            if not name.startswith(".") and relative != FILE_NAME:
+                found[relative] = _sha256(path)
+    return dict(sorted(found.items()))
+
+
+def write_lock(folder: Path, lock: Lock) -> None:
+    """Write the lock in one step: it is whole or the former one."""
+    draft = folder / f".{FILE_NAME}.new"
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(lock), indent=1) + b"\n")
+    draft.replace(folder / FILE_NAME)
+
+
+def read_lock(folder: Path) -> tuple[Lock, str]:
+    """The lock and its id, the first 16 hex digits of its sha256.
+
+    Raises:
+        RecipeError: there is none, or it is not one.
+    """
+    path = folder / FILE_NAME
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise RecipeError("is too large for a lock", where=str(path), next_command=seal_command(folder))
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise RecipeError("the recipe is not sealed", where=str(folder), next_command=seal_command(folder)) from None
+    except OSError as problem:
+        raise RecipeError(f"cannot be read ({problem.strerror})", where=str(path)) from None
+    try:
+        lock = msgspec.json.decode(text, type=Lock)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise RecipeError(f"is damaged: {problem}", where=str(path), next_command=seal_command(folder)) from None
+    return lock, hashlib.sha256(text).hexdigest()[:16]
+
+
+def verify(folder: Path, lock: Lock) -> None:
+    """Compare the folder with its lock. Raises RecipeError for the first file that changed, is missing or was added."""
+    found = hash_files(folder)
+    for name, sha256 in lock.files.items():
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise _broken(folder, folder / FILE_NAME, f"names {name!r}, which lies outside of the folder")
+        if name not in found:
+            raise _broken(folder, folder / name, "is missing since the recipe was sealed")
+        if found[name] != sha256:
+            raise _broken(folder, folder / name, "was changed since the recipe was sealed")
+    added = next((name for name in found if name not in lock.files), None)
+    if added is not None:
+        raise _broken(folder, folder / added, "was added since the recipe was sealed")
+
+
+def as_region(part: ReferencePart) -> Region:
+    """The region of a part."""
+    return Region(*part.region)
+
+
+def _broken(folder: Path, where: Path, what: str) -> RecipeError:
+    return RecipeError(what, where=str(where), next_command=seal_command(folder))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise RecipeError(f"cannot be read ({problem.strerror})", where=str(path)) from None
+
+
+def _cannot_read(problem: OSError) -> None:
+    raise RecipeError(f"cannot be read ({problem.strerror})", where=str(problem.filename))

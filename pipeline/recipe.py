@@ -1,0 +1,148 @@
+"""A recipe as it is used: its file, the networks and thresholds of its views, and the lock that holds them together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import lock, thresholds
+from pipeline.errors import RecipeError
+from pipeline.lock import Reference
+from pipeline.recipe_file import FILE_NAME, RecipeFile, ViewSettings, read_recipe_file
+from pipeline.thresholds import Thresholds
+
+NO_GUARD_BAND = "measurements are judged without a guard band: no calibration states their uncertainty"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRecipe:
+    """One view: what was written, and the files beside it. `refine` is None where the view has no such network."""
+
+    name: str
+    settings: ViewSettings
+    coarse: Path
+    refine: Path | None
+    thresholds: Thresholds
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A part that can be inspected.
+
+    Attributes:
+        configuration_id: 16 hex digits that change with any file of the recipe; empty when not sealed.
+        files: path in the folder to sha256 in hex; empty when not sealed.
+        limit_px: how far keypoints may move on the reference frames.
+        warnings: lines that a person should read once.
+    """
+
+    folder: Path
+    file: RecipeFile
+    views: dict[str, ViewRecipe]
+    configuration_id: str
+    files: dict[str, str]
+    limit_px: float
+    warnings: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its name, the product's."""
+        return self.file.name
+
+    @property
+    def number(self) -> int:
+        """The number that the line selects it by."""
+        return self.file.number
+
+
+def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
+    """Load a recipe folder.
+
+    Args:
+        folder: holds recipe.toml, recipe.lock and a folder for every view.
+        sealed: False reads the folder as it is, for the commands that train, evaluate and seal it.
+
+    Raises:
+        RecipeError: a file is missing or faulty; if `sealed`, also when it is not sealed or was changed since.
+    """
+    if not folder.is_dir():
+        raise RecipeError("there is no such recipe folder", where=str(folder))
+    locked, configuration_id = lock.read_lock(folder) if sealed else (None, "")
+    if locked is not None:
+        lock.verify(folder, locked)
+    file = read_recipe_file(folder / FILE_NAME)
+    if locked is not None and locked.views.keys() != file.view.keys():
+        raise RecipeError(
+            "locks other views than recipe.toml has",
+            where=str(folder / lock.FILE_NAME),
+            next_command=lock.seal_command(folder),
+        )
+    views = {}
+    for name, settings in file.view.items():
+        limits = thresholds.read_thresholds(folder / name / thresholds.FILE_NAME, settings.keypoints)
+        references = tuple(locked.views[name].references) if locked else ()
+        views[name] = ViewRecipe(
+            name=name,
+            settings=settings,
+            coarse=_network(folder / name / "coarse.onnx"),
+            refine=folder / name / "refine.onnx" if (folder / name / "refine.onnx").exists() else None,
+            thresholds=locked.views[name].thresholds if locked else limits,
+            references=references,
+        )
+    return Recipe(
+        folder=folder,
+        file=file,
+        views=views,
+        configuration_id=configuration_id,
+        files=locked.files if locked else {},
+        limit_px=locked.limit_px if locked else 0.0,
+        warnings=(NO_GUARD_BAND,) if file.measure else (),
+    )
+
+
+def recipe_folders(folder: Path) -> list[Path]:
+    """The folders in `folder` that hold a recipe.toml. Raises RecipeError where there is none."""
+    if not folder.is_dir():
+        raise RecipeError("there is no such folder of recipes", where=str(folder))
+    found = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
+    if not found:
+        raise RecipeError("there is no recipe in it", where=str(folder), allowed=f"folders that hold a {FILE_NAME}")
+    return found
+
+
+def load_recipes(folder: Path) -> dict[int, Recipe]:
+    """Every recipe in `folder` by its number. Raises RecipeError for the first that cannot be used, or a number given twice."""
+    recipes: dict[int, Recipe] = {}
+    for path in recipe_folders(folder):
+        recipe = load_recipe(path)
+        if recipe.number in recipes:
+            other = recipes[recipe.number].folder.name
+            raise RecipeError(
+                f"number {recipe.number} belongs to recipe {other}, too", where=f"{path / FILE_NAME}: number"
+            )
+        recipes[recipe.number] = recipe
+    return recipes
+
+
+def select_recipe(folder: Path, number: int | None) -> Recipe:
+    """The recipe of this number, or the only one in `folder`. Raises RecipeError where there is no such one."""
+    recipes = load_recipes(folder)
+    known = ", ".join(f"{number} ({recipe.name})" for number, recipe in sorted(recipes.items()))
+    if number is None:
+        if len(recipes) > 1:
+            raise RecipeError(
+                "holds several recipes and none is chosen", where=str(folder), allowed=f"recipe = {known}"
+            )
+        return next(iter(recipes.values()))
+    if number not in recipes:
+        raise RecipeError(f"has no recipe of number {number}", where=str(folder), allowed=known)
+    return recipes[number]
+
+
+def _network(path: Path) -> Path:
+    if not path.is_file():
+        raise RecipeError(
+            "there is no coarse network for this view",
+            where=str(path),
+            next_command="datumd train METHOD.toml --coco FILE --images DIR --out RECIPE",
+        )
+    return path

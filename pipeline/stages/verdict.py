@@ -1,0 +1,63 @@
+"""The verdict on a part, with its reasons."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipeline.recipe_file import ViewSettings
+from pipeline.result import Evaluation, KeypointState, Reason, ResultState
+from pipeline.stages.measure import Measured
+from pipeline.stages.values import ViewFindings
+
+PRECEDENCE = tuple(Evaluation)  # NOT_OK, UNDEFINED, NOT_DECIDABLE, OK
+Finding = tuple[Evaluation, Reason]
+
+
+def verdict(
+    views: Mapping[str, ViewSettings], findings: Mapping[str, ViewFindings], measured: Sequence[Measured]
+) -> tuple[ResultState, Evaluation, tuple[Reason, ...]]:
+    """Weigh what was found on one part.
+
+    NOT_OK: a tolerance is violated, or a keypoint that must be present is hidden. UNDEFINED, state FAILED: a view shows
+    no part or its picture is bad. NOT_DECIDABLE: a keypoint that is needed is unsure or hidden. The first that occurs
+    in this order is the verdict; its reasons come first.
+
+    Args:
+        views: every view of the recipe.
+        findings: of the views in which this part was found.
+        measured: of this part.
+    """
+    found = [finding for view, settings in views.items() for finding in _of_view(view, settings, findings.get(view))]
+    found += [finding for one in measured for finding in _of_measurement(one)]
+    found.sort(key=lambda finding: PRECEDENCE.index(finding[0]))
+    evaluation = found[0][0] if found else Evaluation.OK
+    state = ResultState.FAILED if evaluation is Evaluation.UNDEFINED else ResultState.COMPLETED
+    named: dict[tuple[str, str, str], Reason] = {}
+    for _, reason in found:  # a hidden keypoint that several measurements need is one reason
+        named.setdefault((reason.code, reason.name, reason.view), reason)
+    return state, evaluation, tuple(named.values())
+
+
+def _of_view(view: str, settings: ViewSettings, findings: ViewFindings | None) -> Iterator[Finding]:
+    if findings is None:
+        yield Evaluation.UNDEFINED, Reason("no_part", view=view)
+        return
+    for reason in findings.image_reasons:
+        yield Evaluation.UNDEFINED, reason
+    for keypoint in findings.keypoints:
+        if keypoint.name in settings.must_be_present:
+            if keypoint.state is KeypointState.hidden:
+                yield Evaluation.NOT_OK, Reason("hidden", name=keypoint.name, view=view)
+            elif keypoint.state is KeypointState.unsure:
+                yield Evaluation.NOT_DECIDABLE, Reason("unsure", name=keypoint.name, view=view)
+
+
+def _of_measurement(measured: Measured) -> Iterator[Finding]:
+    one = measured.measurement
+    if one.evaluation is Evaluation.NOT_OK and one.value is not None:
+        is_low = one.lower is not None and one.value < one.lower
+        code, limit = ("low", one.lower) if is_low else ("high", one.upper)
+        yield one.evaluation, Reason(code, name=one.name, view=one.view, value=one.value, limit=limit, unit=one.unit)
+    elif one.evaluation is Evaluation.NOT_DECIDABLE:
+        for keypoint in measured.lacking:
+            yield one.evaluation, Reason(keypoint.state.value, name=keypoint.name, view=keypoint.view)
+        if not measured.lacking:
+            yield one.evaluation, Reason("uncertain", name=one.name, view=one.view)
