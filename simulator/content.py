@@ -161,5 +161,5 @@ class RenderedContent:
         return renderer.render(frame_seed(self._seed, picture), occlusion=self._occlusion).image
 
     def describe(self, picture: int) -> dict[str, int | str]:
-        """Number, and the seed for ``PartRenderer.render``."""
-        return {"picture": picture, "seed": frame_seed(self._seed, picture)}
+        """Number, and what ``PartRenderer.render`` needs to show it again."""
+        return {"picture": picture, "seed": frame_seed(self._seed, picture), "occlusion": self._occlusion.value}

@@ -1,14 +1,16 @@
 """The simulated line as a process: ``python -m simulator.line --state FILE --log FILE …``.
 
 It says on standard output when its cameras can be opened (``ready …``), when the first part moves (``started``) and when
-the last one has passed (``closed …``). SIGUSR1 stops the belt and leaves the cameras; SIGTERM or Ctrl-C ends all. The log
-has its closing line either way.
+the last one has passed (``closed …``). SIGUSR1 stops the belt and leaves the cameras; SIGTERM or Ctrl-C ends all, and so
+does, with ``--hold``, the end of standard input. The log has its closing line either way.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import select
 import signal
 import sys
 import time
@@ -102,6 +104,23 @@ class _Stop:
         return self._is_set
 
 
+class _Holder:
+    """Whoever started the line and holds the other end of its standard input: a line lets the parts go, its end ends all."""
+
+    def __init__(self) -> None:
+        self.has_let_go = False
+        self.is_gone = False
+
+    def look(self) -> None:
+        """See what came in; never waits, so that a signal is heeded meanwhile."""
+        if self.is_gone or not select.select([sys.stdin], [], [], 0.0)[0]:
+            return
+        if os.read(sys.stdin.fileno(), 4096):
+            self.has_let_go = True
+        else:
+            self.is_gone = True
+
+
 def _gaps_s(arguments: argparse.Namespace) -> Iterator[float]:
     if arguments.random_gaps is None:
         while True:
@@ -136,8 +155,14 @@ def _move(line: Line, arguments: argparse.Namespace, stopped: Callable[[], bool]
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.rate_hz <= 0.0 or (arguments.random_gaps is not None and arguments.random_gaps <= 0.0):
         raise DatumdError("a line needs a positive rate", where="--rate-hz, --random-gaps")
-    ended = _Stop(signal.SIGTERM, signal.SIGINT)
+    signalled = _Stop(signal.SIGTERM, signal.SIGINT)
     halted = _Stop(signal.SIGUSR1)
+    holder = _Holder() if arguments.hold else None
+
+    def ended() -> bool:
+        if holder:
+            holder.look()
+        return signalled() or (holder is not None and holder.is_gone)
 
     def stopped() -> bool:
         return ended() or halted()
@@ -157,8 +182,8 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(f"ready state={arguments.state} cameras={arguments.devices}")
         if arguments.wait_for_cameras > 0.0:
             _wait_for_cameras(line, arguments.wait_for_cameras, stopped)
-        if arguments.hold:
-            sys.stdin.readline()
+        while holder and not stopped() and not holder.has_let_go:
+            line.idle(time.monotonic() + _POLL_S, stopped)
         _say("started")
         late_s = _move(line, arguments, stopped)
         line.finish()

@@ -67,6 +67,40 @@ def test_a_line_that_is_ended_still_closes_its_log(state: Path, tmp_path: Path) 
     assert written.triggers == len(written.edges)
 
 
+@pytest.mark.parametrize("end", ["signal", "holder"])
+def test_a_held_line_waits_for_its_holder_and_ends_with_it(state: Path, tmp_path: Path, end: str) -> None:
+    log = tmp_path / "log"
+    words = command("--state", state, "--log", log, "--source", "pattern", "--hold", "--rate-hz", 100)
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as line:
+        assert line.stdin is not None
+        assert line.stdout is not None
+        assert line.stdout.readline().startswith("ready")
+        if end == "signal":
+            line.terminate()
+        else:
+            line.stdin.write("go\n")
+            line.stdin.flush()
+            assert line.stdout.readline() == "started\n"
+            line.stdin.close()
+        assert line.wait(timeout=20) == 0
+    assert read_log(log).triggers == len(read_log(log).edges)
+    assert not state.exists()
+
+
+def test_a_halted_line_keeps_its_cameras(state: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = command("--state", state, "--log", log, "--source", "pattern", "--rate-hz", 100)
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as line:
+        assert line.stdout is not None
+        assert line.stdout.readline().startswith("ready")
+        assert line.stdout.readline() == "started\n"
+        line.send_signal(signal.SIGUSR1)
+        assert line.stdout.readline().startswith("closed")
+        assert state.exists()
+        line.terminate()
+        assert line.wait(timeout=20) == 0
+
+
 def test_a_folder_is_played_and_what_does_not_fit_is_said(state: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "images", tmp_path / "log"
     folder.mkdir()

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import DatumdError
 from simulator.content import FolderContent, PatternContent, RenderedContent, pattern, slots_for
-from simulator.render import PartRenderer
+from simulator.render import Occlusion, PartRenderer
 
 
 def test_patterns_can_be_told_apart() -> None:
@@ -28,6 +28,17 @@ def test_a_folder_is_shown_in_order_of_names_in_the_size_of_its_first_image(tmp_
     assert content.describe(1) == {"picture": 1, "file": "b.png"}
 
 
+def test_images_of_several_sizes_fit_one_padded_sensor(tmp_path: Path) -> None:
+    for name, shape in {"wide": (8, 16), "high": (12, 8)}.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape))
+    content = FolderContent(tmp_path, pad=True)
+    assert (content.shape, content.left_out) == ((12, 16), [])
+    high, wide = content.image(0, 0), content.image(0, 1)
+    np.testing.assert_array_equal(high[:, :8], np.arange(96, dtype=np.uint8).reshape(12, 8))
+    np.testing.assert_array_equal(high[:, 8:], np.repeat(high[:, 7:8], 8, axis=1))
+    np.testing.assert_array_equal(wide[8:], np.repeat(wide[7:8], 4, axis=0))
+
+
 def test_colours_come_in_the_order_red_green_blue(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 4, 3), (1, 2, 3), np.uint8))  # OpenCV's order: blue first
     assert FolderContent(tmp_path, colour=True).image(0, 0)[0, 0].tolist() == [3, 2, 1]
@@ -42,10 +53,11 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
 
 def test_rendered_parts_come_again_from_the_logged_seed() -> None:
     content = RenderedContent(("bracket", "flange"), seed=3, pictures=4)
-    seed = content.describe(2)["seed"]
+    seed, occlusion = content.describe(2)["seed"], Occlusion(content.describe(2)["occlusion"])
     assert isinstance(seed, int)
     for device, family in enumerate(("bracket", "flange", "flange")):
-        np.testing.assert_array_equal(content.image(device, 2), PartRenderer(family).render(seed).image)
+        again = PartRenderer(family).render(seed, occlusion=occlusion).image
+        np.testing.assert_array_equal(content.image(device, 2), again)
 
 
 @pytest.mark.parametrize(("pictures", "pool", "slots"), [(16, 48, 16), (48, 48, 48), (90, 48, 16), (90, 8, 8)])
