@@ -6,7 +6,7 @@ from pipeline.frame import Frame
 from pipeline.recipe import Recipe
 from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
-from pipeline.stages.values import Decision, ViewFindings
+from pipeline.stages.values import Decision, Prepared, ViewFindings
 from pipeline.stages.verdict import verdict
 from pipeline.view_stages import ViewStages, load_view
 
@@ -30,6 +30,11 @@ class Inspector:
     def backend(self) -> str:
         """Library and version that run the networks."""
         return next(iter(self._views.values())).coarse_network.engine.backend
+
+    def prepare(self, view: str, frame: Frame) -> list[Prepared]:
+        """The images of every part in a frame, as its networks see them."""
+        stages = self._views[view]
+        return stages.preprocess(frame, stages.locate(frame)[0])
 
     def inspect(self, view: str, frame: Frame) -> list[ViewFindings]:
         """Find the keypoints of every part in a frame, in the order of the parts. No part, no findings.

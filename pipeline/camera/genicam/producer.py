@@ -79,7 +79,7 @@ class Producer:
             CameraError: no such file, not a GenTL producer, or open already in this process.
         """
         self.path = path
-        _check_file(path)
+        check_file(path)
         problems = _Problems()
         logger = logging.Logger("harvesters")  # of our own: harvesters keeps the logger it was given last
         logger.addHandler(problems)
@@ -164,7 +164,7 @@ def _label(info: Untyped) -> DeviceLabel:
     return DeviceLabel(id_ or "", vendor or "", model or "", serial or "")
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Raise CameraError unless `path` is a shared library that names GenTL's functions; it is not loaded for that."""
     allowed = "a vendor's .cti file for this machine"
     try:
