@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     import cv2
     import msgspec
 
+    from engines.devices.cpu import CpuDevice
     from pipeline.geometry import Region
     from pipeline.recipe import load_recipe
     from pipeline.stages.locate import make_locate
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataError("there is no such folder", where=f"--json: {args.json.parent}")
     view = ShippedView(args.recipe / name)
     same_keypoints(view, dataset, args.coco)
-    find = make_locate(recipe.views[name].settings.locate, name)
+    find = make_locate(recipe.views[name].settings.locate, name, CpuDevice())
 
     def locate(image: object) -> list[Region]:
         return find(mono8_frame(image))[0]  # type: ignore[arg-type]
