@@ -8,18 +8,10 @@ import numpy as np
 
 from pipeline.geometry import Points
 from pipeline.recipe_file import DatumSettings, MeasureSettings, RecipeFile
-from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement
-from pipeline.stages.values import ViewFindings
+from pipeline.result import Evaluation, KeypointState, Measurement
+from pipeline.stages.values import Measured, ViewFindings
 
 _TINY_PX = 1e-6  # closer points give no direction
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A measurement and, where it could not be decided, the keypoints it lacked (none: they lie too close together)."""
-
-    measurement: Measurement
-    lacking: tuple[Keypoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,14 @@ class ViewFindings:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement and, where it could not be decided, the keypoints it lacked (none: they lie too close together)."""
+
+    measurement: Measurement
+    lacking: tuple[Keypoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The answer on one part, over all its views."""
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.recipe_file import ViewSettings
 from pipeline.result import Evaluation, KeypointState, Reason, ResultState
-from pipeline.stages.measure import Measured
-from pipeline.stages.values import ViewFindings
+from pipeline.stages.values import Measured, ViewFindings
 
 PRECEDENCE = tuple(Evaluation)  # NOT_OK, UNDEFINED, NOT_DECIDABLE, OK
 Finding = tuple[Evaluation, Reason]
