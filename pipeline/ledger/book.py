@@ -135,6 +135,7 @@ class Book:
         self._next_part = 0
         self._by_trigger: dict[tuple[str, int], Part] = {}
         self._highest: dict[str, int] = {}
+        self._counters: dict[str, int] = {}
         self._waiting: deque[tuple[int, str]] = deque()
         self._slots = [_Slot(generation) for generation in generations or [0] * settings.slots]
         self._free: deque[int] = deque(range(settings.slots))
@@ -157,10 +158,10 @@ class Book:
         worker was down; a counter that went back has been reset, and the count follows it.
         """
         domain = self._domain(camera)
-        highest = self._highest.setdefault(domain, counter)
-        if counter < highest:
-            self._highest[domain] = counter
-            return []
+        if counter < self._counters.get(camera, counter):
+            return self._reset(camera, counter)
+        self._counters[camera] = counter
+        self._highest.setdefault(domain, counter)
         self._open_through(domain, counter, now)
         return self._lose_through(camera, counter, LossKind.lost_while_down)
 
@@ -185,6 +186,7 @@ class Book:
 
     def counted(self, camera: str, number: int, now: int) -> list[Action]:
         """The camera's line counter stands at `number`: every trigger up to it is owed an answer."""
+        self._counters[camera] = number
         self._open_through(self._domain(camera), number, now)
         return []
 
@@ -307,9 +309,17 @@ class Book:
         at = min(now, info.received_monotonic_ns)
         if info.trigger_number is None:
             return self._open(domain, None, at), []
+        self._counters[camera] = info.trigger_number
         self._open_through(domain, info.trigger_number, at)
         actions = self._lose_through(camera, info.trigger_number - 1, LossKind.lost_transport)
         return self._by_trigger.get((domain, info.trigger_number)), actions
+
+    def _reset(self, camera: str, counter: int) -> list[Action]:
+        """The camera counts from a lower number again: parts of the old count cannot be told from those of the new."""
+        domain = self._domain(camera)
+        self._counters[camera] = self._highest[domain] = counter
+        old = [part for part in self._parts.values() if part.domain == domain and part.trigger_number is not None]
+        return [action for part in old for action in self._finish(part, LossKind.lost_while_down)]
 
     def _lose_through(self, camera: str, number: int, kind: LossKind) -> list[Action]:
         """No frame of the camera will come for a trigger up to `number`: cameras deliver in order."""
