@@ -28,8 +28,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "check",
         help="check a station and its recipes without running it",
         description="Check a station file, every recipe in its folder (seal, networks, reference frames), its cameras' "
-        "producers and files, and its addresses. One line for each; no camera is opened. A running daemon of this station "
-        "holds its addresses, so check before it runs.",
+        "producers, devices and files, and its addresses. One line for each; no camera is opened. A running daemon of "
+        "this station holds its addresses, so check before it runs.",
         epilog="Example: datumd check station.toml && datumd run station.toml",
     )
     parser.add_argument("station", type=Path, metavar="STATION.toml", help="the station file")
@@ -37,20 +37,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line a thing. Returns 2 where something is wrong, after all was checked."""
+    """Print one line a thing. Raises, after all was checked, what is wrong, or how many things are."""
     from pipeline.config import load_station
 
     station = load_station(args.station)
     print(f"ok    {args.station}: station {station.station}, {len(station.camera)} camera(s)")
-    wrong = 0
+    wrong: list[DatumdError] = []
     for item in _items(station):
         try:
             print(f"ok    {item.name}: {item.look()}", flush=True)
         except DatumdError as problem:
-            wrong += 1
+            wrong.append(problem)
             print(f"WRONG {item.name}: {problem}", flush=True)
+    if len(wrong) == 1:
+        raise wrong[0]
     if wrong:
-        raise ConfigError(f"{wrong} thing(s) wrong, see above", where=str(args.station))
+        raise ConfigError(f"{len(wrong)} things are wrong, see above", where=str(args.station))
+    print(f"ok    recipe to start with: {_selected(station)}")
     return 0
 
 
@@ -67,7 +70,6 @@ def _items(station: "Station") -> Iterator[Item]:
     else:
         for folder in folders:
             yield Item(f"recipe {folder.name}", lambda folder=folder: _recipe(station, folder))  # type: ignore[misc]
-        yield Item("recipe to start with", lambda: _selected(station))
     yield Item("addresses", lambda: _addresses(refuse_taken, station))
 
 
@@ -75,10 +77,11 @@ def _camera(settings: "CameraSettings") -> str:
     from pipeline.camera_settings import FolderSettings, GenicamSettings, VideoSettings
 
     if isinstance(settings, GenicamSettings):
-        from pipeline.camera.genicam.producer import check_file
+        from pipeline.camera.genicam.producer import Producer
 
-        check_file(Path(settings.producer))
-        return f"{settings.producer} is a GenTL producer; next: datumd cameras {settings.producer}"
+        with Producer(Path(settings.producer)) as producer:
+            label = producer.labels[producer.find(settings.serial)]
+        return f"{label.serial or label.id} ({label.vendor} {label.model}) of {settings.producer}"
     if isinstance(settings, FolderSettings | VideoSettings):
         path = Path(settings.path)
         if not (path.is_dir() if isinstance(settings, FolderSettings) else path.is_file()):

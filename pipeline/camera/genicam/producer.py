@@ -96,27 +96,14 @@ class Producer:
         """Open the device of this serial number or GenTL id; "" = the only one.
 
         Raises:
-            CameraError: it is not there (tells which are), several answer, or it is in use.
+            CameraError: as `find` does, or it is in use.
         """
-        chosen = [place for place, label in enumerate(self.labels) if not serial or serial in (label.serial, label.id)]
-        there = ", ".join(f"{label.serial or label.id} ({label.vendor} {label.model})" for label in self.labels)
-        if len(chosen) != 1:
-            what = (
-                f"shows no camera with serial {serial}"
-                if serial
-                else f"shows {len(chosen)} cameras, name one by serial"
-            )
-            raise CameraError(
-                what if self.labels else "shows no camera at all",
-                where=str(self.path),
-                allowed=f"serial of {there}" if there else "",
-                next_command=f"datumd cameras {self.path}",
-            )
-        label = self.labels[chosen[0]]
+        place = self.find(serial)
+        label = self.labels[place]
         where = f"camera {label.serial or label.id} of {self.path}"
         before = signal.getsignal(signal.SIGINT)
         try:
-            acquirer = self._harvester.create(self._infos[chosen[0]])
+            acquirer = self._harvester.create(self._infos[place])
         except (*VENDOR_ERRORS, AttributeError, IndexError, ValueError) as problem:
             raise CameraError(
                 f"cannot be opened ({text_of(problem)})", where=where, allowed="a camera that nobody else holds open"
@@ -125,6 +112,24 @@ class Producer:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, before)
         return Device(acquirer, label, where, buffers)
+
+    def find(self, serial: str) -> int:
+        """The place in `labels` of the device with this serial number or GenTL id; "" = the only one.
+
+        Raises:
+            CameraError: it is not there (tells which are), or several answer.
+        """
+        chosen = [place for place, label in enumerate(self.labels) if not serial or serial in (label.serial, label.id)]
+        if len(chosen) == 1:
+            return chosen[0]
+        there = ", ".join(f"{label.serial or label.id} ({label.vendor} {label.model})" for label in self.labels)
+        what = f"shows no camera with serial {serial}" if serial else f"shows {len(chosen)} cameras, name one by serial"
+        raise CameraError(
+            what if self.labels else "shows no camera at all",
+            where=str(self.path),
+            allowed=f"serial of {there}" if there else "",
+            next_command=f"datumd cameras {self.path}",
+        )
 
     def close(self) -> None:
         """Let go of the library and its devices. Never raises."""
