@@ -9,7 +9,7 @@ from threading import Event
 
 from pipeline.addresses import refuse_taken
 from pipeline.config import load_station
-from pipeline.recipe import select_recipe
+from pipeline.preflight import recipe_of, refuse_missing
 from pipeline.supervisor.processes import processes
 from pipeline.supervisor.supervise import Supervisor
 from pipeline.supervisor.systemd import Notifier
@@ -37,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
             print(f"{spec.name:20} {spec.main}")
         return 0
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="supervisor: %(message)s")
-    select_recipe(Path(station.recipes), station.recipe)
+    recipe_of(station)
+    for name, settings in station.camera.items():
+        refuse_missing(name, settings)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -2,14 +2,13 @@
 
 import logging
 import threading
-from pathlib import Path
 
 import cv2
 
 from pipeline.inspector import Inspector
 from pipeline.messages import Abandoned, Dispatched, InferHello, Inspected, PartAnswer, Released
+from pipeline.preflight import recipe_of
 from pipeline.qualify import qualify
-from pipeline.recipe import select_recipe
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.stages.values import ViewFindings
 from pipeline.vitals import VitalWord, WorkerState
@@ -25,7 +24,7 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
     """Run until `stop` is set."""
     station = context.runtime.station
     cv2.setNumThreads(1)  # one process is one core; more frames at a time are more processes
-    recipe = select_recipe(Path(station.recipes), station.recipe)
+    recipe = recipe_of(station)
     inspector = Inspector.load(recipe, backend=station.infer.backend, threads=station.infer.threads)
     qualification = qualify(recipe, inspector)
     log.info("recipe %s (%d) qualified within %.3f px", recipe.name, recipe.number, qualification.max_px)

@@ -1,0 +1,44 @@
+"""What must be right before any process starts: the recipe, its views, and the files that cameras are made from."""
+
+from pathlib import Path
+
+from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, VideoSettings
+from pipeline.config import Station
+from pipeline.errors import CameraError, ConfigError
+from pipeline.recipe import Recipe, select_recipe
+
+
+def recipe_of(station: Station) -> Recipe:
+    """The recipe that the station starts with.
+
+    Raises:
+        RecipeError: there is no such recipe, or one in the folder is not sealed or was changed since.
+        ConfigError: the cameras' views are not those of the recipe.
+    """
+    recipe = select_recipe(Path(station.recipes), station.recipe)
+    views = set(station.views.values())
+    if views != recipe.views.keys():
+        raise ConfigError(
+            f"the cameras give the views {', '.join(sorted(views))}, recipe {recipe.name} has {', '.join(recipe.views)}",
+            where="camera.*.view",
+            allowed="a camera for each view of the recipe, named after it or with its `view`",
+        )
+    return recipe
+
+
+def refuse_missing(name: str, settings: CameraSettings) -> None:
+    """Refuse a camera whose file or folder is not there; a device that is not there may still come. Raises CameraError."""
+    match settings:
+        case GenicamSettings():
+            key, path, is_there = "producer", settings.producer, Path(settings.producer).is_file()
+        case VideoSettings():
+            key, path, is_there = "path", settings.path, Path(settings.path).is_file()
+        case FolderSettings():
+            key, path, is_there = "path", settings.path, Path(settings.path).is_dir()
+        case _:
+            return
+    if not is_there:
+        kind = "folder" if isinstance(settings, FolderSettings) else "file"
+        raise CameraError(
+            f"there is no {kind} {path}", where=f"camera.{name}.{key}", next_command="datumd check STATION.toml"
+        )
