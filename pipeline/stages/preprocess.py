@@ -56,7 +56,9 @@ class Preprocess:
         if self._padded.size < w * h:
             self._padded = np.empty(w * h, np.uint8)
         padded = self._padded[: w * h].reshape(h, w)
-        self._device.pad(grey, padded, left=columns[0] - x, top=rows[0] - y)
+        left = min(max(columns[0] - x, 0), w - grey.shape[1])  # no farther than the area goes, if it misses the sensor
+        top = min(max(rows[0] - y, 0), h - grey.shape[0])
+        self._device.pad(grey, padded, left=left, top=top)
         return padded
 
 

@@ -1,0 +1,81 @@
+"""The ONNX Runtime backend through the loader."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from engines.engine import Engine
+from engines.errors import EngineRefused, EngineUnavailable
+from engines.load import load_engine
+
+
+def write_network(path: Path, shape: list[int | str], operator: str = "Neg") -> Path:
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"])], "test", tensors[:1], tensors[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, {"colour": "green"})
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return load_engine(write_network(tmp_path / "net.onnx", ["N", 3]))
+
+
+def test_the_spec_tells_tensors_metadata_and_hash(engine: Engine) -> None:
+    (tensor,) = engine.spec.inputs
+    assert str(tensor) == "x float32 (N, 3)"
+    assert engine.spec.metadata["colour"] == "green"
+    assert len(engine.spec.sha256) == 64
+    assert engine.backend.startswith("onnxruntime ")
+
+
+def test_batches_of_any_size_run_in_buffers_that_stay(engine: Engine) -> None:
+    engine.warm_up(2)
+    two = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+    first = engine.run({"x": two})["y"]
+    assert np.array_equal(first, -two)
+    assert np.array_equal(engine.run({"x": two[:1]})["y"], -two[:1])
+    assert engine.run({"x": two + 1})["y"] is first
+    assert np.array_equal(first, -two - 1)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"z": np.zeros((1, 3), np.float32)},
+        {"x": np.zeros((1, 4), np.float32)},
+        {"x": np.zeros((1, 3), np.float64)},
+        {"x": np.zeros((3, 2), np.float32).T},
+    ],
+    ids=["name", "shape", "dtype", "not contiguous"],
+)
+def test_other_inputs_are_refused(engine: Engine, inputs: dict[str, np.ndarray]) -> None:
+    with pytest.raises(EngineRefused, match="the network takes"):
+        engine.run(inputs)
+
+
+def test_a_closed_network_does_not_run(engine: Engine) -> None:
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineRefused, match="closed"):
+        engine.run({"x": np.zeros((1, 3), np.float32)})
+
+
+def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineRefused, match="No such file"):
+        load_engine(tmp_path / "missing.onnx")
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(EngineRefused, match="is no network that ONNX Runtime accepts"):
+        load_engine(tmp_path / "text.onnx")
+    with pytest.raises(EngineRefused, match="only the first size may be left open"):
+        load_engine(write_network(tmp_path / "open.onnx", [1, "W"]))
+
+
+def test_an_unknown_backend_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="'abacus'; allowed: auto, onnxruntime"):
+        load_engine(write_network(tmp_path / "net.onnx", ["N", 3]), backend="abacus")
