@@ -24,7 +24,7 @@ from training.coarse_to_fine import CoarseTask, RefineTask, coarse_predictions, 
 from training.data import VISIBLE, Dataset, Splits, split
 from training.export import export_coarse, export_refine, scaled_visibility
 from training.fit import Schedule, fit
-from training.method import Method, RefineMethod
+from training.method import CoarseMethod, Method, RefineMethod
 from training.networks.refine import REFINERS, Refine
 from training.networks.regression import Regression, regression
 from training.samples import CoarseSamples, RefineSamples
@@ -89,7 +89,7 @@ def _train_coarse(run: Run, canvas: Canvas, parts: Splits) -> tuple[Regression, 
         compressed=method.coarse.compressed,
     )
     task = CoarseTask(CoarseSamples(canvas, parts.train, method, method.seed), parts.validation)
-    schedule = Schedule(method.coarse.steps, method.coarse.learning_rate, method.coarse.weight_decay)
+    schedule = _schedule(method.coarse)
     path = run.work / "coarse.checkpoint"
     trained, state = fit(
         task, network, schedule, _config(run, method.coarse), path, resume=run.resume, report=run.report
@@ -110,10 +110,16 @@ def _train_refine(
     network = REFINERS[refine.size](len(run.dataset.keypoints), len(refine.spans_px), refine.patch)
     samples = RefineSamples(canvas, parts.train, method, refine, residuals, method.seed)
     task = RefineTask(samples, parts.validation, start)
-    schedule = Schedule(refine.steps, refine.learning_rate, refine.weight_decay)
+    schedule = _schedule(refine)
     path = run.work / "refine.checkpoint"
     trained, state = fit(task, network, schedule, _config(run, refine), path, resume=run.resume, report=run.report)
     return trained, state
+
+
+def _schedule(part: CoarseMethod | RefineMethod) -> Schedule:
+    return Schedule(
+        part.steps, part.learning_rate, part.weight_decay, validate_every=max(100, part.steps // 1000 * 100)
+    )
 
 
 def _config(run: Run, part: msgspec.Struct) -> dict[str, Any]:
