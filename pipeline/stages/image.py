@@ -60,9 +60,9 @@ def sharpness(image: Image) -> float:
 
     Where the image steps most between neighbouring squares of 4 x 4 px, across and down: the squared steps from pixel
     to pixel over two squares, summed, as a fraction of the squared contrast between their far ends. The fraction does
-    not depend on contrast. It is 2/3 for an ideal edge, which counts as 1. On oblique edges of polygons
-    it is 0.75, and 0.6, 0.4, 0.3 and 0.3 after a Gaussian blur of 0.5, 1, 2 and 4 px: edges wider than the squares look alike. Noise differs from
-    line to line: with steps squared as products of those on neighbouring lines it cancels out.
+    not depend on contrast. It is 2/3 for an ideal edge, which counts as 1. On oblique edges of polygons it is 0.75, and
+    0.6, 0.4, 0.3 and 0.3 after a Gaussian blur of 0.5, 1, 2 and 4 px: edges wider than the squares look alike. Noise
+    differs from line to line: with steps squared as products of those on neighbouring lines it cancels out.
 
     Args:
         image: uint8 (h, w), at least 16 px each way.

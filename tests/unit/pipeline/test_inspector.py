@@ -1,0 +1,129 @@
+"""Whole inspections of drawn parts, through networks that find bright dots."""
+
+import pickle
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pipeline.errors import NetworkError, RecipeError
+from pipeline.inspector import Inspector
+from pipeline.pixels import mono8_frame
+from pipeline.recipe import load_recipe
+from pipeline.result import Evaluation, KeypointState, ResultState
+from tests.recipes import KEYPOINTS, dots_sensor_px, draw_part, frame_with_part, make_recipe
+
+WIDTH = '[measure]\nwidth = { distance = ["a", "b"], nominal = 12.8, tolerance = 0.01 }\n'
+
+
+def loaded(folder: Path, **options: object) -> Inspector:
+    return Inspector.load(load_recipe(make_recipe(folder / "part", ["top"], **options)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (3.4, -7.3), (-11.75, 20.2)])
+@pytest.mark.parametrize("region", [(0, 0, 256, 256), (70, 31, 512, 512), (12, 5, 300, 300)])
+def test_keypoints_are_found_where_they_are_in_the_frame(
+    tmp_path: Path, shift: tuple[float, float], region: tuple[int, int, int, int]
+) -> None:
+    inspector = loaded(tmp_path, region=region)
+    (found,) = inspector.inspect("top", mono8_frame(frame_with_part(region, shift)))
+    xy = np.array([[point.x, point.y] for point in found.keypoints])
+    assert np.abs(xy - dots_sensor_px(region, shift)).max() < 0.1
+    assert [point.name for point in found.keypoints] == KEYPOINTS
+
+
+def test_refinement_adds_what_the_small_image_cannot_show(tmp_path: Path) -> None:
+    region, shift = (0, 0, 512, 512), (5.3, 9.1)
+    errors = {}
+    for refine in (False, True):
+        inspector = loaded(tmp_path / str(refine), region=region, refine=refine)
+        frame = frame_with_part(region, shift)
+        frame[280:300, 240:260] = 60  # draws the centre of light away from the middle
+        (found,) = inspector.inspect("top", mono8_frame(frame))
+        xy = np.array([[point.x, point.y] for point in found.keypoints])
+        errors[refine] = np.abs(xy - dots_sensor_px(region, shift)).max()
+    assert errors[True] < 0.1 < errors[False]
+
+
+def test_a_part_is_decided_with_its_measurements(tmp_path: Path) -> None:
+    rest = f"scale_mm_per_px = 0.1\nmust_be_present = {KEYPOINTS}\n{WIDTH}"
+    inspector = loaded(tmp_path, rest=rest)
+    (found,) = inspector.inspect("top", mono8_frame(frame_with_part(shift_px=(2.5, 1.5))))
+    decision = inspector.decide({"top": found})
+    assert (decision.result_state, decision.evaluation, decision.reasons) == (ResultState.COMPLETED, Evaluation.OK, ())
+    assert decision.measurements[0].value == pytest.approx(12.8, abs=0.005)
+    stages = {"locate", "preprocess", "image", "coarse", "refine", "visibility", "measure", "verdict"}
+    assert decision.stages_ns.keys() == stages
+    assert all(ns >= 0 for ns in decision.stages_ns.values())
+
+
+def test_an_absent_keypoint_is_hidden_and_has_no_place(tmp_path: Path) -> None:
+    inspector = loaded(tmp_path, logits=(8.0, -8.0, 8.0, 8.0), rest=WIDTH)
+    (found,) = inspector.inspect("top", mono8_frame(frame_with_part()))
+    assert [point.state for point in found.keypoints].count(KeypointState.hidden) == 1
+    assert (found.keypoints[1].x, found.keypoints[1].y) == (None, None)
+    decision = inspector.decide({"top": found})
+    assert decision.evaluation is Evaluation.NOT_DECIDABLE
+    assert [(reason.code, reason.name) for reason in decision.reasons] == [("hidden", "b")]
+
+
+def test_a_dark_picture_gives_no_number(tmp_path: Path) -> None:
+    inspector = loaded(tmp_path, rest=f"image = {{ grey = [5, 200] }}\n{WIDTH}")
+    (found,) = inspector.inspect("top", mono8_frame(np.zeros((256, 256), np.uint8)))
+    assert found.keypoints == ()
+    decision = inspector.decide({"top": found})
+    assert (decision.result_state, decision.evaluation) == (ResultState.FAILED, Evaluation.UNDEFINED)
+    assert [reason.code for reason in decision.reasons] == ["image_dark"]
+    assert decision.measurements[0].value is None
+
+
+def test_several_parts_of_a_frame_are_told_apart(tmp_path: Path) -> None:
+    regions = [(0, 0, 256, 256), (300, 0, 256, 256), (600, 0, 256, 256)]
+    nests = f"{{ nests = {[list(region) for region in regions]} }}"
+    recipe = make_recipe(tmp_path / "part", ["top"], locate=nests, rest="image = { grey = [5, 200] }", sealed=False)
+    inspector = Inspector.load(load_recipe(recipe, sealed=False))
+    frame = np.zeros((256, 860), np.uint8)
+    frame[:, :256] = frame[:, 600:] = 10
+    draw_part(frame, regions[0], (4.0, 0.0))
+    draw_part(frame, regions[2], (0.0, -6.0))
+    first, empty, third = inspector.inspect("top", mono8_frame(frame))
+    assert [reason.code for reason in empty.image_reasons] == ["image_dark"]
+    for found, region, shift in ((first, regions[0], (4.0, 0.0)), (third, regions[2], (0.0, -6.0))):
+        xy = np.array([[point.x, point.y] for point in found.keypoints])
+        assert np.abs(xy - dots_sensor_px(region, shift)).max() < 0.1
+
+
+def test_no_part_no_findings_and_a_verdict_all_the_same(tmp_path: Path) -> None:
+    blob = "{ blob = { area_px = [100, 60000], threshold = 100 } }"
+    recipe = make_recipe(tmp_path / "part", ["top"], locate=blob, sealed=False)
+    inspector = Inspector.load(load_recipe(recipe, sealed=False))
+    assert inspector.inspect("top", mono8_frame(np.zeros((256, 256), np.uint8))) == []
+    decision = inspector.decide({})
+    assert (decision.result_state, decision.evaluation) == (ResultState.FAILED, Evaluation.UNDEFINED)
+    assert [(reason.code, reason.view) for reason in decision.reasons] == [("no_part", "top")]
+
+
+def test_findings_and_decisions_travel_between_processes(tmp_path: Path) -> None:
+    inspector = loaded(tmp_path, rest=WIDTH)
+    (found,) = inspector.inspect("top", mono8_frame(frame_with_part()))
+    decision = inspector.decide({"top": found})
+    for value in (found, decision):
+        assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - our own bytes
+        assert msgspec.convert(msgspec.to_builtins(value), type(value)) == value
+
+
+def test_a_network_for_other_keypoints_is_refused(tmp_path: Path) -> None:
+    recipe = make_recipe(tmp_path / "part", ["top"], sealed=False)
+    path = recipe / "recipe.toml"
+    path.write_text(path.read_text().replace("'a', 'b'", "'b', 'a'"))
+    with pytest.raises(NetworkError, match=r"coarse.onnx: finds the keypoints a, b, c, d; allowed: b, a, c, d"):
+        Inspector.load(load_recipe(recipe, sealed=False))
+
+
+def test_a_network_that_was_changed_after_the_lock_was_read_is_refused(tmp_path: Path) -> None:
+    recipe = load_recipe(make_recipe(tmp_path / "part", ["top"]))
+    other = make_recipe(tmp_path / "other", ["top"], logits=(1, 1, 1, 1))
+    (recipe.folder / "top" / "coarse.onnx").write_bytes((other / "top" / "coarse.onnx").read_bytes())
+    with pytest.raises(RecipeError, match=r"coarse.onnx: was changed while the recipe was loaded"):
+        Inspector.load(recipe)

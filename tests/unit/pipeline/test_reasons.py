@@ -1,0 +1,34 @@
+"""Every reason code has a text in every language."""
+
+import string
+
+import pytest
+
+from pipeline.loss import LOSS_KINDS
+from pipeline.reasons import LANGUAGES, ReasonTexts
+from pipeline.result import Reason
+
+CODES = {
+    *LOSS_KINDS,
+    *("low", "high", "hidden", "unsure", "uncertain", "no_part", "part_count", "region_outside"),
+    *("image_dark", "image_saturated", "image_blurred", "recipe_changing", "trigger_mismatch"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_has_a_text_with_known_parameters(language: str) -> None:
+    texts = ReasonTexts(language).texts
+    assert texts.keys() == CODES
+    used = {name for text in texts.values() for _, name, _, _ in string.Formatter().parse(text) if name}
+    assert used <= {"name", "view", "value", "limit", "unit"}
+
+
+def test_texts_carry_the_parameters() -> None:
+    high = Reason("high", name="pin_span", view="top", value=12.8123456, limit=12.78, unit="mm")
+    assert ReasonTexts("en").text(high) == "pin_span is 12.812 mm, above 12.78 mm"
+    assert ReasonTexts("de").text(high) == "pin_span ist 12.812 mm, über 12.78 mm"
+
+
+def test_a_code_without_a_text_is_given_as_it_is() -> None:
+    assert ReasonTexts("en").text(Reason("new_code", name="x", view="top")) == "new_code x top"
+    assert ReasonTexts("en").text(Reason("low", name="x")) == "x is ?, below ?"

@@ -1,0 +1,200 @@
+"""Recipe files: what may be written, and the line that says what may not."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import RecipeError
+from pipeline.recipe import load_recipe, load_recipes, select_recipe
+from pipeline.recipe_file import read_recipe_file
+from tests.recipes import make_recipe
+
+GOOD = """
+format = 1
+name = "connector-6pin"
+number = 7
+[view.top]
+locate = { fixed = [320, 210, 640, 512] }
+keypoints = ["left", "right", "pin"]
+must_be_present = ["pin"]
+image = { grey = [60, 180], saturated_percent = 1.0, sharpness = 0.6 }
+scale_mm_per_px = 0.05
+[view.side]
+locate = { blob = { dark_on_light = true, area_px = [40000, 90000] }, count = 1 }
+keypoints = ["tip", "base_left", "base_right", "pin"]
+[datum]
+A = { origin = "left", x_axis = "right" }
+[measure]
+width    = { distance = ["left", "right"], nominal = 24.00, tolerance = 0.10 }
+position = { position = "pin", view = "top", datum = "A", nominal = [5.65, 3.20], diameter = 0.15 }
+tilt     = { angle = ["left", "right"], nominal = 0.0, tolerance = [-0.5, 1] }
+height   = { distance = ["tip", ["base_left", "base_right"]] }
+"""
+
+
+def read(folder: Path, text: str) -> None:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    read_recipe_file(path)
+
+
+def test_a_good_recipe_is_read(tmp_path: Path) -> None:
+    read(tmp_path, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("locate = { fixed", "locat = { fixed", "view.top.locat: unknown key; allowed: locate, keypoints, "),
+        ("[datum]", "[zone]\n[datum]", "zone: unknown key; allowed: format, name, number, view, datum, measure"),
+        ("number = 7", 'number = "7"', "number: found '7'; allowed: a whole number at least 0, at most 65535"),
+        ("number = 7", "", "number: is missing; allowed: a whole number"),
+        ("format = 1", "format = 2", "format: found 2; allowed: 1"),
+        (
+            "[320, 210, 640, 512]",
+            "[320, 210, 640]",
+            "view.top.locate.fixed: found [320, 210, 640]; allowed: [a number,",
+        ),
+        ("[320, 210, 640, 512]", "[320, 210, 0, 512]", "view.top.locate.fixed[2]: found 0; allowed: a number above 0"),
+        ("[60, 180]", "[60, 300]", "view.top.image.grey[1]: found 300; allowed: a number at least 0.0, at most 255.0"),
+        (
+            "{ fixed = [320, 210, 640, 512] }",
+            "{}",
+            "view.top.locate: needs exactly one of fixed, nests, blob; found none",
+        ),
+        ("512] }", "512], count = 2 }", "view.top.locate: count belongs to blob"),
+        (
+            "[40000, 90000]",
+            "[90000, 40000]",
+            "view.side.locate.blob: area_px [90000.0, 40000.0] is [largest, smallest]",
+        ),
+        (
+            "dark_on_light = true",
+            'mode = "edges", threshold = 9',
+            'threshold and dark_on_light belong to mode = "grey"',
+        ),
+        ('"right", "pin"]', '"left", "pin"]', "view.top: keypoint 'left' is named twice"),
+        ('present = ["pin"]', 'present = ["pim"]', "view.top: must_be_present names 'pim', which is none of keypoints"),
+        (
+            '"left", "right"], nominal = 24',
+            '"left", "rigth"], nominal = 24',
+            "no view has the keypoint 'rigth'; top has",
+        ),
+        ('view = "top", datum', 'view = "up", datum', "measure.position: view 'up' is not defined; defined: top, side"),
+        ('datum = "A"', 'datum = "B"', "measure.position: datum 'B' is not defined; defined: A"),
+        ('["tip", ["base_left"', '["left", ["base_left"', "no single view shows left, base_left, base_right"),
+        ('{ distance = ["left", "right"]', '{ distance = ["pin", "pin"]', "top, side all show pin; write view = NAME"),
+        (
+            "height   = {",
+            'height = { angle = ["tip", "pin"],',
+            "measure.height: needs exactly one of distance, position, angle",
+        ),
+        (", diameter = 0.15", ", tolerance = 0.15", "measure.position: position needs datum, nominal = [x, y]"),
+        ("nominal = 24.00, tol", "tol", "measure.width: tolerance needs nominal"),
+        ("[-0.5, 1]", "[1, -0.5]", "measure.tilt: tolerance [1.0, -0.5] is [above, below]; write [below, above]"),
+        (
+            "tolerance = 0.10",
+            "tolerance = -0.10",
+            "measure.width: tolerance -0.1 is below 0",
+        ),
+        ("tolerance = 0.10", "guard = 0.10", "measure.width.guard: unknown key; allowed: distance, position, angle,"),
+    ],
+)
+def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert GOOD.count(old) == 1 or old == "format = 1"
+    with pytest.raises(RecipeError) as caught:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    text = str(caught.value)
+    assert text.startswith(f"{tmp_path / 'recipe.toml'}: ")
+    assert message in text
+    assert "\n" not in text
+
+
+def test_a_sealed_recipe_loads_and_its_id_changes_with_any_file(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    first = load_recipe(folder)
+    assert (first.name, first.number) == ("part", 1)
+    assert len(first.configuration_id) == 16
+    other = load_recipe(make_recipe(tmp_path / "other", ["top"], logits=(8, 8, 8, -8)))
+    assert other.configuration_id != first.configuration_id
+
+
+def test_production_refuses_what_is_not_sealed(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"], sealed=False)
+    load_recipe(folder, sealed=False)
+    with pytest.raises(RecipeError, match=f"part: the recipe is not sealed; next: datumd seal {folder}$"):
+        load_recipe(folder)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "top/coarse.onnx", "top/refine.onnx", "top/reference/0001.png"])
+def test_production_refuses_a_changed_or_missing_file(tmp_path: Path, name: str) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    path = folder / name
+    content = path.read_bytes()
+    path.write_bytes(content + b"\n")
+    with pytest.raises(
+        RecipeError, match=f"{name}: was changed since the recipe was sealed; next: datumd seal {folder}$"
+    ):
+        load_recipe(folder)
+    path.unlink()
+    with pytest.raises(RecipeError, match=f"{name}: is missing since the recipe was sealed"):
+        load_recipe(folder)
+    path.write_bytes(content)
+    load_recipe(folder)
+
+
+def test_production_refuses_files_that_were_added_and_links(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    (folder / "top" / "visibility.toml").write_text("temperature = 2.0\n")
+    with pytest.raises(RecipeError, match=r"top/visibility.toml: was added since the recipe was sealed"):
+        load_recipe(folder)
+    (folder / "top" / "visibility.toml").unlink()
+    outside = tmp_path / "coarse.onnx"
+    (folder / "top" / "coarse.onnx").rename(outside)
+    (folder / "top" / "coarse.onnx").symlink_to(outside)
+    with pytest.raises(RecipeError, match=r"top/coarse.onnx: is a symbolic link"):
+        load_recipe(folder)
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/hostname"])
+def test_a_lock_that_names_files_outside_is_refused(tmp_path: Path, name: str) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    lock = folder / "recipe.lock"
+    lock.write_text(lock.read_text().replace('"recipe.toml"', f'"{name}"'))
+    with pytest.raises(RecipeError, match=r"recipe.lock: names .* which lies outside of the folder"):
+        load_recipe(folder)
+
+
+def test_a_damaged_lock_is_refused(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    lock = folder / "recipe.lock"
+    for damage in (b"", b"\xff\xfe", b"[]", lock.read_bytes()[:-20]):
+        lock.write_bytes(damage)
+        with pytest.raises(RecipeError, match=r"recipe.lock: is damaged: .*; next: datumd seal "):
+            load_recipe(folder)
+
+
+def test_recipes_are_selected_by_number(tmp_path: Path) -> None:
+    make_recipe(tmp_path / "first", ["top"], number=1)
+    assert select_recipe(tmp_path, None).name == "first"
+    make_recipe(tmp_path / "second", ["top"], number=2)
+    assert {number: recipe.name for number, recipe in load_recipes(tmp_path).items()} == {1: "first", 2: "second"}
+    assert select_recipe(tmp_path, 2).name == "second"
+    with pytest.raises(RecipeError, match=r"has no recipe of number 3; allowed: 1 \(first\), 2 \(second\)"):
+        select_recipe(tmp_path, 3)
+    with pytest.raises(RecipeError, match="several recipes and none is chosen"):
+        select_recipe(tmp_path, None)
+    make_recipe(tmp_path / "third", ["top"], number=2)
+    with pytest.raises(RecipeError, match="number 2 belongs to recipe second, too"):
+        load_recipes(tmp_path)
+
+
+def test_folders_without_recipes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="there is no such folder of recipes"):
+        load_recipes(tmp_path / "missing")
+    with pytest.raises(RecipeError, match="there is no recipe in it"):
+        load_recipes(tmp_path)
+    with pytest.raises(RecipeError, match="there is no such recipe folder"):
+        load_recipe(tmp_path / "missing")
