@@ -51,7 +51,7 @@ class BlobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LocateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the parts are: one fixed region, several (a tray's nests), or blobs. Regions are x, y, width, height in px.
 
-    `count` is the number of parts that a frame must show; without it any number will do.
+    `count` is the number of parts that a frame must show; without it any number up to 256 will do.
     """
 
     fixed: Box | None = None

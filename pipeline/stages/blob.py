@@ -34,6 +34,8 @@ class BlobLocate:
     def __call__(self, frame: Frame) -> list[Region]:
         """Regions of the parts in sensor px, widened by the recipe's margin; they may reach out of the sensor."""
         cells = self._reduced(whole_grey8(frame))
+        if cells.size == 0:
+            return []  # a frame smaller than a cell
         found = self._by_edges(cells) if self._settings.mode == "edges" else self._by_grey(cells)
         return [self._region(outline) for outline in found if outline.area <= self._largest]
 
@@ -42,7 +44,8 @@ class BlobLocate:
         height, width = grey.shape[0] // cell, grey.shape[1] // cell
         if self._cells.shape != (height, width):
             self._cells = np.empty((height, width), np.uint8)
-        self._device.resize(grey[: height * cell, : width * cell], self._cells)
+        if self._cells.size:
+            self._device.resize(grey[: height * cell, : width * cell], self._cells)
         return self._cells
 
     def _by_grey(self, cells: Image) -> list[Outline]:

@@ -9,6 +9,8 @@ from pipeline.recipe_file import LocateSettings
 from pipeline.result import Reason
 from pipeline.stages.blob import BlobLocate
 
+MOST_PARTS = 256  # in a frame; each has images of its own, so that more would be a matter of memory
+
 
 class Locate(Protocol):
     """Finds the regions of the parts in a frame, and says why they cannot be trusted, if so."""
@@ -26,10 +28,8 @@ class FixedLocate:
 
     def __call__(self, frame: Frame) -> tuple[list[Region], tuple[Reason, ...]]:
         """See Locate. A region that reaches out of the frame was written for another camera: nothing there counts."""
-        for region in self._regions:
-            inside = region.x >= 0 and region.y >= 0
-            if not inside or region.x + region.w > frame.info.width or region.y + region.h > frame.info.height:
-                return self._regions, (Reason("region_outside", view=self._view),)
+        if any(_reaches_out(region, frame) for region in self._regions):
+            return [_shown(region, frame) for region in self._regions], (Reason("region_outside", view=self._view),)
         return self._regions, ()
 
 
@@ -37,15 +37,17 @@ class CountedBlobs:
     """Blobs, as many as the recipe wants."""
 
     def __init__(self, blobs: BlobLocate, count: int | None, view: str) -> None:
-        """With `count` None any number will do."""
+        """With `count` None any number up to MOST_PARTS will do."""
         self._blobs, self._count, self._view = blobs, count, view
 
     def __call__(self, frame: Frame) -> tuple[list[Region], tuple[Reason, ...]]:
         """See Locate. With another number of parts nobody knows which is which, or whether two were taken for one."""
         regions = in_reading_order(self._blobs(frame))
-        if not regions or self._count is None or len(regions) == self._count:
+        wanted = self._count if self._count is not None else min(len(regions), MOST_PARTS)
+        if not regions or len(regions) == wanted:
             return regions, ()
-        return regions, (Reason("part_count", view=self._view, value=float(len(regions)), limit=float(self._count)),)
+        reason = Reason("part_count", view=self._view, value=float(len(regions)), limit=float(wanted))
+        return regions[:MOST_PARTS], (reason,)
 
 
 def make_locate(settings: LocateSettings, view: str, device: CpuDevice) -> Locate:
@@ -66,3 +68,18 @@ def in_reading_order(regions: list[Region]) -> list[Region]:
         ordered += sorted(row)
         rest = [region for region in rest if region.y > middle]
     return ordered
+
+
+def _reaches_out(region: Region, frame: Frame) -> bool:
+    right, bottom = region.x + region.w, region.y + region.h
+    return region.x < 0 or region.y < 0 or right > frame.info.width or bottom > frame.info.height
+
+
+def _shown(region: Region, frame: Frame) -> Region:
+    """What the frame shows of a region; at least one px at its rim."""
+    left, top = (
+        min(max(start, 0.0), size - 1.0)
+        for start, size in ((region.x, frame.info.width), (region.y, frame.info.height))
+    )
+    right, bottom = min(region.x + region.w, frame.info.width), min(region.y + region.h, frame.info.height)
+    return Region(left, top, max(right - left, 1.0), max(bottom - top, 1.0))

@@ -30,11 +30,12 @@ class Refine:
         height, width = prepared[0].large.shape
         xy = np.stack([np.asarray(points, np.float64) for points in xy_large_px])  # (N, K, 2)
         for index, span_px in enumerate(card.spans_px):
-            # A network that is far off must not send the cutter into nowhere.
-            xy = np.clip(np.nan_to_num(xy, nan=0.0), -0.5, [width - 0.5, height - 0.5])
+            # A network that is far off must not send the cutter into nowhere; what is no number stays none.
+            xy = np.clip(xy, -0.5, [width - 0.5, height - 0.5])
+            centres = np.nan_to_num(xy)
             for number, part in enumerate(prepared):
                 own = patches[number * count : (number + 1) * count, ..., 0]
-                self._device.gather(part.large, xy[number], span_px, own)
+                self._device.gather(part.large, centres[number], span_px, own)
             span = np.full(len(keypoint), index)
             outputs = self._network.engine.run({"patches": patches, "keypoint": keypoint, "span": span})
             xy = xy + outputs["offset"].reshape(xy.shape) * (span_px / card.patch)

@@ -36,16 +36,19 @@ def assert_region(region: Region, x: float, y: float, w: float, h: float, within
 
 def test_fixed_regions_are_those_of_the_recipe() -> None:
     frame = mono8_frame(belt())
-    fixed = make_locate(LocateSettings(fixed=(320, 210, 640, 512)), "top", CpuDevice())
-    assert fixed(frame) == ([Region(320, 210, 640, 512)], ())
+    fixed = make_locate(LocateSettings(fixed=(320.1, 210.7, 640.2, 512.3)), "top", CpuDevice())
+    assert fixed(frame) == ([Region(320.1, 210.7, 640.2, 512.3)], ())
     nests = make_locate(LocateSettings(nests=[(0, 0, 50, 50), (100, 0, 50, 50)]), "top", CpuDevice())
     assert nests(frame) == ([Region(0, 0, 50, 50), Region(100, 0, 50, 50)], ())
 
 
 def test_a_region_written_for_a_larger_camera_is_not_judged() -> None:
     fixed = make_locate(LocateSettings(fixed=(800, 210, 640, 512)), "top", CpuDevice())
-    _, reasons = fixed(mono8_frame(belt()))
+    regions, reasons = fixed(mono8_frame(belt()))
     assert [(reason.code, reason.view) for reason in reasons] == [("region_outside", "top")]
+    assert regions == [Region(800, 210, 480, 512)]
+    far = make_locate(LocateSettings(fixed=(-1e9, 5e8, 1e6, 1e12)), "top", CpuDevice())
+    assert far(mono8_frame(belt()))[0] == [Region(0, 1023, 1, 1)]
 
 
 @pytest.mark.parametrize("mode", ["grey", "edges"])
@@ -113,6 +116,18 @@ def test_parts_that_touch_are_cut_apart_where_the_recipe_says_so(mode: str) -> N
     assert len(apart) == 2
     centres = [(region.x + region.w / 2, region.y + region.h / 2) for region in sorted(apart)]
     assert np.abs(np.array(centres) - [(400, 500), (590, 665)]).max() < 40
+
+
+def test_clutter_without_end_is_not_taken_for_parts() -> None:
+    dots = np.zeros((1024, 1280), np.uint8)
+    dots[16:1008:32, 16:1264:32] = 250
+    regions, reasons = locate(dots, area_px=(1, 9), cell_px=1, threshold=100)
+    assert reasons == ("part_count",)
+    assert len(regions) == 256
+
+
+def test_a_frame_smaller_than_a_cell_shows_no_part() -> None:
+    assert locate(np.zeros((5, 1280), np.uint8)) == ([], ())
 
 
 def test_rows_are_read_from_the_top_and_from_the_left() -> None:
