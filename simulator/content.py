@@ -68,27 +68,22 @@ class FolderContent:
     """Images of a folder in order of their names; every camera sees the same.
 
     The first image gives the sensor's size, cut at the right and bottom to a multiple of 4 by 2 pixels; images of
-    another size are left out, and ``left_out`` names them. With ``pad`` the sensor is as wide as the widest and as high
-    as the highest of them, and the last row and column of a smaller one are repeated to its edge.
+    another size are left out, and ``left_out`` names them. With ``turn`` those whose sides are the other way round are
+    turned by a quarter, clockwise, as if the camera had been held upright.
 
     Raises:
         DatumdError: no folder, or no image in it.
     """
 
-    def __init__(self, folder: Path, *, colour: bool = False, pad: bool = False) -> None:
+    def __init__(self, folder: Path, *, colour: bool = False, turn: bool = False) -> None:
         if not folder.is_dir():
             raise DatumdError("no such folder", where=str(folder), allowed="a folder of images, renderer or pattern")
         self._flag = (cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
         self._files: list[Path] = []
         self.left_out: list[Path] = []
         self.shape: tuple[int, ...] = ()
-        self._pad = False
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-        if pad:
-            shapes = [image.shape for file in files if (image := self._read(file)) is not None]
-            self.shape = tuple(max(sides) for sides in zip(*shapes, strict=True))
-            self._pad = True
-        for file in files:
+        self._turn = turn
+        for file in sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES):
             self._take(file)
         if not self._files:
             raise DatumdError("no image in this folder", where=str(folder), allowed=", ".join(_SUFFIXES))
@@ -106,12 +101,11 @@ class FolderContent:
         image = cv2.imread(str(file), self._flag)
         if image is None:
             return None
+        if self._turn and self.shape and (image.shape[0] > image.shape[1]) != (self.shape[0] > self.shape[1]):
+            image = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
         image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 4 * 4]
         if image.ndim == 3:
             image = image[:, :, ::-1]
-        if self._pad:
-            below, right = self.shape[0] - image.shape[0], self.shape[1] - image.shape[1]
-            image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
         return np.ascontiguousarray(image, dtype=np.uint8)
 
     def image(self, device: int, picture: int) -> NDArray[np.uint8]:  # noqa: ARG002 - every camera sees the same

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--family", action="append", help=f"part family, once per camera: {', '.join(families())}")
     kinds = [kind.value for kind in Occlusion]
     add("--occlusion", choices=kinds, default="sparse", help="how much lies on rendered parts (%(default)s)")
-    add("--pad", action="store_true", help="fit images of several sizes onto one sensor instead of leaving them out")
+    add("--turn", action="store_true", help="turn images of the folder that are upright, or lie, unlike the first")
     add("--colour", action="store_true", help="images of the folder in RGB instead of grey")
     add("--pool", type=int, default=48, help="images held in memory per camera (%(default)s)")
     add("--nominal-exposure-us", type=float, default=1000.0, help="exposure that leaves images unchanged (%(default)s)")
@@ -82,7 +82,7 @@ def _content(arguments: argparse.Namespace) -> Content:
         )
     if arguments.source == "pattern":
         return PatternContent()
-    folder = FolderContent(Path(arguments.source), colour=arguments.colour, pad=arguments.pad)
+    folder = FolderContent(Path(arguments.source), colour=arguments.colour, turn=arguments.turn)
     if folder.left_out:
         height, width = folder.shape[:2]
         _say(f"{len(folder.left_out)} images of {arguments.source} are left out: not {width}x{height}")

@@ -28,15 +28,14 @@ def test_a_folder_is_shown_in_order_of_names_in_the_size_of_its_first_image(tmp_
     assert content.describe(1) == {"picture": 1, "file": "b.png"}
 
 
-def test_images_of_several_sizes_fit_one_padded_sensor(tmp_path: Path) -> None:
-    for name, shape in {"wide": (8, 16), "high": (12, 8)}.items():
-        cv2.imwrite(str(tmp_path / f"{name}.png"), np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape))
-    content = FolderContent(tmp_path, pad=True)
-    assert (content.shape, content.left_out) == ((12, 16), [])
-    high, wide = content.image(0, 0), content.image(0, 1)
-    np.testing.assert_array_equal(high[:, :8], np.arange(96, dtype=np.uint8).reshape(12, 8))
-    np.testing.assert_array_equal(high[:, 8:], np.repeat(high[:, 7:8], 8, axis=1))
-    np.testing.assert_array_equal(wide[8:], np.repeat(wide[7:8], 4, axis=0))
+def test_an_upright_image_is_turned_clockwise(tmp_path: Path) -> None:
+    lying, upright = (np.arange(128, dtype=np.uint8).reshape(shape) for shape in ((8, 16), (16, 8)))
+    cv2.imwrite(str(tmp_path / "a.png"), lying)
+    cv2.imwrite(str(tmp_path / "b.png"), upright)
+    content = FolderContent(tmp_path, turn=True)
+    assert (content.shape, content.left_out) == ((8, 16), [])
+    np.testing.assert_array_equal(content.image(0, 0), lying)
+    np.testing.assert_array_equal(content.image(0, 1), np.rot90(upright, -1))
 
 
 def test_colours_come_in_the_order_red_green_blue(tmp_path: Path) -> None:
