@@ -58,7 +58,8 @@ def calibrate(
         false_reject: share of the visible keypoints that may fall below ``visible_above``.
 
     Returns:
-        A keypoint that was visible in fewer than 1 / ``false_reject`` parts gets the threshold of all of them together.
+        A keypoint that was visible in fewer than 1 / ``false_reject`` parts gets the threshold of all of them together;
+        where even those are too few to state the rate, it is one half or what loses none of them.
     """
     scale = temperature(margin.ravel(), visible.ravel())
     probability = 1.0 / (1.0 + np.exp(-np.clip(margin.astype(np.float64) / scale, -60, 60)))
@@ -69,6 +70,8 @@ def calibrate(
         if len(own) < 1 / false_reject:
             own = pooled
         above, below = (_cut(own, rate) for rate in (false_reject, false_reject * UNSURE_SHARE))
+        if len(own) < 1 / false_reject:
+            above, below = min(above, 0.5), min(below, 0.5)
         found[name] = Threshold(visible_above=above, hidden_below=min(below, above))
     return Thresholds(temperature=round(scale, 4), keypoint=found)
 

@@ -49,6 +49,15 @@ def test_a_keypoint_with_few_examples_takes_the_threshold_of_all() -> None:
     assert thresholds.of("few").visible_above == pytest.approx(thresholds.of("many").visible_above, abs=0.02)
 
 
+def test_too_few_parts_raise_no_threshold_above_one_half() -> None:
+    visible = np.ones((20, 1), bool)
+    assert calibrate(np.full((20, 1), 9.0), visible, ["a"], false_reject=0.02).of("a").visible_above == 0.5
+    margin = np.full((20, 1), 2.0)
+    margin[3] = -1.0
+    limits = calibrate(margin, visible, ["a"], false_reject=0.02).of("a")
+    assert limits.visible_above < 0.5
+
+
 def test_without_any_visible_keypoint_one_half_stands() -> None:
     thresholds = calibrate(np.zeros((10, 1)), np.zeros((10, 1), bool), ["a"], false_reject=0.02)
     assert thresholds.of("a").visible_above == 0.5
