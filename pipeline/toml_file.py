@@ -1,7 +1,8 @@
 """TOML files as typed data: every fault is one line that names the file, the key, the value and what is allowed."""
 
+import math
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,8 @@ def read(path: Path, struct: type[T], error: type[DatumdError]) -> T:
     """The file at `path` as `struct` (msgspec structs, unknown keys forbidden).
 
     Raises:
-        error: missing or unreadable file, not TOML (line and column), unknown or missing key, wrong type or value.
+        error: missing or unreadable file, not TOML (line and column), unknown or missing key, wrong type or value,
+            a number that is not finite.
     """
     return convert(read_table(path, error), struct, path, error)
 
@@ -36,9 +38,13 @@ def read_table(path: Path, error: type[DatumdError]) -> Table:
     except UnicodeDecodeError as problem:
         raise error(f"is not UTF-8 text (byte {problem.start})", where=str(path)) from None
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:  # a number of thousands of digits, thousands of brackets
         raise error(f"is not TOML: {problem}", where=str(path)) from None
+    for keys, number in _floats(table):
+        if not math.isfinite(number):  # compares as neither above nor below a limit
+            raise error(f"found {number}", where=at(path, *keys), allowed="a finite number")
+    return table
 
 
 def convert(table: Table, struct: type[T], path: Path, error: type[DatumdError]) -> T:
@@ -53,6 +59,19 @@ def convert(table: Table, struct: type[T], path: Path, error: type[DatumdError])
 def at(path: Path, *keys: str | int) -> str:
     """How messages name a key in a file: `station.toml: camera.top.features`, list items as `[0]`."""
     return f"{path}: {_dotted(keys)}" if keys else str(path)
+
+
+def _floats(table: Table) -> Iterator[tuple[toml_fault.Keys, float]]:
+    """Every float in a table, with the keys that lead to it."""
+    left: list[tuple[toml_fault.Keys, object]] = [((), table)]
+    while left:  # not by recursion: a table may be nested deeper than Python calls
+        keys, value = left.pop()
+        if isinstance(value, float):
+            yield keys, value
+        elif isinstance(value, dict):
+            left += [((*keys, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            left += [((*keys, index), item) for index, item in enumerate(value)]
 
 
 def _dotted(keys: Iterable[str | int]) -> str:

@@ -85,6 +85,11 @@ def test_reads_typed_data(tmp_path: Path) -> None:
             "item.a.limit[1]: found 'x'; allowed: a number",
         ),
         ("format = 1\n[item.a]\nsize = [101,2]", "x.toml: item.a: size must be at most 100 wide"),
+        ("format = 1\n[item.a]\nsize = [1,2]\nlimit = nan", "item.a.limit: found nan; allowed: a finite number"),
+        (
+            "format = 1\n[item.a]\nsize = [1,2]\nlimit = [0.0, -inf]",
+            "item.a.limit[1]: found -inf; allowed: a finite number",
+        ),
         ("format = 1\nformat = = 1", "x.toml: is not TOML: Invalid value (at line 2, column 10)"),
     ],
 )
@@ -105,3 +110,14 @@ def test_missing_folder_and_oversized_files(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"a = '\xff'")
     with pytest.raises(ConfigError, match="not UTF-8 text"):
         toml_file.read(tmp_path / "latin.toml", Top, ConfigError)
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "9" * 10_000], ids=["nested", "digits"])
+def test_what_the_parser_itself_gives_up_on_is_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml: is not TOML: .*"):
+        read(tmp_path, text)
+
+
+def test_tables_nested_deeper_than_python_calls_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key"):
+        read(tmp_path, "a." * 10_000 + "a = 1.0")
