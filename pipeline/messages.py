@@ -14,14 +14,18 @@ class CameraHello(msgspec.Struct, frozen=True, tag="camera_hello"):
 
 
 class CameraStatus(msgspec.Struct, frozen=True, tag="camera_status"):
-    """Grab: the camera is connected and armed, or is not. `counts_triggers`: it has a line counter of its own."""
+    """Grab: the camera is connected and armed, or is not.
+
+    `counts_triggers`: its frames carry trigger numbers. `baseline`: its line counter before the first frame, None where
+    it cannot be read.
+    """
 
     camera: str
     up: bool
     text: str
     counts_triggers: bool = False
     is_simulated: bool = False
-    baseline: int = 0
+    baseline: int | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
@@ -94,14 +98,15 @@ class Released(msgspec.Struct, frozen=True, tag="released"):
 
 
 class Granted(msgspec.Struct, frozen=True, tag="granted"):
-    """Ledger to grab: fill this slot next."""
+    """Ledger to grab: fill this slot next. It is meant for the process `pid`: what its forerunner was granted is void."""
 
     slot: int
     generation: int
+    pid: int
 
 
 class Dispatched(msgspec.Struct, frozen=True, tag="dispatched"):
-    """Ledger to infer: inspect this frame; `complete` when it is the last view of its part."""
+    """Ledger to infer: inspect this frame; `complete` when it is the last view of its part. Meant for the process `pid`."""
 
     part: int
     camera: str
@@ -109,6 +114,7 @@ class Dispatched(msgspec.Struct, frozen=True, tag="dispatched"):
     slot: int
     generation: int
     complete: bool
+    pid: int
 
 
 class Abandoned(msgspec.Struct, frozen=True, tag="abandoned"):

@@ -1,7 +1,7 @@
 """Vital signs of the workers in shared memory: health is progress, a counter and a monotonic time for each worker.
 
-One row a process in a small file beside the frame ring, written by that process alone (but for `waiting_since_ns`, which the
-ledger writes: it alone knows since when work is queued for a worker).
+One row a process in a small file beside the frame ring, written by that process alone. A worker's loop turns, and so makes
+progress, whether there is work or not.
 """
 
 import mmap
@@ -15,13 +15,13 @@ ROW_WORDS = 16
 
 
 class VitalWord(IntEnum):
-    """Words of a row; the second cache line is the ledger's."""
+    """Words of a row. `starts` counts the processes that had this row in this run."""
 
     pid = 0
     progress = 1
     progress_ns = 2
     state = 3
-    waiting_since_ns = 8
+    starts = 4
 
 
 class WorkerState(IntEnum):
@@ -60,6 +60,7 @@ class Vitals:
         self._words[base + VitalWord.progress] = 0
         self._words[base + VitalWord.progress_ns] = monotonic_ns()
         self._words[base + VitalWord.state] = WorkerState.starting
+        self._words[base + VitalWord.starts] += 1
         self._words[base + VitalWord.pid] = os.getpid()
 
     def progress(self, row: int) -> None:
@@ -72,10 +73,6 @@ class Vitals:
         """Say what the worker is doing; what it did before is no measure of its progress any more."""
         self._words[row * ROW_WORDS + VitalWord.progress_ns] = monotonic_ns()
         self._words[row * ROW_WORDS + VitalWord.state] = state
-
-    def set_waiting_since(self, row: int, since_ns: int) -> None:
-        """Ledger: work is queued for the worker since `since_ns` (monotonic), 0 = none."""
-        self._words[row * ROW_WORDS + VitalWord.waiting_since_ns] = since_ns
 
     def close(self) -> None:
         """Unmap."""

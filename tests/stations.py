@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,22 @@ def hear(
         if sum(heard.triggers().values()) >= triggers and time.monotonic() - last > quiet_s:
             return
     raise AssertionError(f"{sum(heard.triggers().values())} of {triggers} triggers answered after {limit_s} s")
+
+
+def hear_until(
+    subscription: Subscription, heard: Heard, is_so: Callable[[Status], bool], *, limit_s: float = 30.0
+) -> None:
+    """Listen until a status message is as it should be."""
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        message = subscription.receive(0.1)
+        if isinstance(message, Result):
+            heard.results.append(message)
+        elif isinstance(message, Status):
+            heard.status = message
+            if is_so(message):
+                return
+    raise AssertionError(f"after {limit_s} s the status is {heard.status}")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pipeline.frame import FrameInfo
 from pipeline.loss import LossKind
 
 LARGEST_COUNTER_STEP = 10_000
+MOST_DEATHS = 2  # a part that so many workers died of is answered, not given to one more
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Part:
     dispatched: set[str] = field(default_factory=set)
     worker: str | None = None
     dispatched_ns: int = 0
+    deaths: int = 0
 
     def is_complete(self, views: list[str]) -> bool:
         """Whether every view has been given to the worker."""
@@ -131,11 +133,13 @@ class Book:
         self.late_results = 0
         self.late_frames = 0
         self.triggers = 0
+        self.mismatched: set[str] = set()
         self._parts: dict[int, Part] = {}
         self._next_part = 0
         self._by_trigger: dict[tuple[str, int], Part] = {}
         self._highest: dict[str, int] = {}
         self._counters: dict[str, int] = {}
+        self._delivered: dict[str, int] = {}
         self._waiting: deque[tuple[int, str]] = deque()
         self._slots = [_Slot(generation) for generation in generations or [0] * settings.slots]
         self._free: deque[int] = deque(range(settings.slots))
@@ -151,14 +155,17 @@ class Book:
         self._granted[camera] = set()
         return self._grants()
 
-    def connected(self, camera: str, counter: int, now: int) -> list[Action]:
+    def connected(self, camera: str, counter: int | None, now: int) -> list[Action]:
         """The camera is armed and its line counter stands at `counter`; what it counted before gives no frame any more.
 
         At the first call the count starts here. Later, triggers since the last one seen were lost while the camera or its
-        worker was down; a counter that went back has been reset, and the count follows it.
+        worker was down; a counter that went back has been reset, and the count follows it. `counter` is None where it
+        cannot be read: the numbers of the frames then tell all of this.
         """
+        if counter is None:
+            return []
         domain = self._domain(camera)
-        if counter < self._counters.get(camera, counter):
+        if counter < self._seen(camera):
             return self._reset(camera, counter)
         self._counters[camera] = counter
         self._highest.setdefault(domain, counter)
@@ -204,13 +211,14 @@ class Book:
         if domain in self._highest:
             return []
         actions: list[Action] = []
-        for _ in range(count):
+        for _ in range(min(count, LARGEST_COUNTER_STEP)):
             part = self._open(domain, None, now)
             actions += self._lose(part, self.settings.views[camera], kind)
         return actions
 
     def worker_ready(self, worker: str, now: int) -> list[Action]:
-        """An infer worker has started and holds nothing; what its forerunner held is given out again."""
+        """An infer worker has started and holds nothing; what its forerunner held is given out again, once."""
+        actions: list[Action] = []
         orphans = sorted(self._workers.get(worker, set()))
         self._workers[worker] = set()
         for slot, entry in enumerate(self._slots):
@@ -219,11 +227,16 @@ class Book:
                 self._reuse(slot)
         for number in reversed(orphans):
             part = self._parts.get(number)
-            if part is not None:
+            if part is None:
+                continue
+            part.dispatched.clear()
+            part.worker = None
+            part.deaths += 1
+            if part.deaths >= MOST_DEATHS:
+                actions += self._finish(part, LossKind.worker_died)
+            else:
                 self._waiting.extendleft((number, view) for view in reversed(list(part.frames)))
-                part.dispatched.clear()
-                part.worker = None
-        return [*self._dispatches(now), *self._grants()]
+        return [*actions, *self._dispatches(now), *self._grants()]
 
     def inspected(self, worker: str, part_number: int, now: int) -> list[Action]:
         """An infer worker has an answer. A late one is counted and changes nothing."""
@@ -272,15 +285,17 @@ class Book:
         """Parts that are owed an answer."""
         return len(self._parts)
 
-    def waiting_since_ns(self, worker: str) -> int:
-        """Since when the worker has had work, 0 = it has none."""
-        numbers = self._workers.get(worker, set())
-        return min((self._parts[number].dispatched_ns for number in numbers if number in self._parts), default=0)
-
     # Inside
 
     def _domain(self, camera: str) -> str:
         return "" if self.settings.joined else camera
+
+    def _seen(self, camera: str) -> int:
+        """The newest number that the camera's counter or one of its frames has shown."""
+        return max(self._counters.get(camera, 0), self._delivered.get(camera, 0))
+
+    def _cameras(self, domain: str) -> list[str]:
+        return list(self.settings.views) if self.settings.joined else [domain]
 
     def _views(self, part: Part) -> list[str]:
         if self.settings.joined:
@@ -307,17 +322,34 @@ class Book:
         """The part a frame belongs to, and what its arrival says of earlier triggers of the same camera."""
         domain = self._domain(camera)
         at = min(now, info.received_monotonic_ns)
-        if info.trigger_number is None:
+        number = info.trigger_number
+        if number is None:
             return self._open(domain, None, at), []
-        self._counters[camera] = info.trigger_number
-        self._open_through(domain, info.trigger_number, at)
-        actions = self._lose_through(camera, info.trigger_number - 1, LossKind.lost_transport)
-        return self._by_trigger.get((domain, info.trigger_number)), actions
+        actions: list[Action] = []
+        if number < self._delivered.get(camera, number):
+            actions += self._reset(camera, number - 1)
+        self._delivered[camera] = number
+        self._open_through(domain, number, at)
+        actions += self._lose_through(camera, number - 1, LossKind.lost_transport)
+        part = self._by_trigger.get((domain, number))
+        if part is not None:
+            self.mismatched.discard(camera)
+        return part, actions
 
     def _reset(self, camera: str, counter: int) -> list[Action]:
-        """The camera counts from a lower number again: parts of the old count cannot be told from those of the new."""
+        """The camera counts from a lower number again: parts of the old count cannot be told from those of the new.
+
+        Where another camera of the same parts is still at the old count, that count goes on: its triggers have been
+        answered, and must not be opened again. The views of this one are missing until it has caught up or the others
+        are reset as well.
+        """
         domain = self._domain(camera)
-        self._counters[camera] = self._highest[domain] = counter
+        self._counters[camera] = self._delivered[camera] = counter
+        newest = max(self._seen(one) for one in self._cameras(domain))
+        if newest >= self._highest[domain]:
+            self.mismatched.add(camera)
+            return self._lose_through(camera, self._highest[domain], LossKind.lost_while_down)
+        self._highest[domain] = newest
         old = [part for part in self._parts.values() if part.domain == domain and part.trigger_number is not None]
         return [action for part in old for action in self._finish(part, LossKind.lost_while_down)]
 

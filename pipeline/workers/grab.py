@@ -1,6 +1,7 @@
 """One camera: connect, fill the slots that the ledger grants, tell of every frame and loss; try again for ever."""
 
 import logging
+import os
 import threading
 from collections import deque
 
@@ -11,7 +12,7 @@ from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo
 from pipeline.messages import Accepted, CameraHello, CameraStatus, Counted, Exhausted, Granted, Lost
 from pipeline.ring.frame_ring import FrameRing
-from pipeline.vitals import VitalWord, WorkerState
+from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.link import LedgerLink
 
@@ -45,10 +46,11 @@ class GrabWorker:
         self._grants: deque[Granted] = deque()
         self._counter_read_ns = 0
         self._counter = -1
+        self._pid = os.getpid()
 
     def run(self, stop: threading.Event) -> None:
         """Connect and grab; after a failure wait 1, 2, 4 … 30 s and connect again."""
-        self._link.send(CameraHello(self._name, self._context.vitals.read(self._context.row, VitalWord.pid)))
+        self._link.send(CameraHello(self._name, self._pid))
         back_off_s = FIRST_BACK_OFF_S
         while not stop.is_set():
             frames = self._ring.camera_frames(self._index)
@@ -93,15 +95,14 @@ class GrabWorker:
 
     def _announce(self, info: CameraInfo, baseline: int | None) -> None:
         text = f"{info.vendor} {info.model} {info.serial} {info.width}x{info.height} {info.pixel_format.name}"
-        counts = baseline is not None or info.counts_triggers
         self._link.send(
             CameraStatus(
                 self._name,
                 up=True,
                 text=text,
-                counts_triggers=counts,
+                counts_triggers=info.counts_triggers,
                 is_simulated=info.is_simulated,
-                baseline=baseline or 0,
+                baseline=baseline,
             )
         )
         log.info("up: %s", text)
@@ -109,7 +110,7 @@ class GrabWorker:
     def _turn(self, camera: Camera) -> None:
         """Fill one granted slot, or tell of a loss, or read the line counter."""
         for message in self._link.receive(0.0 if self._grants else GRAB_TIMEOUT_S):
-            if isinstance(message, Granted):
+            if isinstance(message, Granted) and message.pid == self._pid:
                 self._grants.append(message)
         if self._grants:
             grant = self._grants[0]

@@ -1,6 +1,7 @@
 """One inference process: inspects the frames it is sent and decides once the last view of a part is in."""
 
 import logging
+import os
 import threading
 
 import cv2
@@ -11,7 +12,7 @@ from pipeline.preflight import recipe_of
 from pipeline.qualify import qualify
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.stages.values import ViewFindings
-from pipeline.vitals import VitalWord, WorkerState
+from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.link import LedgerLink
 
@@ -44,19 +45,19 @@ class InferWorker:
         self._ring = FrameRing.attach(context.runtime.ring_path)
         self._link = LedgerLink(context.runtime.ledger_endpoint, context.name)
         self._parts: dict[int, dict[str, list[ViewFindings]]] = {}
+        self._pid = os.getpid()
 
     def run(self, stop: threading.Event) -> None:
         """Inspect what comes."""
         recipe = self._inspector.recipe
         name = self._context.name
-        pid = self._context.vitals.read(self._context.row, VitalWord.pid)
         backend = self._inspector.backend
-        self._link.send(InferHello(name, pid, recipe.number, recipe.name, recipe.configuration_id, backend))
+        self._link.send(InferHello(name, self._pid, recipe.number, recipe.name, recipe.configuration_id, backend))
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
         while not stop.is_set():
             for message in self._link.receive(POLL_S):
                 match message:
-                    case Dispatched():
+                    case Dispatched(pid=pid) if pid == self._pid:
                         self._inspect(message)
                     case Abandoned(part):
                         self._parts.pop(part, None)

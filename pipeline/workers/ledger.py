@@ -36,6 +36,8 @@ from pipeline.worker import WorkerContext
 from pipeline.workers.reporter import Reporter
 
 BEAT_NS = 1_000_000_000
+MESSAGES_A_TURN = 200
+LAST_TURNS = 50
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
@@ -74,6 +76,7 @@ class LedgerWorker:
         self._workers.linger = 0
         self._workers.bind(runtime.ledger_endpoint)
         self._found: list[PartAnswer] = []
+        self._pids: dict[str, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Hear the workers, watch the deadlines, beat once a second."""
@@ -87,7 +90,18 @@ class LedgerWorker:
                 self._beat()
                 next_beat += BEAT_NS
             self._context.progress()
+        self._end()
+
+    def _end(self) -> None:
+        """The others have ended: hear what they said last, find the frames they had no time to tell of, answer what is owed."""
+        turns = 0
+        while self._workers.poll(0) and turns < LAST_TURNS:
+            self._hear()
+            turns += 1
+        for camera in self._answering.views:
+            self._carry_out(self._scan(camera, monotonic_ns()))
         self._carry_out(self._book.stopping())
+        self._reporter.stopping = True
         self._beat()
 
     def _wait_ms(self, next_beat: int) -> int:
@@ -95,8 +109,8 @@ class LedgerWorker:
         return max(0, min((due - monotonic_ns()) // 1_000_000 + 1, 100))
 
     def _hear(self) -> None:
-        """Everything that the workers have said by now."""
-        while True:
+        """What the workers have said by now; no more than a turn's worth, as deadlines wait meanwhile."""
+        for _ in range(MESSAGES_A_TURN):
             try:
                 _, payload = self._workers.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
@@ -122,7 +136,10 @@ class LedgerWorker:
                 if number is None:
                     return book.lost(camera, kind, None, count, now)
                 return [action for step in range(count) for action in book.lost(camera, kind, number + step, 1, now)]
-            case CameraHello(camera, _):
+            case CameraHello(camera, pid):
+                self._pids[f"grab.{camera}"] = pid
+                self._reporter.cameras.pop(camera, None)
+                self._reporter.exhausted.discard(camera)
                 return self._scan(camera, now) + book.camera_ready(camera)
             case CameraStatus(camera=camera, up=up):
                 self._reporter.cameras[camera] = message
@@ -130,19 +147,27 @@ class LedgerWorker:
                 return book.connected(camera, message.baseline, now) if up and message.counts_triggers else []
             case InferHello():
                 return self._greet(message, now)
-            case Exhausted():
+            case Exhausted(camera):
+                self._reporter.exhausted.add(camera)
                 return []
         assert_never(message)
 
     def _scan(self, camera: str, now: int) -> list[Action]:
-        """Frames that the camera's earlier worker accepted and did not live to tell of."""
-        actions: list[Action] = []
-        for slot, generation in self._book.granted_slots(camera):
-            if self._ring.word(slot, SlotWord.accepted) == generation:
-                actions += self._book.accepted(camera, slot, generation, self._ring.info(slot), now)
-        return actions
+        """Frames that the camera's worker accepted and did not live to tell of, in the order in which they came."""
+        granted = self._book.granted_slots(camera)
+        told = [slot for slot, generation in granted if self._ring.word(slot, SlotWord.accepted) == generation]
+        frames = sorted(
+            ((self._ring.info(slot), slot) for slot in told), key=lambda frame: frame[0].received_monotonic_ns
+        )
+        generations = dict(granted)
+        return [
+            action
+            for info, slot in frames
+            for action in self._book.accepted(camera, slot, generations[slot], info, now)
+        ]
 
     def _greet(self, hello: InferHello, now: int) -> list[Action]:
+        self._pids[hello.worker] = hello.pid
         self._answering.recipe_id = hello.recipe_number
         self._answering.product_id = hello.recipe_name
         self._answering.configuration_id = hello.configuration_id
@@ -157,10 +182,11 @@ class LedgerWorker:
             match action:
                 case Grant(camera, slot, generation):
                     self._ring.grant(slot, generation)
-                    self._tell(f"grab.{camera}", Granted(slot, generation))
+                    self._tell(f"grab.{camera}", Granted(slot, generation, self._pids[f"grab.{camera}"]))
                 case Dispatch(worker, part, frame, complete):
                     view = self._answering.views[frame.camera]
-                    self._tell(worker, Dispatched(part, frame.camera, view, frame.slot, frame.generation, complete))
+                    place = (frame.camera, view, frame.slot, frame.generation)
+                    self._tell(worker, Dispatched(part, *place, complete, self._pids[worker]))
                 case Abandon(worker, part):
                     self._tell(worker, Abandoned(part))
                 case Answer():
@@ -179,12 +205,9 @@ class LedgerWorker:
         self._workers.send_multipart([worker.encode(), messages.encode(message)])
 
     def _beat(self) -> None:
-        """Heartbeat and status, and since when each infer worker has had work."""
+        """Heartbeat and status."""
         self._stream.publish_heartbeat(self._reporter.heartbeat())
         self._stream.publish_status(self._reporter.status())
-        for row, name in enumerate(self._context.runtime.processes):
-            if name.startswith("infer."):
-                self._context.vitals.set_waiting_since(row, self._book.waiting_since_ns(name))
 
     def close(self) -> None:
         """Send what is queued and let go."""

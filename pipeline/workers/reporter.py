@@ -23,7 +23,9 @@ class Reporter:
     vitals: Vitals
     processes: list[str]
     cameras: dict[str, CameraStatus] = field(default_factory=dict)
+    exhausted: set[str] = field(default_factory=set)
     backend: str = ""
+    stopping: bool = False
     results: dict[str, int] = field(default_factory=dict)
     started_time: str = field(default_factory=lambda: iso_utc(utc_ns()))
 
@@ -33,12 +35,25 @@ class Reporter:
 
     def state(self) -> tuple[str, str]:
         """OPC 40100-1's name for the state, and a sentence."""
+        if self.stopping:
+            return "Halted", "the daemon ends"
         if not self.answering.product_id:
             return "Initialized", "loading the recipe"
         down = [name for name in self.answering.views if not self._is_up(name)]
         if down:
             return "Error", "; ".join(f"camera {name}: {self._camera_text(name)}" for name in down)
-        return "Ready", f"{len(self.answering.views)} cameras up, {sum(self.results.values())} results"
+        if self.book.mismatched:
+            names = ", ".join(sorted(self.book.mismatched))
+            return (
+                "Error",
+                f"trigger_mismatch: the line counter of {names} was reset, those of the other cameras were not",
+            )
+        if dead := [
+            name for row, name in enumerate(self.processes) if name.startswith("infer.") and not self._is_alive(row)
+        ]:
+            return "Error", f"{', '.join(dead)} down"
+        ended = f", {len(self.exhausted)} with no more frames" if self.exhausted else ""
+        return "Ready", f"{len(self.answering.views)} cameras up{ended}, {sum(self.results.values())} results"
 
     def status(self) -> Status:
         """All of it."""
@@ -64,10 +79,18 @@ class Reporter:
         )
 
     def _is_up(self, camera: str) -> bool:
-        return camera in self.cameras and self.cameras[camera].up
+        row = self.processes.index(f"grab.{camera}")
+        return camera in self.cameras and self.cameras[camera].up and self._is_alive(row)
+
+    def _is_alive(self, row: int) -> bool:
+        return usage(self.vitals.read(row, VitalWord.pid))[0] > 0
 
     def _camera_text(self, camera: str) -> str:
-        return self.cameras[camera].text if camera in self.cameras else "connecting"
+        if camera not in self.cameras:
+            return "connecting"
+        if not self._is_alive(self.processes.index(f"grab.{camera}")):
+            return f"grab.{camera} is down"
+        return self.cameras[camera].text + (", has no more frames" if camera in self.exhausted else "")
 
     def _camera(self, index: int, name: str) -> CameraReport:
         said = self.cameras.get(name)
@@ -87,4 +110,5 @@ class Reporter:
         pid = self.vitals.read(row, VitalWord.pid)
         resident_bytes, cpu_seconds = usage(pid) if pid else (0, 0.0)
         state = WorkerState(self.vitals.read(row, VitalWord.state)).name
-        return ProcessReport(name, pid, state, resident_bytes, cpu_seconds)
+        restarts = max(0, self.vitals.read(row, VitalWord.starts) - 1)
+        return ProcessReport(name, pid, state, resident_bytes, cpu_seconds, restarts)

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import cv2
 import pytest
 
 from pipeline.result import Evaluation, Result, ResultState
 from pipeline.status import Status
 from simulator.child import DaemonProcess, LineProcess
 from simulator.producer import cti_path
-from tests.recipes import make_recipe
-from tests.stations import Heard, hear, running, simulated_camera, write_station
+from tests.recipes import frame_with_part, make_recipe
+from tests.stations import Heard, hear, hear_until, running, simulated_camera, write_station
 from tests.unit.pipeline.camera.viky import viky_path
 
 PARTS = 30
@@ -232,3 +233,21 @@ def test_a_second_daemon_of_the_same_name_is_refused_in_one_line(bench: Bench) -
     assert twin.returncode == 2
     assert twin.stderr.count("\n") == 1
     assert "another datumd of this station is running" in twin.stderr
+
+
+def test_a_folder_that_has_been_played_and_a_worker_that_was_replaced_show_in_the_status(bench: Bench) -> None:
+    make_recipe(bench.folder / "recipes" / "part", ["top"])
+    (bench.folder / "images").mkdir()
+    for number in range(5):
+        cv2.imwrite(str(bench.folder / "images" / f"{number}.png"), frame_with_part())
+    camera = f'[camera.top]\ntype = "folder"\npath = "{bench.folder / "images"}"\n[ring]\npolicy = "wait"\n'
+    heard = Heard()
+    with running(bench.station(camera + "[part]\ndeadline_ms = 10000\n"), bench.port) as (daemon, subscription):
+        hear_until(subscription, heard, lambda status: sum(status.results.values()) == 5)
+        os.kill(workers_of(daemon)["infer.0"], signal.SIGKILL)
+        hear_until(subscription, heard, lambda status: status.state == "Error")
+        hear_until(subscription, heard, lambda status: status.state == "Ready")
+    assert heard.status is not None
+    assert heard.status.triggers == 5
+    assert heard.status.cameras[0].text.endswith("no more frames")
+    assert {process.name: process.restarts for process in heard.status.processes}["infer.0"] == 1

@@ -244,3 +244,66 @@ def test_slots_of_a_grab_worker_that_died_come_back_under_a_new_generation() -> 
     assert len(line.grants["top"]) == 3
     assert book.accepted("top", stale.slot, stale.generation, info(1), 0) == []
     assert book.open_parts() == 0
+
+
+def test_a_camera_whose_counter_cannot_be_read_owes_nothing_of_before_its_first_frame() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    book.connected("top", None, 0)
+    assert answers(line.frame("top", 5000)) == []
+    book.connected("top", None, 10)
+    assert answers(line.frame("top", 5002)) == [(5001, LossKind.lost_transport)]
+    assert book.triggers == 3
+
+
+def test_a_counter_that_is_reset_while_frames_come_is_followed() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 500, 0)
+    book.worker_ready("infer.0", 0)
+    assert dispatches(line.frame("top", 501))
+    assert answers(line.frame("top", 1)) == [(501, LossKind.lost_while_down)]
+    line.frame("top", 2)
+    assert (book.triggers, book.open_parts(), book.late_frames) == (3, 2, 0)
+
+
+def test_a_reset_of_one_of_two_joined_cameras_answers_nothing_again() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}, queue_depth=9, slots=30))
+    line = Line(book)
+    for camera in ("a", "b"):
+        line.ready(camera)
+        book.connected(camera, 0, 0)
+    book.worker_ready("infer.0", 0)
+    for number in (1, 2):
+        line.frame("a", number)
+        (order,) = (one for one in dispatches(line.frame("b", number)) if one.complete)
+        book.inspected("infer.0", order.part, 0)
+        line.note(book.released(order.frame.slot, order.frame.generation))
+    assert book.connected("a", 0, 0) == []
+    assert answers(line.frame("a", 1)) == []
+    assert answers(line.frame("b", 3)) == []
+    assert (book.triggers, book.mismatched) == (3, {"a"})
+    assert answers(book.connected("b", 0, 0)) == [(3, LossKind.lost_while_down)]
+    line.frame("a", 2)
+    assert dispatches(line.frame("b", 2))[-1].complete
+    assert book.mismatched == set()
+
+
+def test_a_part_that_two_workers_died_of_is_answered() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    line.frame("top", 1)
+    assert answers(book.worker_ready("infer.0", 10)) == []
+    assert answers(book.worker_ready("infer.0", 20)) == [(1, LossKind.worker_died)]
+    assert book.open_parts() == 0
+
+
+def test_an_absurd_number_of_losses_does_not_make_as_many_parts() -> None:
+    book = Book(settings(joined=False))
+    Line(book).ready("top")
+    assert len(answers(book.lost("top", LossKind.lost_transport, None, 10**9, 0))) == 10_000
