@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU, fp32: the backend that is always there."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(bool)": np.dtype(np.bool_),
 }
-_ERRORS_ONLY = 3  # ONNX Runtime's own log level
+_FATAL_ONLY = 4  # ONNX Runtime's own log level; errors are raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ class OnnxRuntimeEngine:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _FATAL_ONLY
         # Spinning threads of one session take the cores from the next: a recipe has two or more.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Weights beside the file are not in its hash; without this they are read from the current directory.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         try:
             session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # the library's own errors share no class of theirs

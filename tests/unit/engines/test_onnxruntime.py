@@ -76,6 +76,21 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
         load_engine(write_network(tmp_path / "open.onnx", [1, "W"]))
 
 
+def test_weights_outside_of_the_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 300]) for name in ("x", "y")]
+    weights = onnx.numpy_helper.from_array(np.ones((300, 300), np.float32), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "t", tensors[:1], tensors[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, str(tmp_path / "whole.onnx"))
+    load_engine(tmp_path / "whole.onnx").warm_up(1)
+    onnx.external_data_helper.set_external_data(model.graph.initializer[0], "weights.bin")
+    onnx.save(model, str(tmp_path / "split.onnx"))
+    assert (tmp_path / "weights.bin").exists()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EngineRefused, match="External data"):
+        load_engine(tmp_path / "split.onnx")
+
+
 def test_an_unknown_backend_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match="'abacus'; allowed: auto, onnxruntime"):
         load_engine(write_network(tmp_path / "net.onnx", ["N", 3]), backend="abacus")
