@@ -40,7 +40,7 @@ class Inspector:
         """Find the keypoints of every part in a frame, in the order of the parts. No part, no findings.
 
         Raises:
-            EngineRefused: a network failed.
+            NetworkError: a network failed.
         """
         stages, laps = self._views[view], Laps()
         regions, mislocated = stages.locate(frame)

@@ -1,5 +1,7 @@
 """The networks of a view: what the ONNX files say of themselves, and whether their tensors fit their place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
@@ -7,8 +9,8 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from engines.engine import Engine
-from engines.errors import EngineProblem, EngineUnavailable
+from engines.engine import Engine, Tensors
+from engines.errors import EngineProblem, EngineRefused, EngineUnavailable
 from engines.load import load_engine
 from engines.spec import NetworkSpec, TensorSpec
 from pipeline.errors import EngineError, NetworkError
@@ -56,7 +58,7 @@ class RefineCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field
     """
 
     patch: _Size
-    spans_px: Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(min_length=1)]
+    spans_px: Annotated[list[Annotated[float, msgspec.Meta(gt=0, le=16384)]], msgspec.Meta(min_length=1)]
 
     def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """The inputs and outputs that such a network has."""
@@ -72,8 +74,26 @@ Card = TypeVar("Card", CoarseCard, RefineCard)
 class Network(Generic[Card]):
     """A loaded network whose tensors were checked against its card."""
 
+    path: Path
     card: Card
     engine: Engine
+
+    def warm_up(self, batch: int) -> None:
+        """As Engine.warm_up. Raises NetworkError where the network fails."""
+        with self._named():
+            self.engine.warm_up(batch)
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """As Engine.run, to whom the outputs belong. Raises NetworkError where the network fails."""
+        with self._named():
+            return self.engine.run(inputs)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except EngineRefused as problem:
+            raise NetworkError(problem.what, where=str(self.path)) from None
 
 
 CoarseNetwork = Network[CoarseCard]
@@ -96,7 +116,7 @@ def load_network(path: Path, role: type[Card], *, backend: str = "auto", threads
     except NetworkError:
         engine.close()
         raise
-    return Network(card, engine)
+    return Network(path, card, engine)
 
 
 def read_card(spec: NetworkSpec, role: type[Card], path: Path) -> Card:

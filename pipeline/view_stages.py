@@ -71,13 +71,13 @@ def load_view(recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", thread
     """Load a view's networks and run each once.
 
     Raises:
-        NetworkError: a network does not fit its place.
+        NetworkError: a network does not fit its place, or fails.
         EngineError: the backend is missing.
         RecipeError: a network's file was changed after the recipe was verified.
     """
     device = CpuDevice()
     network = _load(recipe, view, view.coarse, CoarseCard, backend, threads)
-    network.engine.warm_up(1)
+    network.warm_up(1)
     refine = None
     if view.refine is not None:
         patches = _load(recipe, view, view.refine, RefineCard, backend, threads)
@@ -86,7 +86,7 @@ def load_view(recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", thread
             raise NetworkError(
                 f"is for large images of {found}", where=str(view.refine), allowed=f"{wanted}, as coarse.onnx"
             )
-        patches.engine.warm_up(len(view.settings.keypoints))
+        patches.warm_up(len(view.settings.keypoints))
         refine = Refine(patches, device)
     return ViewStages(
         view=view,

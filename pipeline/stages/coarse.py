@@ -9,10 +9,10 @@ from pipeline.stages.values import CoarseKeypoints, Prepared
 
 
 def coarse(prepared: Sequence[Prepared], network: CoarseNetwork) -> list[CoarseKeypoints]:
-    """Run the coarse network on all parts of a frame at once. Raises EngineRefused where the network fails."""
+    """Run the coarse network on all parts of a frame at once. Raises NetworkError where the network fails."""
     if not prepared:
         return []
-    outputs = network.engine.run({"image": np.stack([part.small for part in prepared])})
+    outputs = network.run({"image": np.stack([part.small for part in prepared])})
     positions = np.asarray(outputs["xy"], np.float64)  # (N, K, 2); a copy: the buffers are the engine's
     logits = outputs["visibility"].copy()
     return [CoarseKeypoints(xy, scores) for xy, scores in zip(positions, logits, strict=True)]

@@ -81,7 +81,7 @@ def _measured(plan: _Plan, findings: ViewFindings | None) -> Measured:
         return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE), lacking)
     xy = {name: np.array([known[name].x, known[name].y], np.float64) for name in plan.needed}
     value = _value(plan, xy)
-    if value is None:
+    if value is None or not math.isfinite(value):  # an overflow would compare as within any limit
         return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE))
     low = plan.lower is not None and value < plan.lower
     high = plan.upper is not None and value > plan.upper

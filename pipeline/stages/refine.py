@@ -20,7 +20,7 @@ class Refine:
         self._patches = np.empty((0, network.card.patch, network.card.patch, 1), np.uint8)
 
     def __call__(self, prepared: Sequence[Prepared], xy_large_px: Sequence[Points]) -> list[RefinedKeypoints]:
-        """Refine the keypoints (K, 2) of every part of a frame. Raises EngineRefused where the network fails."""
+        """Refine the keypoints (K, 2) of every part of a frame. Raises NetworkError where the network fails."""
         if not prepared:
             return []
         card = self._network.card
@@ -30,14 +30,15 @@ class Refine:
         height, width = prepared[0].large.shape
         xy = np.stack([np.asarray(points, np.float64) for points in xy_large_px])  # (N, K, 2)
         for index, span_px in enumerate(card.spans_px):
-            # A network that is far off must not send the cutter into nowhere; what is no number stays none.
+            xy = np.where(np.isfinite(xy), xy, np.nan)  # what is no number must not become a place at the image's rim
+            # A network that is far off must not send the cutter into nowhere.
             xy = np.clip(xy, -0.5, [width - 0.5, height - 0.5])
             centres = np.nan_to_num(xy)
             for number, part in enumerate(prepared):
                 own = patches[number * count : (number + 1) * count, ..., 0]
                 self._device.gather(part.large, centres[number], span_px, own)
             span = np.full(len(keypoint), index)
-            outputs = self._network.engine.run({"patches": patches, "keypoint": keypoint, "span": span})
+            outputs = self._network.run({"patches": patches, "keypoint": keypoint, "span": span})
             xy = xy + outputs["offset"].reshape(xy.shape) * (span_px / card.patch)
         logits = outputs["visibility"].reshape(len(prepared), count, 2).copy()
         return [RefinedKeypoints(points, scores) for points, scores in zip(xy, logits, strict=True)]

@@ -16,11 +16,14 @@ def visibility(logits: NDArray[np.float32], keypoints: Sequence[str], thresholds
     """Calibrated probabilities and states.
 
     Args:
-        logits: (K, 2) [exists, does not exist], summed over the networks that gave any.
+        logits: (K, 2) [exists, does not exist], summed over the networks that gave any. Where one is not finite the
+            probability is nan and the keypoint unsure.
         keypoints: the K names.
         thresholds: of this view.
     """
-    margin = (logits[:, 0].astype(np.float64) - logits[:, 1]) / thresholds.temperature
+    is_number = np.isfinite(logits).all(axis=1)  # an infinite logit is a failure of the network, no certainty
+    exact = np.where(is_number[:, None], logits, np.nan).astype(np.float64)
+    margin = (exact[:, 0] - exact[:, 1]) / thresholds.temperature
     probabilities = 0.5 + 0.5 * np.tanh(margin / 2)  # the softmax of two, without overflow
     states = [_state(value, thresholds.of(name)) for name, value in zip(keypoints, probabilities, strict=True)]
     return Visibility(probabilities, tuple(states))

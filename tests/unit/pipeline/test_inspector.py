@@ -3,10 +3,14 @@
 import pickle
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+from pipeline.cli import main
 from pipeline.errors import NetworkError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.pixels import mono8_frame
@@ -119,6 +123,39 @@ def test_a_network_for_other_keypoints_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("'a', 'b'", "'b', 'a'"))
     with pytest.raises(NetworkError, match=r"coarse.onnx: finds the keypoints a, b, c, d; allowed: b, a, c, d"):
         Inspector.load(load_recipe(recipe, sealed=False))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_network_that_fails_when_it_runs_is_one_line(
+    tmp_path: Path, batch: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nests = "{ nests = [[0, 0, 256, 256], [0, 0, 256, 256]] }"
+    folder = make_recipe(tmp_path / "part", ["top"], locate=nests, refine=False, sealed=False)
+    fail_with_batches_of(batch, folder / "top" / "coarse.onnx")
+    cv2.imwrite(str(tmp_path / "frame.png"), frame_with_part())
+    assert main(["seal", str(folder), "--frames", str(tmp_path)]) == 2
+    found = capfd.readouterr().err
+    assert found.startswith(f"datumd: {folder / 'top' / 'coarse.onnx'}: the network failed: ")
+    assert found.count("\n") == 1
+
+
+def fail_with_batches_of(batch: int, path: Path) -> None:
+    """Let a network reshape its input to what only another batch size can be."""
+    model = onnx.load(str(path))
+    last = next(node for node in model.graph.node if node.output[0] == "xy")
+    last.output[0] = "places"
+    images = 3 - batch
+    model.graph.initializer.append(numpy_helper.from_array(np.array([images, 64 * 64], np.int64), "shape"))
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+    for operator, inputs, output, attributes in (
+        ("Reshape", ["image", "shape"], "flat", {}),
+        ("Cast", ["flat"], "levels", {"to": TensorProto.FLOAT}),
+        ("ReduceMax", ["levels"], "level", {"keepdims": 0}),
+        ("Mul", ["level", "nothing"], "zero", {}),
+        ("Add", ["places", "zero"], "xy", {}),
+    ):
+        model.graph.node.append(helper.make_node(operator, inputs, [output], **attributes))
+    onnx.save(model, str(path))
 
 
 def test_a_network_that_was_changed_after_the_lock_was_read_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,14 @@ def test_enormous_logits_do_not_overflow() -> None:
     assert seen.probabilities.tolist() == [1.0, 0.0, 0.5]
 
 
+@pytest.mark.parametrize("pair", [(math.inf, 0.0), (0.0, -math.inf), (-math.inf, 0.0), (math.nan, 0.0)])
+def test_infinite_logits_make_nobody_sure(pair: tuple[float, float]) -> None:
+    seen = visibility(np.array([pair], np.float32), ["a"], Thresholds())
+    assert seen.states == (KeypointState.unsure,)
+    (found,) = as_keypoints("top", ["a"], np.array([[1.0, 2.0]]), seen)
+    assert (found.x, found.y, found.visibility) == (None, None, 0.0)
+
+
 def test_hidden_keypoints_have_no_place_and_unsure_ones_do() -> None:
     limits = Thresholds(keypoint={"c": Threshold(visible_above=0.9, hidden_below=0.1)})
     xy = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
