@@ -16,6 +16,7 @@ import zmq
 
 from pipeline import result as result_schema
 from pipeline.clock import monotonic_ns
+from pipeline.errors import ConfigError
 from pipeline.result import Result
 from pipeline.status import Heartbeat, Status
 
@@ -37,7 +38,11 @@ class Subscription:
     """
 
     def __init__(self, endpoint: str, station: str = "") -> None:
-        """Connect. `endpoint` is a ZeroMQ address such as tcp://127.0.0.1:5570; there need be nobody there yet."""
+        """Connect. `endpoint` is a ZeroMQ address such as tcp://127.0.0.1:5570; there need be nobody there yet.
+
+        Raises:
+            ConfigError: `endpoint` is no address.
+        """
         self.missed = 0
         self.malformed = 0
         self._session = 0
@@ -48,7 +53,13 @@ class Subscription:
         self._socket.rcvhwm = 100_000
         for kind in ("result", "heartbeat", "status"):
             self._socket.subscribe(f"{kind}/{station}/" if station else f"{kind}/")
-        self._socket.connect(endpoint)
+        try:
+            self._socket.connect(endpoint if "://" in endpoint else f"tcp://{endpoint}")
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(
+                f"{endpoint!r} is no address ({error.strerror})", where="results", allowed="tcp://HOST:PORT"
+            ) from error
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message of any kind, None when `timeout_s` is over."""

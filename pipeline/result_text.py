@@ -1,9 +1,12 @@
 """A result as one line for people, and a run of results as a summary."""
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pipeline.result import Reason, Result
+
+NEWEST = 100_000  # times that a summary keeps, so that it may go on for months
 
 
 def line(result: Result) -> str:
@@ -37,13 +40,13 @@ def measured(result: Result) -> str:
 
 @dataclass(slots=True)
 class Summary:
-    """Counts and times of a run; a trigger counts as answered with the last of its parts."""
+    """Counts of a run and its newest times; a trigger counts as answered with the last of its parts."""
 
     results: int = 0
     triggers: int = 0
     evaluations: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
-    received_to_answered_ms: list[float] = field(default_factory=list)
+    received_to_answered_ms: deque[float] = field(default_factory=lambda: deque(maxlen=NEWEST))
 
     def add(self, result: Result) -> None:
         """Count one result."""
@@ -71,7 +74,7 @@ class Summary:
         return "\n".join(lines)
 
 
-def percentile(values: list[float], percent: float) -> float:
+def percentile(values: Collection[float], percent: float) -> float:
     """The smallest value that at least `percent` of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
     rank = -(-len(ordered) * percent // 100)

@@ -1,5 +1,7 @@
 """The result stream, wire v1: ZeroMQ multipart [topic, JSON] on one XPUB socket."""
 
+import contextlib
+
 import msgspec
 import zmq
 
@@ -10,6 +12,7 @@ from pipeline.status import Heartbeat, Status
 
 # A subscriber that does not keep up loses messages rather than holding up the line; it sees the gap in `seq`.
 HIGH_WATER_MARK = 10_000
+MOST_READ = 10_000  # messages of subscribers read at each heartbeat
 
 
 class ResultStream:
@@ -37,11 +40,18 @@ class ResultStream:
 
     def publish_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Send a heartbeat."""
+        self._forget_subscriptions()
         self._send(b"heartbeat/", msgspec.json.encode(heartbeat))
 
     def publish_status(self, status: Status) -> None:
         """Send the status."""
         self._send(b"status/", msgspec.json.encode(status))
+
+    def _forget_subscriptions(self) -> None:
+        """An XPUB socket keeps every subscription, and whatever subscribers send, until it is read."""
+        with contextlib.suppress(zmq.Again):
+            for _ in range(MOST_READ):
+                self._socket.recv_multipart(zmq.DONTWAIT)
 
     def _send(self, kind: bytes, payload: bytes) -> None:
         self._socket.send_multipart([kind + self._station + b"/", payload])

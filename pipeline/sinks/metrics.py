@@ -1,5 +1,6 @@
 """Prometheus metrics and health over HTTP: /metrics, /healthz, /healthz/live, /healthz/ready. Uses only the public client."""
 
+import contextlib
 import json
 import logging
 import threading
@@ -17,6 +18,7 @@ from pipeline.worker import WorkerContext
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
+REQUEST_LIMIT_S = 5.0  # a client that asks nothing holds a thread no longer
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
@@ -41,6 +43,8 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
 def _serve(bind: str, figures: Figures) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         """Answers GET; one short-lived thread a request."""
+
+        timeout = REQUEST_LIMIT_S
 
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
@@ -72,8 +76,9 @@ def _serve(bind: str, figures: Figures) -> ThreadingHTTPServer:
             self.send_response(code)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError, TimeoutError):  # the client has gone, or does not read
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             log.debug(format, *args)

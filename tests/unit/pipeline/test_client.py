@@ -7,7 +7,7 @@ import pytest
 import zmq
 
 from pipeline.client import Message, Subscription
-from pipeline.errors import AlreadyRunning
+from pipeline.errors import AlreadyRunning, ConfigError
 from pipeline.ledger.wire import ResultStream
 from pipeline.result import Result
 from pipeline.status import Heartbeat
@@ -49,6 +49,30 @@ def drained(subscription: Subscription) -> list[Message]:
     while (message := subscription.receive(0.3)) is not None:
         messages.append(message)
     return messages
+
+
+def test_what_is_no_address_is_refused_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"'no address' is no address .*; allowed: tcp://HOST:PORT"):
+        Subscription("no address")
+
+
+def test_host_and_port_alone_are_an_address(stream: ResultStream, endpoint: str) -> None:
+    with Subscription(endpoint.removeprefix("tcp://")) as subscription:
+        assert isinstance(joined(stream, subscription, 1), Heartbeat)
+
+
+def test_what_subscribers_send_is_not_kept(stream: ResultStream, endpoint: str) -> None:
+    context = zmq.Context[zmq.Socket[bytes]]()
+    with Subscription(endpoint) as subscription, context, context.socket(zmq.XSUB) as rude:
+        rude.linger = 1000
+        rude.connect(endpoint)
+        rude.send(b"\x01result/")
+        rude.send(b"\x02nobody asked")
+        joined(stream, subscription, 1)
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            stream.publish_heartbeat(heartbeat(1, 0))
+        assert not stream._socket.poll(0)  # memory that nothing else shows
 
 
 def test_results_come_typed_and_in_order(stream: ResultStream, endpoint: str) -> None:
