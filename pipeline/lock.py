@@ -2,13 +2,13 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import msgspec
 
 from pipeline.errors import RecipeError
-from pipeline.geometry import Region
 from pipeline.result import Keypoint
 from pipeline.thresholds import Thresholds
 
@@ -68,9 +68,7 @@ def hash_files(folder: Path) -> dict[str, str]:
     for parent, folders, files in os.walk(folder, onerror=_cannot_read):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in (*folders, *files):
-            if (Path(parent) / name).is_symlink():
-                where = str(Path(parent) / name)
-                raise RecipeError("is a symbolic link", where=where, allowed="plain files in the recipe's folder")
+            _refuse_special(Path(parent) / name)
         for name in sorted(files):
             path = Path(parent) / name
             relative = path.relative_to(folder).as_posix()
@@ -118,18 +116,24 @@ def verify(folder: Path, lock: Lock) -> None:
             raise _broken(folder, folder / name, "is missing since the recipe was sealed")
         if found[name] != sha256:
             raise _broken(folder, folder / name, "was changed since the recipe was sealed")
+    for view in lock.views.values():
+        strange = next((one.image for one in view.references if one.image not in found), None)
+        if strange is not None:
+            raise _broken(folder, folder / FILE_NAME, f"names the reference {strange!r}, which is none of its files")
     added = next((name for name in found if name not in lock.files), None)
     if added is not None:
         raise _broken(folder, folder / added, "was added since the recipe was sealed")
 
 
-def as_region(part: ReferencePart) -> Region:
-    """The region of a part."""
-    return Region(*part.region)
-
-
 def _broken(folder: Path, where: Path, what: str) -> RecipeError:
     return RecipeError(what, where=str(where), next_command=seal_command(folder))
+
+
+def _refuse_special(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        what = "is a symbolic link" if stat.S_ISLNK(mode) else "is no plain file"
+        raise RecipeError(what, where=str(path), allowed="plain files in the recipe's folder")
 
 
 def _sha256(path: Path) -> str:

@@ -58,8 +58,11 @@ def make_reference(image: str, found: Sequence[ViewFindings]) -> Reference:
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
-    """An image file as grey levels, uint8 (h, w). Raises RecipeError where it is none."""
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    """An image file as grey levels, uint8 (h, w), as stored, like a folder camera's. Raises RecipeError where it is none."""
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:  # larger than OpenCV decodes
+        image = None
     if image is None:
         raise RecipeError("is no image that can be read", where=str(path), allowed="PNG, JPEG, TIFF, BMP")
     return image.astype(np.uint8, copy=False)

@@ -79,13 +79,19 @@ def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
     views = {}
     for name, settings in file.view.items():
         limits = thresholds.read_thresholds(folder / name / thresholds.FILE_NAME, settings.keypoints)
+        if locked is not None and locked.views[name].thresholds != limits:
+            raise RecipeError(
+                f"locks other thresholds for view {name} than {thresholds.FILE_NAME} has",
+                where=str(folder / lock.FILE_NAME),
+                next_command=lock.seal_command(folder),
+            )
         references = tuple(locked.views[name].references) if locked else ()
         views[name] = ViewRecipe(
             name=name,
             settings=settings,
             coarse=_network(folder / name / "coarse.onnx"),
             refine=folder / name / "refine.onnx" if (folder / name / "refine.onnx").exists() else None,
-            thresholds=locked.views[name].thresholds if locked else limits,
+            thresholds=limits,
             references=references,
         )
     return Recipe(

@@ -75,6 +75,11 @@ class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     saturated_percent: Percent | None = None
     sharpness: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a range that no picture lies in."""
+        if self.grey is not None and self.grey[0] > self.grey[1]:
+            raise ValueError(f"grey {list(self.grey)} is [brightest, darkest]; write [darkest, brightest]")
+
 
 class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One view of the part. The order of `keypoints` is that of the networks' outputs."""
@@ -100,6 +105,11 @@ class DatumSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     origin: str
     x_axis: str
+
+    def __post_init__(self) -> None:
+        """Refuse an axis of no length."""
+        if self.origin == self.x_axis:
+            raise ValueError(f"origin and x_axis are both {self.origin!r}")
 
 
 class MeasureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +140,9 @@ class MeasureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kinds = [kind for kind in ("distance", "position", "angle") if getattr(self, kind) is not None]
         if len(kinds) != 1:
             raise ValueError(f"needs exactly one of distance, position, angle; found {', '.join(kinds) or 'none'}")
+        names = self.keypoints()
+        if len(set(names)) < len(names):
+            raise ValueError(f"names a keypoint twice: {', '.join(names)}")
         if self.position is not None:
             if self.datum is None or not isinstance(self.nominal, tuple) or self.tolerance is not None:
                 raise ValueError("position needs datum, nominal = [x, y] and, as its limit, diameter")

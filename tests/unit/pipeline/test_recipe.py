@@ -1,5 +1,6 @@
 """Recipe files: what may be written, and the line that says what may not."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,23 @@ def test_a_good_recipe_is_read(tmp_path: Path) -> None:
         ('view = "top", datum', 'view = "up", datum', "measure.position: view 'up' is not defined; defined: top, side"),
         ('datum = "A"', 'datum = "B"', "measure.position: datum 'B' is not defined; defined: A"),
         ('["tip", ["base_left"', '["left", ["base_left"', "no single view shows left, base_left, base_right"),
-        ('{ distance = ["left", "right"]', '{ distance = ["pin", "pin"]', "top, side all show pin; write view = NAME"),
+        (
+            '{ distance = ["left", "right"], nominal = 24.00, tolerance = 0.10 }',
+            '{ position = "pin", datum = "P", nominal = [0, 0] }\n[datum.P]\norigin = "pin"\nx_axis = "pin"\n[measure.w]',
+            "datum.P: origin and x_axis are both 'pin'",
+        ),
+        ('"base_right", "pin"]', '"base_right", "left", "right"]', "top, side all show left, right; write view = NAME"),
+        (
+            '["left", "right"], nominal = 24',
+            '["pin", "pin"], nominal = 24',
+            "measure.width: names a keypoint twice: pin",
+        ),
+        (
+            '["tip", ["base_left"',
+            '["base_left", ["base_left"',
+            "names a keypoint twice: base_left, base_left, base_right",
+        ),
+        ("[60, 180]", "[180, 60]", "view.top.image: grey [180.0, 60.0] is [brightest, darkest]"),
         (
             "height   = {",
             'height = { angle = ["tip", "pin"],',
@@ -164,6 +181,29 @@ def test_a_lock_that_names_files_outside_is_refused(tmp_path: Path, name: str) -
     lock = folder / "recipe.lock"
     lock.write_text(lock.read_text().replace('"recipe.toml"', f'"{name}"'))
     with pytest.raises(RecipeError, match=r"recipe.lock: names .* which lies outside of the folder"):
+        load_recipe(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"temperature": 1.0', '"temperature": 2.0', "locks other thresholds for view top than visibility.toml has"),
+        ('"image": "top/', '"image": "../', r"names the reference '../reference/0001.png', which is none of its files"),
+    ],
+)
+def test_a_lock_that_was_edited_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    lock = folder / "recipe.lock"
+    assert lock.read_text().count(old) == 1
+    lock.write_text(lock.read_text().replace(old, new))
+    with pytest.raises(RecipeError, match=f"recipe.lock: {message}; next: datumd seal {folder}"):
+        load_recipe(folder)
+
+
+def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    os.mkfifo(folder / "top" / "pipe")  # reading it would wait for ever
+    with pytest.raises(RecipeError, match=r"top/pipe: is no plain file; allowed: plain files in the recipe's folder"):
         load_recipe(folder)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -148,6 +150,9 @@ def test_an_image_that_is_none_is_named(tmp_path: Path, capfd: pytest.CaptureFix
     folder = make_recipe(tmp_path / "part", ["top"], sealed=False)
     frames = tmp_path / "frames"
     frames.mkdir()
-    (frames / "1.png").write_bytes(b"no image")
-    assert main(["seal", str(folder), "--frames", str(frames)]) == 2
-    assert "1.png: is no image that can be read; allowed: PNG, JPEG, TIFF, BMP" in capfd.readouterr().err
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 100_000, 100_000, 8, 0, 0, 0, 0)  # 10 GB of pixels in a few bytes
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    for content in (b"no image", bomb):
+        (frames / "1.png").write_bytes(content)
+        assert main(["seal", str(folder), "--frames", str(frames)]) == 2
+        assert "1.png: is no image that can be read; allowed: PNG, JPEG, TIFF, BMP" in capfd.readouterr().err

@@ -115,6 +115,17 @@ def test_points_that_coincide_define_nothing(tmp_path: Path, measure: str) -> No
     assert found.lacking == ()
 
 
+def test_a_value_beyond_all_numbers_is_not_decided(tmp_path: Path) -> None:
+    found = measured(recipe(tmp_path, '{ distance = ["o", "x"] }'), findings(o=(-1e308, 0.0), x=(1e308, 0.0)))
+    assert (found.measurement.value, found.measurement.evaluation) == (None, Evaluation.NOT_DECIDABLE)
+
+
+@pytest.mark.parametrize(("x", "evaluation"), [(200.0, Evaluation.OK), (200.0001, Evaluation.NOT_OK)])
+def test_a_value_on_its_limit_is_within(tmp_path: Path, x: float, evaluation: Evaluation) -> None:
+    file = recipe(tmp_path, '{ distance = ["o", "x"], nominal = 90.0, tolerance = 10.0 }', scale="")
+    assert measured(file, findings(x=(x, 100.0))).measurement.evaluation is evaluation
+
+
 def test_a_missing_view_or_a_bad_picture_leaves_it_undefined(tmp_path: Path) -> None:
     file = recipe(tmp_path, '{ distance = ["o", "x"] }')
     dark = ViewFindings("top", Region(0, 0, 640, 480), (Reason("image_dark"),), (), {})
