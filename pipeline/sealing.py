@@ -17,7 +17,9 @@ from pipeline.lock import Lock, LockedView, Reference
 from pipeline.pixels import mono8_frame
 from pipeline.qualify import make_reference, qualify, read_grey
 from pipeline.recipe import Recipe, ViewRecipe, load_recipe
+from pipeline.result import KeypointState
 from pipeline.stages.image import ImageFigures, image_figures
+from pipeline.stages.values import ViewFindings
 
 REFERENCE_FOLDER = "reference"
 LIMIT_PX = 0.25
@@ -92,7 +94,7 @@ def image_files(source: Path) -> list[Path]:
     elif source.is_file():
         try:
             coco = msgspec.json.decode(source.read_bytes(), type=_Coco)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise DataError(f"is no COCO file: {problem}", where=str(source)) from None
         places = (source.parent, source.parent / "images")
         listed = [place / image.file_name for image in coco.images for place in places]
@@ -115,20 +117,33 @@ class _Coco(msgspec.Struct, frozen=True):
 
 
 def _usable(inspector: Inspector, view: str, paths: Sequence[Path], keep: int) -> list[NDArray[np.uint8]]:
-    """Images in which parts are found and can be judged."""
+    """Images in which parts are found, can be judged and show keypoints: others would try nothing."""
     order = [round(place) for place in np.linspace(0, len(paths) - 1, min(keep, len(paths)))]
     order += [place for place in range(len(paths)) if place not in order]  # where one of those shows no part
     images: list[NDArray[np.uint8]] = []
     for place in order:
         image = read_grey(paths[place])
         found = inspector.inspect(view, mono8_frame(image))
-        if found and not any(part.image_reasons for part in found):
+        if not _useless(found):
             images.append(image)
         if len(images) == keep:
             break
     if not images:
-        raise RecipeError(f"in none of {len(paths)} frames a part is found that can be judged", where=f"view {view}")
+        raise RecipeError(
+            f"no reference frame among {len(paths)}; the last one {_useless(found)}", where=f"view {view}"
+        )
     return images
+
+
+def _useless(found: Sequence[ViewFindings]) -> str:
+    """Why a frame with these findings is no reference; empty where it is one."""
+    if not found:
+        return "shows no part"
+    if bad := [reason.code for part in found for reason in part.image_reasons]:
+        return f"cannot be judged ({', '.join(bad)})"
+    if not any(keypoint.state is KeypointState.visible for part in found for keypoint in part.keypoints):
+        return "shows no visible keypoint"
+    return ""
 
 
 def _store(folder: Path, images: Sequence[NDArray[np.uint8]]) -> None:
@@ -143,9 +158,7 @@ def _references(folder: Path, inspector: Inspector, view: ViewRecipe) -> tuple[l
     for path in sorted((folder / view.name / REFERENCE_FOLDER).glob("*.png")):
         frame = mono8_frame(read_grey(path))
         found = inspector.inspect(view.name, frame)
-        bad = [reason.code for part in found for reason in part.image_reasons]
-        if bad or not found:
-            what = f"cannot be judged ({', '.join(bad)})" if bad else "shows no part"
+        if what := _useless(found):
             raise RecipeError(what, where=str(path), next_command=f"{lock.seal_command(folder)} --frames DIR")
         references.append(make_reference(path.relative_to(folder).as_posix(), found))
         keypoints = [keypoint for part in found for keypoint in part.keypoints]
@@ -154,7 +167,7 @@ def _references(folder: Path, inspector: Inspector, view: ViewRecipe) -> tuple[l
                 view=view.name,
                 image=path.name,
                 parts=len(found),
-                visible=sum(keypoint.state.value == "visible" for keypoint in keypoints),
+                visible=sum(keypoint.state is KeypointState.visible for keypoint in keypoints),
                 keypoints=len(keypoints),
                 figures=tuple(image_figures(part.large) for part in inspector.prepare(view.name, frame)),
             )

@@ -77,9 +77,20 @@ def test_frames_that_show_no_part_are_passed_over(tmp_path: Path) -> None:
     assert [(one.parts, one.visible) for one in sealed.references] == [(1, 4), (1, 4)]
     assert len(list((folder / "top" / "reference").iterdir())) == 2
     dark = [path for path in image_files(frames) if int(path.stem) % 2 == 0]
-    with pytest.raises(RecipeError, match="in none of 3 frames a part is found that can be judged"):
+    with pytest.raises(RecipeError, match=r"no reference frame among 3; the last one cannot be judged \(image_dark\)"):
         seal(folder, {"top": dark}, keep=2)
     load_recipe(folder)  # the former seal still holds
+
+
+def test_a_frame_without_a_visible_keypoint_is_no_reference(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"], sealed=False)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    cv2.imwrite(str(frames / "0.png"), np.full((256, 256), 10, np.uint8))
+    with pytest.raises(RecipeError, match="no reference frame among 1; the last one shows no visible keypoint"):
+        seal(folder, {"top": image_files(frames)}, keep=1)
+    cv2.imwrite(str(frames / "1.png"), frame_with_part())
+    assert [one.visible for one in seal(folder, {"top": image_files(frames)}, keep=1).references] == [4]
 
 
 def test_a_view_needs_reference_frames(tmp_path: Path) -> None:
@@ -121,8 +132,11 @@ def test_images_come_from_a_folder_or_a_coco_file(tmp_path: Path) -> None:
     assert [path.name for path in image_files(tmp_path / "images")] == ["a.jpg", "b.png"]
     assert [path.name for path in image_files(coco)] == ["b.png"]
     coco.write_text("{}")
+    deep = tmp_path / "deep.json"
+    deep.write_text('{"x":' + "[" * 100_000)
     for source, message in (
         (coco, "is no COCO file"),
+        (deep, "is no COCO file"),
         (tmp_path, "gives no images"),
         (tmp_path / "x", "no such folder"),
     ):
