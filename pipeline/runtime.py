@@ -11,6 +11,8 @@ from pipeline.errors import ConfigError
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the frame ring must be memory, and is locked and opened without following links
 
+LONGEST_SOCKET_PATH = 107  # unix(7): 108 bytes with the final zero
+
 
 class Runtime(msgspec.Struct, frozen=True):
     """Where this run's things are. `processes` fixes the row of each process in the table of vital signs."""
@@ -30,6 +32,11 @@ class Runtime(msgspec.Struct, frozen=True):
         return SHARED_MEMORY / f"datumd-{self.station.station}.vitals"
 
     @property
+    def file_path(self) -> Path:
+        """Where this is kept for the workers."""
+        return Path(self.folder) / "runtime.json"
+
+    @property
     def ledger_endpoint(self) -> str:
         """ZeroMQ address at which the ledger hears the workers."""
         return f"ipc://{self.folder}/ledger"
@@ -42,8 +49,12 @@ class Runtime(msgspec.Struct, frozen=True):
 
     def save(self) -> None:
         """Write this for the workers."""
-        path = Path(self.folder) / "runtime.json"
-        path.write_bytes(msgspec.json.encode(self))
+        self.file_path.write_bytes(msgspec.json.encode(self))
+
+    def remove(self) -> None:
+        """Remove the files of the run, but not the frame ring, which is locked."""
+        for path in (self.file_path, self.vitals_path, Path(self.folder) / "ledger"):
+            path.unlink(missing_ok=True)
 
 
 def load_runtime(folder: Path) -> Runtime:
@@ -57,14 +68,27 @@ def load_runtime(folder: Path) -> Runtime:
 
 
 def runtime_folder(station: str) -> Path:
-    """The folder for this station's sockets: /run/datumd/STATION where systemd made it, else one of the user's own in /tmp."""
+    """The folder for this station's sockets: /run/datumd/STATION where systemd made it, else one of the user's own in /tmp.
+
+    Raises:
+        ConfigError: it cannot be made, is somebody else's, or its path is too long for a socket.
+    """
     system = Path("/run/datumd") / station
     if system.is_dir() and os.access(system, os.W_OK):
         return system
     own = Path(tempfile.gettempdir()) / f"datumd-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    if own.is_symlink() or own.stat().st_uid != os.getuid():
-        raise ConfigError("belongs to somebody else", where=str(own), next_command=f"remove {own}")
     folder = own / station
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if len(os.fsencode(folder / "ledger")) > LONGEST_SOCKET_PATH:
+        raise ConfigError(
+            f"the path is too long for a socket, {LONGEST_SOCKET_PATH} bytes",
+            where=str(folder),
+            next_command="TMPDIR=/tmp",
+        )
+    try:
+        own.mkdir(mode=0o700, exist_ok=True)
+        if own.is_symlink() or own.stat().st_uid != os.getuid():
+            raise ConfigError("belongs to somebody else", where=str(own), next_command=f"remove {own}")
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"no folder for sockets: {error.strerror}", where=str(folder)) from error
     return folder

@@ -48,8 +48,8 @@ def begin(runtime: Runtime, name: str) -> tuple[WorkerContext, threading.Event]:
     return context, stop
 
 
-def end_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends; ends it now if that has happened already."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
+    """Let the kernel send `how` to this process when its parent ends; ends it now if that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, how)
     if os.getppid() != parent:
         sys.exit(1)

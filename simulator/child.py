@@ -72,7 +72,7 @@ class DaemonProcess:
         self._log = station.with_suffix(".log")
         with self._log.open("w", encoding="utf-8") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", "run", str(station)],
+                [sys.executable, "-m", "pipeline", "run", str(station), "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

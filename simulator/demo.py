@@ -83,12 +83,13 @@ class Demo:
         self._answers: Counter[int | None] = Counter()
         self._answered_ns: dict[int, int] = {}
         self._counted = 0
+        self._station = f"demo-{os.getpid()}"
         self._bad: list[Result] = []
         if not (RECIPES / RECIPE / "recipe.lock").is_file():
             raise DatumdError("no example recipe here", where=str(RECIPES), next_command="make run, in a checkout")
         producer, self.camera_text = self._choose_camera()
         with ExitStack() as stack:
-            self._subscription = stack.enter_context(Subscription(f"tcp://{settings.results}"))
+            self._subscription = stack.enter_context(Subscription(f"tcp://{settings.results}", self._station))
             self._line = self._start_line(folder) if producer else None
             if self._line:
                 stack.callback(self._line.close)
@@ -122,7 +123,7 @@ class Demo:
         else:
             camera = SYNTHETIC.format(rate=settings.rate_hz, triggers=settings.triggers, seed=settings.seed)
         text = STATION.format(
-            station=f"demo-{os.getpid()}",
+            station=self._station,
             recipes=RECIPES,
             recipe=RECIPE_NUMBER,
             deadline_ms=DEADLINE_MS,

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         nonlocal stop
         stop = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     settings = DemoSettings(
         args.triggers, args.rate, args.seed, args.results, args.metrics, args.synthetic, args.pictures

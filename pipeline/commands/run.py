@@ -13,6 +13,7 @@ from pipeline.preflight import recipe_of, refuse_missing
 from pipeline.supervisor.processes import processes
 from pipeline.supervisor.supervise import Supervisor
 from pipeline.supervisor.systemd import Notifier
+from pipeline.worker import end_with_parent
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("station", type=Path, metavar="STATION.toml", help="the station file")
     parser.add_argument("--workers", action="store_true", help="list the processes that would run, and end")
+    parser.add_argument("--parent", type=int, default=0, metavar="PID", help="end, in order, when this process does")
     parser.set_defaults(run=run)
 
 
@@ -41,8 +43,10 @@ def run(args: argparse.Namespace) -> int:
     for name, settings in station.camera.items():
         refuse_missing(name, settings)
     stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
+    if args.parent:
+        end_with_parent(args.parent, signal.SIGTERM)
     supervisor = Supervisor(station, Notifier.from_environment())
     try:
         refuse_taken(station)

@@ -93,6 +93,11 @@ class FrameRing:
         """Random number of this formatting of the file."""
         return self._words[HeaderWord.ring_id]
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file at `path` still is this ring."""
+        return _is_at(self._descriptor, self.path)
+
     def payload(self, slot: int) -> memoryview:
         """A writable view of a slot's whole payload, `layout.slot_bytes` long."""
         start = self.layout.payload_offset(slot)
@@ -230,10 +235,17 @@ def _open_locked(path: Path) -> int:
                 allowed="one daemon a station",
                 next_command="stop it, or give this one another `station` name",
             ) from error
-        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+        if _is_at(descriptor, path):
             return descriptor
         os.close(descriptor)
     raise RingError("the frame ring's file keeps being replaced", where=str(path))
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _free_bytes(folder: Path) -> int:

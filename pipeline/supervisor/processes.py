@@ -14,6 +14,11 @@ class ProcessSpec:
     name: str
     main: str
 
+    @property
+    def kind(self) -> str:
+        """`grab` of `grab.top`."""
+        return self.name.partition(".")[0]
+
 
 def processes(station: Station) -> list[ProcessSpec]:
     """Everything that runs for this station, beside the supervisor."""

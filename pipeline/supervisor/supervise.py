@@ -7,7 +7,7 @@ from threading import Event
 
 from pipeline.clock import monotonic_ns
 from pipeline.config import Station
-from pipeline.errors import DatumdError
+from pipeline.errors import DatumdError, RingError
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime, runtime_folder
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 TURN_S = 0.1
 SHORTEST_STALL_NS = 2_000_000_000
 LEDGER_RESTARTS = 5
-END_LIMIT_S = 5.0
+END_LIMIT_S = 3.0  # for each kind of process
 
 
 class DaemonFailed(DatumdError):  # noqa: N818 - names the state that was reached
@@ -38,15 +38,21 @@ class Supervisor:
 
         Raises:
             AlreadyRunning: another daemon of this station runs.
-            RingError: no room for the frame ring.
+            RingError: no room for the frame ring, or for the files beside it.
+            ConfigError: no folder for the run's sockets.
         """
         self._notifier = notifier
         self._specs = processes(station)
         self.runtime = Runtime(station, str(runtime_folder(station.station)), [spec.name for spec in self._specs])
         layout = RingLayout(station.ring_slots, int(station.ring.slot_mb * 2**20), len(station.camera))
         self._ring = FrameRing.create(self.runtime.ring_path, layout)
-        self._vitals = Vitals(self.runtime.vitals_path, rows=len(self._specs))
-        self.runtime.save()
+        try:
+            self._vitals = Vitals(self.runtime.vitals_path, rows=len(self._specs))
+            self.runtime.save()
+        except OSError as error:
+            self.runtime.remove()
+            self._ring.close(unlink=True)
+            raise RingError(f"cannot be written: {error.strerror}", where=str(error.filename or "/dev/shm")) from error  # noqa: S108
         stall_ns = max(SHORTEST_STALL_NS, int(3 * station.part.deadline_ms * 1e6))
         folder = Path(self.runtime.folder)
         self._processes = [Process(spec, row, folder, self._vitals, stall_ns) for row, spec in enumerate(self._specs)]
@@ -98,7 +104,19 @@ class Supervisor:
             process.kill()
             self._restart(process)
         elif not process.is_running and monotonic_ns() >= process.start_at_ns:
+            self._refuse_removed()
             process.start()
+
+    def _refuse_removed(self) -> None:
+        """A worker cannot start where somebody has removed what it attaches to; only a new daemon makes it anew."""
+        is_there = {
+            self.runtime.ring_path: self._ring.is_in_place,
+            self.runtime.vitals_path: self.runtime.vitals_path.exists(),
+            self.runtime.file_path: self.runtime.file_path.exists(),
+        }
+        for path, good in is_there.items():
+            if not good:
+                raise DaemonFailed("was removed while the daemon ran", where=str(path), next_command="start it again")
 
     def _restart(self, process: Process) -> None:
         """Plan a restart. With the ledger all others restart: what they hold belongs to its book."""
@@ -122,18 +140,22 @@ class Supervisor:
 
     def _end(self) -> None:
         """Cameras first, then inference, the ledger last, so that what was triggered is answered."""
-        until = time.monotonic() + END_LIMIT_S
-        for process in reversed(self._processes):
-            process.terminate()
-            while process.is_running and time.monotonic() < until:
+        for kind in reversed(dict.fromkeys(process.spec.kind for process in self._processes)):
+            ending = [process for process in self._processes if process.spec.kind == kind]
+            for process in ending:
+                process.terminate()
+            until = (
+                time.monotonic() + END_LIMIT_S
+            )  # its own: a camera that hangs must not cost the ledger its last words
+            while any(process.is_running for process in ending) and time.monotonic() < until:
                 time.sleep(0.01)
-        for process in self._processes:
-            process.kill()
+            for process in ending:
+                process.kill()
 
     def close(self) -> None:
-        """Remove the shared memory and let go of the station's lock."""
+        """Remove the shared memory and the run's files, and let go of the station's lock."""
         self._vitals.close()
-        self.runtime.vitals_path.unlink(missing_ok=True)
+        self.runtime.remove()
         self._ring.close(unlink=True)
 
 

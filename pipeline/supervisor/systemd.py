@@ -1,5 +1,6 @@
 """The readiness and watchdog protocol of systemd (sd_notify(3)): one datagram for each message."""
 
+import contextlib
 import os
 import socket
 
@@ -35,4 +36,5 @@ class Notifier:
 
     def _send(self, text: str) -> None:
         if self._socket and self._address:
-            self._socket.sendto(text.encode(), self._address)
+            with contextlib.suppress(OSError):  # parts are inspected whether systemd hears of it or not
+                self._socket.sendto(text.encode(), self._address)

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import cv2
 import pytest
 
+from pipeline.client import Subscription
 from pipeline.result import Evaluation, Result, ResultState
 from pipeline.status import Status
 from simulator.child import DaemonProcess, LineProcess
@@ -254,3 +255,56 @@ def test_a_folder_that_has_been_played_and_a_worker_that_was_replaced_show_in_th
     assert heard.status is not None
     assert heard.status.triggers == 5
     assert heard.status.cameras[0].text.endswith("no more frames")
+
+
+SYNTHETIC = '[camera.top]\ntype = "synthetic"\nframes = "tests.pictures:plain"\n'
+
+
+def test_a_camera_that_hangs_does_not_keep_the_ledger_from_its_last_answers(bench: Bench) -> None:
+    make_recipe(bench.folder / "recipes" / "part", ["top", "side"])
+    rest = (
+        SYNTHETIC + '[camera.side]\ntype = "synthetic"\nframes = "tests.pictures:hanging"\n[part]\ndeadline_ms = 9000\n'
+    )
+    heard = Heard()
+    with running(bench.station(rest), bench.port) as (daemon, subscription):
+        hear_until(subscription, heard, lambda status: status.triggers >= 15 and status.open_parts > 5)
+        daemon.close()
+        hear_until(subscription, heard, lambda status: status.state == "Halted")
+    assert heard.status is not None
+    assert heard.status.open_parts == 0
+    assert sum(heard.status.results.values()) == heard.status.triggers
+
+
+def test_a_daemon_whose_files_are_removed_says_so_and_ends(bench: Bench) -> None:
+    make_recipe(bench.folder / "recipes" / "part", ["top"])
+    with running(bench.station(SYNTHETIC), bench.port) as (daemon, _):
+        ring = Path("/dev/shm") / f"datumd-{bench.name}.ring"  # noqa: S108 - where it is
+        ring.unlink()
+        os.kill(workers_of(daemon)["infer.0"], signal.SIGKILL)
+        until = time.monotonic() + 20
+        while daemon.is_running and time.monotonic() < until:
+            time.sleep(0.05)
+        assert daemon.close() == 1
+    assert daemon.words().splitlines()[-1] == f"datumd: {ring}: was removed while the daemon ran; next: start it again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_daemon_ends_in_order_with_its_terminal_or_its_parent(bench: Bench, number: signal.Signals) -> None:
+    make_recipe(bench.folder / "recipes" / "part", ["top"])
+    program = (
+        "import sys, time; from pathlib import Path; from simulator.child import DaemonProcess\n"
+        "print(DaemonProcess(Path(sys.argv[1]), {}).pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(bench.station(SYNTHETIC))]
+    subscription = Subscription(f"tcp://127.0.0.1:{bench.port}")
+    with subscription, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        hear_until(subscription, Heard(), lambda status: status.state == "Ready")
+        os.kill(parent.pid if number == signal.SIGKILL else pid, number)
+        hear_until(subscription, Heard(), lambda status: status.state == "Halted")
+        parent.kill()
+    until = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not list(Path("/dev/shm").glob(f"datumd-{bench.name}*"))  # noqa: S108 - where they were
