@@ -78,10 +78,13 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def write_lock(folder: Path, lock: Lock) -> None:
-    """Write the lock in one step: it is whole or the former one."""
+    """Write the lock in one step: it is whole or the former one. Raises RecipeError where that fails."""
     draft = folder / f".{FILE_NAME}.new"
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(lock), indent=1) + b"\n")
-    draft.replace(folder / FILE_NAME)
+    try:
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(lock), indent=1) + b"\n")
+        draft.replace(folder / FILE_NAME)
+    except OSError as problem:
+        raise RecipeError(f"cannot be written ({problem.strerror})", where=str(folder / FILE_NAME)) from None
 
 
 def read_lock(folder: Path) -> tuple[Lock, str]:

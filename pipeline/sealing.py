@@ -147,10 +147,15 @@ def _useless(found: Sequence[ViewFindings]) -> str:
 
 
 def _store(folder: Path, images: Sequence[NDArray[np.uint8]]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for number, image in enumerate(images, start=1):
-        cv2.imwrite(str(folder / f"{number:04}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        for number, image in enumerate(images, start=1):
+            encoded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+            (folder / f"{number:04}.png").write_bytes(encoded.tobytes())
+    except OSError as problem:
+        raise RecipeError(f"cannot be written ({problem.strerror})", where=str(folder)) from None
 
 
 def _references(folder: Path, inspector: Inspector, view: ViewRecipe) -> tuple[list[Reference], list[ReferenceFigures]]:

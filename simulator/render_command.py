@@ -96,7 +96,11 @@ def _prepare(out: Path, *, force: bool) -> None:
             what = f"OUT holds {min(foreign)}, which is no part of a rendered set"
             raise DataError(what, where=str(out), allowed="a new or empty folder")
         shutil.rmtree(out)
-    (out / "images").mkdir(parents=True)
+    try:
+        (out / "images").mkdir(parents=True)
+    except OSError as problem:
+        what = f"OUT cannot be made ({problem.strerror})"
+        raise DataError(what, where=str(out), allowed="a place that you may write to") from None
 
 
 def _frames(args: argparse.Namespace, occlusion: Occlusion) -> Iterator[tuple[int, Rendered]]:

@@ -1,7 +1,7 @@
 """A camera without hardware: pictures come from a factory that the settings name."""
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pipeline.camera.played import Image, PlayedCamera, played_info
 from pipeline.camera.source import CameraInfo
@@ -29,14 +29,14 @@ class SyntheticCamera(PlayedCamera):
         return played_info("synthetic", f"seed {self._settings.seed}", size_wh, PixelFormat.Mono8)
 
     def _play(self) -> Iterator[Image]:
-        return iter(self._make())
+        return self._make()
 
-    def _make(self) -> Iterable[Image]:
+    def _make(self) -> Iterator[Image]:
         """Call the factory; the pictures themselves are made when they are asked for."""
         module_name, _, name = self._settings.frames.partition(":")
         try:
             factory = getattr(importlib.import_module(module_name), name)
-            pictures: Iterable[Image] = factory(self._settings.width, self._settings.height, self._settings.seed)
+            pictures = iter(factory(self._settings.width, self._settings.height, self._settings.seed))
         except (ImportError, AttributeError, TypeError, ValueError) as problem:
             raise CameraError(
                 f"{self._settings.frames} makes no pictures ({problem})",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pipeline.camera.snapshot import Snapshot
 
 
+LONGEST_S = 86_400
+
+
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = subparsers.add_parser(
@@ -43,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             what, where="--output", allowed=f"an image that keeps every grey level: {', '.join(SUFFIXES)}"
         )
+    if not 0.0 < args.timeout <= LONGEST_S:
+        raise ConfigError(f"is {args.timeout:g}", where="--timeout", allowed=f"above 0, at most {LONGEST_S} seconds")
     snapshot = take(open_camera(settings), args.timeout, f"camera {name}")
     snapshot.save(args.output)
     for loss in snapshot.losses:

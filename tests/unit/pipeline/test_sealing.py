@@ -93,6 +93,20 @@ def test_a_frame_without_a_visible_keypoint_is_no_reference(tmp_path: Path) -> N
     assert [one.visible for one in seal(folder, {"top": image_files(frames)}, keep=1).references] == [4]
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    shutil.rmtree(folder / "top" / "reference")
+    (folder / "top" / "reference").write_text("in the way")
+    cv2.imwrite(str(tmp_path / "frame.png"), frame_with_part())
+    with pytest.raises(RecipeError, match=r"top/reference: cannot be written \(Not a directory\)"):
+        seal(folder, {"top": [tmp_path / "frame.png"]}, keep=1)
+    (folder / "recipe.lock").unlink()
+    (folder / "recipe.lock").mkdir()
+    lock, _ = read_lock(make_recipe(tmp_path / "other", ["top"]))
+    with pytest.raises(RecipeError, match=r"recipe.lock: cannot be written \(Is a directory\)"):
+        write_lock(folder, lock)
+
+
 def test_a_view_needs_reference_frames(tmp_path: Path) -> None:
     folder = make_recipe(tmp_path / "part", ["top", "side"])
     shutil.rmtree(folder / "side" / "reference")

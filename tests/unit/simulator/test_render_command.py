@@ -71,6 +71,12 @@ def test_force_never_deletes_what_is_no_set(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match=r"file/out: OUT cannot be made \(Not a directory\)"):
+        render(tmp_path / "file" / "out")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

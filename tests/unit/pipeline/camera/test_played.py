@@ -149,7 +149,12 @@ def test_the_same_seed_renders_the_same_parts_as_the_simulated_line() -> None:
 
 @pytest.mark.parametrize(
     ("frames", "what"),
-    [("no.such.module:frames", "No module named"), ("math:no_such", "no attribute"), ("math:sin", "takes exactly one")],
+    [
+        ("no.such.module:frames", "No module named"),
+        ("math:no_such", "no attribute"),
+        ("math:sin", "takes exactly one"),
+        ("math:gcd", "not iterable"),
+    ],
 )
 def test_a_factory_that_is_none_is_named(frames: str, what: str) -> None:
     with pytest.raises(CameraError, match=f"{frames} makes no pictures .*{what}"):

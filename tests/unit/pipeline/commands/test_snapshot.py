@@ -84,6 +84,12 @@ def test_a_camera_that_sends_nothing_ends_in_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_no_time_is_refused(timeout: str, station: Path) -> None:
+    with pytest.raises(ConfigError, match=f"--timeout: is {timeout}; allowed: above 0"):
+        run(str(station), "--camera", "top", "--timeout", timeout, "-o", str(station.parent / "x.png"))
+
+
 def test_a_place_that_cannot_be_written_is_named(station: Path) -> None:
     with pytest.raises(CameraError, match=r"gone/x\.png: cannot be written \(No such file or directory\)"):
         run(str(station), "--camera", "top", "-o", str(station.parent / "gone" / "x.png"))
