@@ -36,7 +36,7 @@ class SyntheticCamera(PlayedCamera):
         module_name, _, name = self._settings.frames.partition(":")
         try:
             factory = getattr(importlib.import_module(module_name), name)
-            pictures = iter(factory(self._settings.width, self._settings.height, self._settings.seed))
+            pictures: Iterator[Image] = iter(factory(self._settings.width, self._settings.height, self._settings.seed))
         except (ImportError, AttributeError, TypeError, ValueError) as problem:
             raise CameraError(
                 f"{self._settings.frames} makes no pictures ({problem})",

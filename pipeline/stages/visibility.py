@@ -21,8 +21,7 @@ def visibility(logits: NDArray[np.float32], keypoints: Sequence[str], thresholds
         keypoints: the K names.
         thresholds: of this view.
     """
-    is_number = np.isfinite(logits).all(axis=1)  # an infinite logit is a failure of the network, no certainty
-    exact = np.where(is_number[:, None], logits, np.nan).astype(np.float64)
+    exact = np.where(np.isfinite(logits), logits, np.nan).astype(np.float64)  # infinite is a failure, no certainty
     margin = (exact[:, 0] - exact[:, 1]) / thresholds.temperature
     probabilities = 0.5 + 0.5 * np.tanh(margin / 2)  # the softmax of two, without overflow
     states = [_state(value, thresholds.of(name)) for name, value in zip(keypoints, probabilities, strict=True)]
