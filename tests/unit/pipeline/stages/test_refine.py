@@ -48,5 +48,16 @@ def test_points_far_outside_do_no_harm_and_what_is_no_number_stays_none(part: Pr
     assert np.abs(found.xy_large_px[3] - truth[3]).max() < 0.1
 
 
+def test_what_was_found_stays_when_the_next_frame_comes(part: Prepared, refine: Refine) -> None:
+    truth = dots_sensor_px(shift_px=(0.4, -0.3))
+    (found,) = refine([part], [truth])
+    before = (found.xy_large_px.copy(), found.logits.copy())
+    part.large[:] = 0
+    (dark,) = refine([part], [truth])
+    np.testing.assert_array_equal(found.xy_large_px, before[0])
+    np.testing.assert_array_equal(found.logits, before[1])
+    assert (dark.logits[:, 0] < found.logits[:, 0]).all()
+
+
 def test_no_part_runs_no_network(refine: Refine) -> None:
     assert refine([], []) == []

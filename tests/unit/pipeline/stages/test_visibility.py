@@ -30,6 +30,12 @@ def test_each_keypoint_has_its_own_limits() -> None:
     assert states == {3.0: (visible, visible), 1.0: (visible, unsure), -1.0: (hidden, unsure), -3.0: (hidden, hidden)}
 
 
+def test_a_probability_on_its_limit_is_on_the_side_of_what_is_there() -> None:
+    limits = Thresholds(keypoint={"b": Threshold(visible_above=0.9, hidden_below=0.5)})
+    states = visibility(logits(0.0, 0.0, 0.0), NAMES, limits).states
+    assert states[:2] == (KeypointState.visible, KeypointState.unsure)
+
+
 def test_enormous_logits_do_not_overflow() -> None:
     seen = visibility(logits(1e30, -1e30, 0.0), NAMES, Thresholds())
     assert seen.probabilities.tolist() == [1.0, 0.0, 0.5]
