@@ -14,7 +14,7 @@ from pipeline.result import Evaluation
 GRANTED_AHEAD = 3  # slots that a camera holds ready to fill
 PARTS_AT_WORKER = 2  # one being inspected and the next, so that a worker never waits for the ledger
 
-Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:\d{1,5}$")]
+Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:[1-9]\d{0,4}$")]
 _LOOPBACK = re.compile(r"^(tcp://)?(127\.\d+\.\d+\.\d+|localhost):")
 
 
@@ -140,6 +140,12 @@ def _check(station: Station, path: Path) -> None:
                 where=f"{path}: camera.{name}.trigger_number",
                 allowed='a chunk feature with the line counter, such as "ChunkCounterValue", or part.join = "frame"',
             )
+        if isinstance(settings, GenicamSettings) and settings.trigger_counter and not settings.trigger_number:
+            raise ConfigError(
+                "triggers are counted, but no frame says which one it is of: each would be answered twice",
+                where=f"{path}: camera.{name}.trigger_counter",
+                allowed="only together with trigger_number",
+            )
         if (
             station.ring.policy == "wait"
             and not isinstance(settings, FolderSettings)
@@ -150,6 +156,12 @@ def _check(station: Station, path: Path) -> None:
                 where=f"{path}: ring.policy",
                 allowed="wait is for folders and videos; drop_oldest, drop_latest",
             )
+    if station.results.bind.removeprefix("tcp://") == station.metrics.bind.removeprefix("tcp://"):
+        raise ConfigError(
+            f"{station.metrics.bind} is where the results are published",
+            where=f"{path}: metrics.bind",
+            allowed="another",
+        )
     if not _LOOPBACK.match(station.results.bind):
         raise ConfigError(
             f"{station.results.bind} is not a loopback address",

@@ -38,7 +38,11 @@ class WorkerContext:
 
 
 def begin(runtime: Runtime, name: str) -> tuple[WorkerContext, threading.Event]:
-    """Make this process a worker: signals, log, vital signs. Returns its context and the event that asks it to stop."""
+    """Make this process a worker: signals, log, vital signs.
+
+    Returns its context and the event that asks it to stop. Ask `is_set`, never `wait`: the event is set by a signal handler
+    of the same thread, which would wait for ever for the lock that `wait` may hold at that moment.
+    """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which ends its workers in order

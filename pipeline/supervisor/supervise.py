@@ -69,7 +69,8 @@ class Supervisor:
         try:
             for process in self._processes:
                 process.start()
-            while not stop.wait(TURN_S):
+            while not stop.is_set():
+                time.sleep(TURN_S)  # not stop.wait: a signal handler that sets an event while it is waited for may hang
                 self._turn()
         finally:
             self._notifier.stopping()

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from collections import deque
 
 from pipeline.camera.load import open_camera
@@ -87,7 +88,8 @@ class GrabWorker:
                 self._context.progress()
             if camera.exhausted:
                 self._link.send(Exhausted(self._name))
-                while not stop.wait(GRAB_TIMEOUT_S):
+                while not stop.is_set():
+                    time.sleep(GRAB_TIMEOUT_S)
                     self._context.progress()
             camera.stop()
         finally:
@@ -139,7 +141,8 @@ class GrabWorker:
 
     def _rest(self, seconds: float, stop: threading.Event) -> None:
         until = monotonic_ns() + int(seconds * 1e9)
-        while monotonic_ns() < until and not stop.wait(GRAB_TIMEOUT_S):
+        while monotonic_ns() < until and not stop.is_set():
+            time.sleep(GRAB_TIMEOUT_S)
             self._context.progress()
 
     def close(self) -> None:

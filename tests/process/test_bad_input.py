@@ -95,6 +95,25 @@ def test_not_toml(station: StationFolder) -> None:
     assert "station.toml" in refusal("check", station.file)
 
 
+def test_a_port_that_is_none(station: StationFolder) -> None:
+    station.replace(f"127.0.0.1:{station.results}", "127.0.0.1:0")
+    assert "station.toml: results.bind" in refusal("check", station.file)
+
+
+def test_one_port_for_two_purposes(station: StationFolder) -> None:
+    text = station.file.read_text()
+    metrics = text.rpartition('bind = "')[2].partition('"')[0]
+    station.replace(f'bind = "{metrics}"', f'bind = "127.0.0.1:{station.results}"')
+    assert "station.toml: metrics.bind" in refusal("check", station.file)
+
+
+def test_a_line_counter_without_numbered_frames(station: StationFolder) -> None:
+    station.replace('"synthetic"\nrate_hz = 5.0', f'"genicam"\nproducer = "{VIRTUAL_CAMERAS}"\ntrigger_counter = "N"')
+    line = refusal("check", station.file)
+    assert "station.toml: camera.top.trigger_counter" in line
+    assert "allowed: only together with trigger_number" in line
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_missing_station_file(tmp_path: Path, command: str) -> None:
     assert "nowhere.toml" in refusal(command, tmp_path / "nowhere.toml")
