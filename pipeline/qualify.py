@@ -43,7 +43,7 @@ def qualify(recipe: Recipe, inspector: Inspector) -> Qualification:
             frames += 1
             found = inspector.inspect(view.name, mono8_frame(read_grey(path)))
             if len(found) != len(reference.parts):
-                raise _refused(recipe, path, inspector, f"shows {len(found)} parts", f"{len(reference.parts)}")
+                raise _refused(recipe, path, inspector, f"shows {len(found)} part(s)", f"{len(reference.parts)}")
             for findings, expected in zip(found, reference.parts, strict=True):
                 moved_px, moved = _compare(recipe, path, inspector, findings, expected)
                 px.append(moved_px)

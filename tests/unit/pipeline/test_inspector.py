@@ -72,6 +72,15 @@ def test_an_absent_keypoint_is_hidden_and_has_no_place(tmp_path: Path) -> None:
     assert [(reason.code, reason.name) for reason in decision.reasons] == [("hidden", "b")]
 
 
+def test_a_keypoint_that_only_its_patch_shows_to_be_absent_is_hidden(tmp_path: Path) -> None:
+    inspector = loaded(tmp_path)
+    frame = frame_with_part()
+    frame[160:, 160:] = 10  # the small image's network takes every keypoint to be there as long as it sees light
+    (found,) = inspector.inspect("top", mono8_frame(frame))
+    visible, hidden = KeypointState.visible, KeypointState.hidden
+    assert [point.state for point in found.keypoints] == [visible, visible, visible, hidden]
+
+
 def test_a_dark_picture_gives_no_number(tmp_path: Path) -> None:
     inspector = loaded(tmp_path, rest=f"image = {{ grey = [5, 200] }}\n{WIDTH}")
     (found,) = inspector.inspect("top", mono8_frame(np.zeros((256, 256), np.uint8)))

@@ -1,5 +1,6 @@
 """Sealing and qualifying recipes."""
 
+import dataclasses
 import json
 import shutil
 import struct
@@ -51,6 +52,18 @@ def test_a_keypoint_elsewhere_is_refused_over_the_limit(tmp_path: Path) -> None:
         RecipeError, match=r"0001.png: shows a 0.300 px from its place on onnxruntime .*; allowed: 0.25 px"
     ):
         qualify(recipe, Inspector.load(recipe))
+
+
+def test_another_number_of_parts_is_refused(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    recipe = load_recipe(folder)
+    view = recipe.views["top"]
+    (reference,) = view.references
+    for parts in ([], reference.parts * 2):
+        wanted = msgspec.structs.replace(reference, parts=parts)
+        changed = dataclasses.replace(recipe, views={"top": dataclasses.replace(view, references=(wanted,))})
+        with pytest.raises(RecipeError, match=rf"0001.png: shows 1 part\(s\) .*; allowed: {len(parts)}"):
+            qualify(changed, Inspector.load(changed))
 
 
 def test_another_visibility_is_refused(tmp_path: Path) -> None:

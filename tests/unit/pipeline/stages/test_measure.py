@@ -120,7 +120,15 @@ def test_a_value_beyond_all_numbers_is_not_decided(tmp_path: Path) -> None:
     assert (found.measurement.value, found.measurement.evaluation) == (None, Evaluation.NOT_DECIDABLE)
 
 
-@pytest.mark.parametrize(("x", "evaluation"), [(200.0, Evaluation.OK), (200.0001, Evaluation.NOT_OK)])
+@pytest.mark.parametrize(
+    ("x", "evaluation"),
+    [
+        (200.0, Evaluation.OK),
+        (200.0001, Evaluation.NOT_OK),
+        (180.0, Evaluation.OK),
+        (179.9999, Evaluation.NOT_OK),
+    ],
+)
 def test_a_value_on_its_limit_is_within(tmp_path: Path, x: float, evaluation: Evaluation) -> None:
     file = recipe(tmp_path, '{ distance = ["o", "x"], nominal = 90.0, tolerance = 10.0 }', scale="")
     assert measured(file, findings(x=(x, 100.0))).measurement.evaluation is evaluation
