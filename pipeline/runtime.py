@@ -1,5 +1,6 @@
 """One run of a station: its files, addresses and processes, as the supervisor hands them to the workers."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -54,7 +55,8 @@ class Runtime(msgspec.Struct, frozen=True):
     def remove(self) -> None:
         """Remove the files of the run, but not the frame ring, which is locked."""
         for path in (self.file_path, self.vitals_path, Path(self.folder) / "ledger"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody else's business
+                path.unlink()
 
 
 def load_runtime(folder: Path) -> Runtime:

@@ -73,12 +73,12 @@ class Process:
         """Whether it has begun its work (a camera that is in error has: it tries again for ever)."""
         return self.state in {WorkerState.ready.name, WorkerState.error.name}
 
-    def has_stalled(self) -> bool:
-        """Whether it has made no progress for longer than it may."""
+    def has_stalled(self, watched_since_ns: int) -> bool:
+        """Whether it has made no progress for longer than it may, while it was watched without a break."""
         now = monotonic_ns()
         if self._vitals.read(self._row, VitalWord.pid) != self.pid:
             return now - self._started_ns > STARTING_LIMIT_NS
-        quiet_ns = now - self._vitals.read(self._row, VitalWord.progress_ns)
+        quiet_ns = now - max(watched_since_ns, self._vitals.read(self._row, VitalWord.progress_ns))
         match WorkerState(self._vitals.read(self._row, VitalWord.state)):
             case WorkerState.starting:
                 return quiet_ns > STARTING_LIMIT_NS

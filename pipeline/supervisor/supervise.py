@@ -19,6 +19,7 @@ from pipeline.vitals import Vitals, VitalWord
 log = logging.getLogger(__name__)
 
 TURN_S = 0.1
+LONGEST_TURN_NS = 1_000_000_000
 SHORTEST_STALL_NS = 2_000_000_000
 LEDGER_RESTARTS = 5
 END_LIMIT_S = 3.0  # for each kind of process
@@ -59,6 +60,7 @@ class Supervisor:
         self._ready = False
         self._said = ""
         self._ledger_progress = 0
+        self._turned_ns = self._watched_since_ns = monotonic_ns()
 
     def run(self, stop: Event) -> None:
         """Start all and keep them running until `stop` is set.
@@ -77,6 +79,10 @@ class Supervisor:
             self._end()
 
     def _turn(self) -> None:
+        now = monotonic_ns()
+        if now - self._turned_ns > LONGEST_TURN_NS:  # we stood still ourselves, as the whole machine may have
+            self._watched_since_ns = now
+        self._turned_ns = now
         for process in self._processes:
             self._look_after(process)
         if not self._ready and all(process.is_ready for process in self._processes):
@@ -100,7 +106,7 @@ class Supervisor:
                 )
             log.error("%s ended (%s)", process.spec.name, _meaning(code))
             self._restart(process)
-        elif process.is_running and process.has_stalled():
+        elif process.is_running and process.has_stalled(self._watched_since_ns):
             log.error("%s makes no progress: killed", process.spec.name)
             process.kill()
             self._restart(process)

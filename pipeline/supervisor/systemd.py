@@ -11,7 +11,6 @@ class Notifier:
     def __init__(self, address: str | None) -> None:
         """`address` as systemd gives it in NOTIFY_SOCKET, None when it did not."""
         self._address = f"\0{address[1:]}" if address and address.startswith("@") else address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
 
     @classmethod
     def from_environment(cls) -> "Notifier":
@@ -35,6 +34,7 @@ class Notifier:
         self._send("STOPPING=1")
 
     def _send(self, text: str) -> None:
-        if self._socket and self._address:
-            with contextlib.suppress(OSError):  # parts are inspected whether systemd hears of it or not
-                self._socket.sendto(text.encode(), self._address)
+        if not self._address:
+            return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.sendto(text.encode(), self._address)  # parts are inspected whether systemd hears of it or not

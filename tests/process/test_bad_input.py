@@ -95,6 +95,17 @@ def test_not_toml(station: StationFolder) -> None:
     assert "station.toml" in refusal("check", station.file)
 
 
+def test_something_in_the_way_in_shared_memory(station: StationFolder, station_name: str) -> None:
+    shared = Path("/dev/shm")  # noqa: S108 - where the ring lives
+    in_the_way = shared / f"datumd-{station_name}.vitals"
+    in_the_way.mkdir()
+    try:
+        assert f"{in_the_way}: cannot be written" in refusal("run", station.file)
+        assert list(shared.glob(f"datumd-{station_name}*")) == [in_the_way]
+    finally:
+        in_the_way.rmdir()
+
+
 def test_a_port_that_is_none(station: StationFolder) -> None:
     station.replace(f"127.0.0.1:{station.results}", "127.0.0.1:0")
     assert "station.toml: results.bind" in refusal("check", station.file)

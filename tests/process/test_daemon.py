@@ -308,3 +308,21 @@ def test_a_daemon_ends_in_order_with_its_terminal_or_its_parent(bench: Bench, nu
     while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not list(Path("/dev/shm").glob(f"datumd-{bench.name}*"))  # noqa: S108 - where they were
+
+
+def test_a_machine_that_stood_still_is_no_reason_to_kill_anybody(bench: Bench) -> None:
+    make_recipe(bench.folder / "recipes" / "part", ["top"])
+    heard = Heard()
+    with running(bench.station(SYNTHETIC), bench.port) as (daemon, subscription):
+        pids = [daemon.pid, *workers_of(daemon).values()]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3.0)  # longer than a worker may make no progress
+        os.kill(daemon.pid, signal.SIGCONT)  # the supervisor first: it sees nobody's progress
+        time.sleep(0.5)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        hear(subscription, heard, triggers=10, quiet_s=0.0)
+        hear_until(subscription, heard, lambda status: status.state == "Ready")
+    assert heard.status is not None
+    assert {process.restarts for process in heard.status.processes} == {0}
