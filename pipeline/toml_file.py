@@ -13,6 +13,8 @@ from pipeline.errors import DatumdError
 
 LARGEST_BYTES = 1_000_000  # nobody writes a longer one by hand; an image given by mistake is not parsed
 
+DEEPEST = 20  # no struct goes deeper: what lies below is an unknown key
+
 T = TypeVar("T")
 Table = dict[str, Any]  # what tomllib gives; goes no further than `convert`
 
@@ -62,10 +64,12 @@ def at(path: Path, *keys: str | int) -> str:
 
 
 def _floats(table: Table) -> Iterator[tuple[toml_fault.Keys, float]]:
-    """Every float in a table, with the keys that lead to it."""
+    """Every float in a table down to DEEPEST, with the keys that lead to it."""
     left: list[tuple[toml_fault.Keys, object]] = [((), table)]
-    while left:  # not by recursion: a table may be nested deeper than Python calls
+    while left:
         keys, value = left.pop()
+        if len(keys) > DEEPEST:
+            continue
         if isinstance(value, float):
             yield keys, value
         elif isinstance(value, dict):

@@ -57,6 +57,7 @@ def test_features_are_set_in_order_and_read_back(cameras: list[GenicamCamera]) -
         ({"Widht": 320}, r"has no feature Widht; allowed: near names: Width"),
         ({"Width": 99}, r"feature Width: refuses 99 .*; allowed: 100 to 800"),
         ({"Width": 320.5}, r"feature Width: cannot be set to '320\.5'; allowed: 100 to 800"),
+        ({"Width": 10**20}, r"feature Width: cannot be set to 1(0+); allowed: 100 to 800"),
         ({"Width": True}, r"feature Width: cannot be set to 'true'; allowed: 100 to 800"),
         ({"PixelFormat": "Mono12"}, r"feature PixelFormat: refuses 'Mono12' .*; allowed: RGBa8, Mono8"),
         ({"PayloadSize": 5}, r"feature PayloadSize: cannot be set to 5: it is not writable now"),

@@ -8,6 +8,7 @@ from pipeline.camera_settings import Feature
 from pipeline.errors import CameraError
 
 SHOWN_NAMES = 3
+INT64 = 2**63
 
 
 class Node(Protocol):
@@ -107,6 +108,8 @@ def shown(value: Feature) -> str:
 
 def _as_kind(node: Node, value: Feature, where: str) -> Feature:
     """`value` in the node's type; an integer does for a float node, nothing else is converted."""
+    if isinstance(value, int) and not -INT64 <= value < INT64:  # the binding would raise a TypeError
+        raise CameraError(f"cannot be set to {shown(value)}", where=where, allowed=node.allowed())
     if node.kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is node.kind:

@@ -51,6 +51,21 @@ def test_a_region_written_for_a_larger_camera_is_not_judged() -> None:
     assert far(mono8_frame(belt()))[0] == [Region(0, 1023, 1, 1)]
 
 
+@pytest.mark.parametrize(
+    ("box", "is_outside"),
+    [
+        ((0, 0, 1280, 1024), False),
+        ((-0.5, 0, 1280, 1024), True),
+        ((0, -0.5, 1280, 1024), True),
+        ((0.5, 0, 1280, 1024), True),
+        ((0, 0.5, 1280, 1024), True),
+    ],
+)
+def test_a_region_may_reach_to_the_rim_and_no_farther(box: tuple[float, ...], is_outside: bool) -> None:
+    fixed = make_locate(LocateSettings(fixed=box), "top", CpuDevice())  # type: ignore[arg-type]
+    assert bool(fixed(mono8_frame(belt()))[1]) is is_outside
+
+
 @pytest.mark.parametrize("mode", ["grey", "edges"])
 def test_every_part_is_found_in_reading_order(mode: str) -> None:
     frame = belt((900, 300, 200, 120, 0), (300, 330, 200, 120, 0), (600, 800, 100, 200, 0))
