@@ -10,6 +10,7 @@ from pipeline.recipe_file import FILE_NAME, RecipeFile, ViewSettings, read_recip
 from pipeline.thresholds import Thresholds
 
 NO_GUARD_BAND = "measurements are judged without a guard band: no calibration states their uncertainty"
+NOTHING_JUDGED = "nothing is judged, so every part that is found is OK: write measure or must_be_present"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
         configuration_id=configuration_id,
         files=locked.files if locked else {},
         limit_px=locked.limit_px if locked else 0.0,
-        warnings=(NO_GUARD_BAND,) if file.measure else (),
+        warnings=_warnings(file),
     )
 
 
@@ -142,6 +143,12 @@ def select_recipe(folder: Path, number: int | None) -> Recipe:
     if number not in recipes:
         raise RecipeError(f"has no recipe of number {number}", where=str(folder), allowed=known)
     return recipes[number]
+
+
+def _warnings(file: RecipeFile) -> tuple[str, ...]:
+    if file.measure:
+        return (NO_GUARD_BAND,)
+    return () if any(view.must_be_present for view in file.view.values()) else (NOTHING_JUDGED,)
 
 
 def _network(path: Path) -> Path:

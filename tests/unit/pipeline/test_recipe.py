@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import RecipeError
-from pipeline.recipe import load_recipe, load_recipes, select_recipe
+from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, load_recipe, load_recipes, select_recipe
 from pipeline.recipe_file import read_recipe_file
 from tests.recipes import make_recipe
 
@@ -136,6 +136,19 @@ def test_a_sealed_recipe_loads_and_its_id_changes_with_any_file(tmp_path: Path) 
     assert len(first.configuration_id) == 16
     other = load_recipe(make_recipe(tmp_path / "other", ["top"], logits=(8, 8, 8, -8)))
     assert other.configuration_id != first.configuration_id
+
+
+@pytest.mark.parametrize(
+    ("rest", "warnings"),
+    [
+        ("", (NOTHING_JUDGED,)),
+        ('must_be_present = ["a"]', ()),
+        ('[measure]\nwidth = { distance = ["a", "b"] }', (NO_GUARD_BAND,)),
+    ],
+)
+def test_what_a_recipe_leaves_open_is_told(tmp_path: Path, rest: str, warnings: tuple[str, ...]) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"], rest=rest, sealed=False)
+    assert load_recipe(folder, sealed=False).warnings == warnings
 
 
 def test_production_refuses_what_is_not_sealed(tmp_path: Path) -> None:
