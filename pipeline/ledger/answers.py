@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.clock import iso_utc
-from pipeline.ledger.book import Answer, Part
+from pipeline.ledger.actions import Answer, Part
 from pipeline.loss import LossKind
 from pipeline.messages import PartAnswer
 from pipeline.result import SCHEMA_VERSION, Disposition, Evaluation, Reason, Result, ResultState, View

@@ -8,10 +8,12 @@ Invariant: a part that was opened is answered exactly once, and a slot is grante
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipeline.config import GRANTED_AHEAD, PARTS_AT_WORKER
 from pipeline.frame import FrameInfo
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Part, ViewFrame
+from pipeline.ledger.slots import Slots
 from pipeline.loss import LossKind
 
 LARGEST_COUNTER_STEP = 10_000
@@ -38,92 +40,6 @@ class BookSettings:
     slots: int
 
 
-@dataclass(slots=True)
-class ViewFrame:
-    """A frame of a part: where it lies and who it is."""
-
-    camera: str
-    slot: int
-    generation: int
-    info: FrameInfo
-
-
-@dataclass(slots=True)
-class Part:
-    """One trigger's part, from its first sign to its answer."""
-
-    number: int
-    domain: str
-    trigger_number: int | None
-    opened_ns: int
-    deadline_ns: int
-    frames: dict[str, ViewFrame] = field(default_factory=dict)
-    lost: dict[str, LossKind] = field(default_factory=dict)
-    dispatched: set[str] = field(default_factory=set)
-    worker: str | None = None
-    dispatched_ns: int = 0
-    deaths: int = 0
-
-    def is_complete(self, views: list[str]) -> bool:
-        """Whether every view has been given to the worker."""
-        return all(view in self.dispatched for view in views)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Tell the camera's worker to fill this slot."""
-
-    camera: str
-    slot: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Tell the infer worker to inspect this frame."""
-
-    worker: str
-    part: int
-    frame: ViewFrame
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """Tell the infer worker that this part needs no answer of its."""
-
-    worker: str
-    part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Publish the part's answer: what the worker found (`loss` is None) or the loss."""
-
-    part: Part
-    loss: LossKind | None
-    lost_views: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """After the answer: mark the slot answered."""
-
-    slot: int
-    generation: int
-
-
-Action = Grant | Dispatch | Abandon | Answer | Close
-
-
-@dataclass(slots=True)
-class _Slot:
-    generation: int = 0
-    camera: str | None = None
-    reader: str | None = None
-    is_open: bool = False
-
-
 class Book:
     """The state machine. Times are monotonic nanoseconds."""
 
@@ -141,18 +57,14 @@ class Book:
         self._counters: dict[str, int] = {}
         self._delivered: dict[str, int] = {}
         self._waiting: deque[tuple[int, str]] = deque()
-        self._slots = [_Slot(generation) for generation in generations or [0] * settings.slots]
-        self._free: deque[int] = deque(range(settings.slots))
-        self._granted: dict[str, set[int]] = {}
+        self._slots = Slots(generations or [0] * settings.slots)
         self._workers: dict[str, set[int]] = {}
 
     # Events
 
     def camera_ready(self, camera: str) -> list[Action]:
         """The camera's worker has started: whatever an earlier one was granted and did not fill comes back."""
-        for slot in self._granted.get(camera, set()):
-            self._reuse(slot)
-        self._granted[camera] = set()
+        self._slots.take_back(camera)
         return self._grants()
 
     def connected(self, camera: str, counter: int | None, now: int) -> list[Action]:
@@ -174,11 +86,8 @@ class Book:
 
     def accepted(self, camera: str, slot: int, generation: int, info: FrameInfo, now: int) -> list[Action]:
         """A frame lies in a slot that was granted to the camera."""
-        entry = self._slots[slot]
-        if entry.generation != generation or slot not in self._granted.get(camera, set()):
+        if not self._slots.fill(camera, slot, generation):
             return []
-        self._granted[camera].discard(slot)
-        entry.is_open = True
         frame = ViewFrame(camera, slot, generation, info)
         part, actions = self._part_of(camera, info, now)
         if part is None or self.settings.views[camera] in part.frames:
@@ -221,10 +130,7 @@ class Book:
         actions: list[Action] = []
         orphans = sorted(self._workers.get(worker, set()))
         self._workers[worker] = set()
-        for slot, entry in enumerate(self._slots):
-            if entry.reader == worker:
-                entry.reader = None
-                self._reuse(slot)
+        self._slots.reader_gone(worker)
         for number in reversed(orphans):
             part = self._parts.get(number)
             if part is None:
@@ -249,10 +155,7 @@ class Book:
 
     def released(self, slot: int, generation: int) -> list[Action]:
         """The infer worker reads the slot no more."""
-        entry = self._slots[slot]
-        if entry.generation == generation and entry.reader is not None:
-            entry.reader = None
-            self._reuse(slot)
+        self._slots.release(slot, generation)
         return self._grants()
 
     def tick(self, now: int) -> list[Action]:
@@ -275,7 +178,7 @@ class Book:
 
     def granted_slots(self, camera: str) -> list[tuple[int, int]]:
         """(slot, generation) that the camera's worker may be filling."""
-        return [(slot, self._slots[slot].generation) for slot in sorted(self._granted.get(camera, set()))]
+        return self._slots.granted(camera)
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` is next needed."""
@@ -392,15 +295,8 @@ class Book:
         return actions
 
     def _close(self, frame: ViewFrame) -> list[Action]:
-        self._slots[frame.slot].is_open = False
-        self._reuse(frame.slot)
+        self._slots.close(frame.slot)
         return [Close(frame.slot, frame.generation)]
-
-    def _reuse(self, slot: int) -> None:
-        entry = self._slots[slot]
-        if entry.camera is not None and not entry.is_open and entry.reader is None:
-            entry.camera = None
-            self._free.append(slot)
 
     def _drop_over_depth(self) -> list[Action]:
         """Keep the queue within its depth by answering the oldest (or latest) waiting part."""
@@ -433,7 +329,7 @@ class Book:
             self._workers[worker].add(number)
             part.worker, part.dispatched_ns = worker, now
             part.dispatched.add(view)
-            self._slots[frame.slot].reader = worker
+            self._slots.read_by(frame.slot, worker)
             actions.append(Dispatch(worker, number, frame, part.is_complete(self._views(part))))
         self._waiting = held
         return actions
@@ -443,19 +339,8 @@ class Book:
         return min(free, key=lambda worker: len(self._workers[worker]), default=None)
 
     def _grants(self) -> list[Action]:
-        """Keep a few slots ahead at every camera, the poorest camera first."""
-        actions: list[Action] = []
+        """Keep a few slots ahead at every camera; none while a source that can wait has filled the queue."""
         ahead = GRANTED_AHEAD
         if self.settings.policy == "wait":
             ahead = 1 if len(self._waiting) < self.settings.queue_depth else 0
-        while self._free and self._granted:
-            camera = min(self._granted, key=lambda name: len(self._granted[name]))
-            if len(self._granted[camera]) >= ahead:
-                break
-            slot = self._free.popleft()
-            entry = self._slots[slot]
-            entry.generation += 1
-            entry.camera = camera
-            self._granted[camera].add(slot)
-            actions.append(Grant(camera, slot, entry.generation))
-        return actions
+        return list(self._slots.grant(ahead))

@@ -9,8 +9,9 @@ import zmq
 from pipeline import messages
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.config import Station
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Grant
 from pipeline.ledger.answers import Answering, Moment
-from pipeline.ledger.book import Abandon, Action, Answer, Book, BookSettings, Close, Dispatch, Grant
+from pipeline.ledger.book import Book, BookSettings
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import (
     Abandoned,

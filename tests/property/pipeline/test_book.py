@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pipeline.frame import FrameInfo, PixelFormat
-from pipeline.ledger.book import Action, Answer, Book, BookSettings, Close, Dispatch, Grant
+from pipeline.ledger.actions import Action, Answer, Close, Dispatch, Grant
+from pipeline.ledger.book import Book, BookSettings
 from pipeline.loss import LossKind
 
 DEADLINE_NS = 50
