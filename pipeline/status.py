@@ -19,7 +19,7 @@ class CameraReport(msgspec.Struct, frozen=True):
     """One camera.
 
     `triggers` is "counted" where its own line counter is the account of triggers, else "unverified".
-    `last_frame_time` is in seconds since 1970 UTC, None when there was none.
+    `last_frame_time` is RFC 3339 UTC, None when there was none.
     """
 
     camera: str
@@ -29,7 +29,7 @@ class CameraReport(msgspec.Struct, frozen=True):
     triggers: str
     frames: int
     losses: dict[str, int]
-    last_frame_time: float | None
+    last_frame_time: str | None
 
 
 class ProcessReport(msgspec.Struct, frozen=True):

@@ -105,6 +105,12 @@ class FrameRing:
 
     # The ledger's words
 
+    def begin_session(self, at_least: int) -> int:
+        """Ledger: a session number that no earlier ledger on this ring has had, `at_least` or the next one."""
+        session = max(at_least, self._words[HeaderWord.session] + 1)
+        self._words[HeaderWord.session] = session
+        return session
+
     def grant(self, slot: int, generation: int) -> None:
         """Ledger: give the slot away under a new generation."""
         self._words[self.layout.slot_word(slot, SlotWord.granted)] = generation

@@ -17,7 +17,7 @@ MAGIC = int.from_bytes(b"datumdR1", "little")
 
 
 class HeaderWord(IntEnum):
-    """Words of the header page; written once by the supervisor before any worker starts."""
+    """Words of the header page, written once by the supervisor before any worker starts; but for `session`, the ledger's."""
 
     magic = 0
     ring_id = 1
@@ -25,6 +25,7 @@ class HeaderWord(IntEnum):
     slots = 3
     slot_bytes = 4
     cameras = 5
+    session = 8
 
 
 class CameraWord(IntEnum):

@@ -1,6 +1,7 @@
 """The figures behind /metrics, kept from the station's own messages. Labels are few and bounded: never a part or a trigger."""
 
 import platform
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
@@ -24,7 +25,7 @@ class Figures:
         self.registry = CollectorRegistry()
         self.state, self.text = "Preoperational", "no status has been heard"
         self._heard_ns = 0
-        self._totals: dict[str, float] = {}
+        self._totals: dict[Counter, tuple[int, float]] = {}
         registry = self.registry
         self._triggers = Counter("datumd_triggers", "Triggers that are owed an answer.", registry=registry)
         self._results = Counter("datumd_results", "Results published.", ["evaluation"], registry=registry)
@@ -114,23 +115,24 @@ class Figures:
         self.state, self.text = status.state, status.text
         self._ready.set(self.is_ready())
         self._open.set(status.open_parts)
-        self._count_to(self._triggers, f"{status.session} triggers", status.triggers)
-        self._count_to(self._late, f"{status.session} late", status.late_results)
+        self._count_to(self._triggers, status.session, status.triggers)
+        self._count_to(self._late, status.session, status.late_results)
         self._build.info({"version": status.version, "python": platform.python_version()})
         self._model.info(
             {"recipe": status.product_id, "configuration": status.configuration_id[:12], "backend": status.backend}
         )
         for camera in status.cameras:
             self._camera_up.labels(camera.camera).set(camera.up)
-            self._count_to(self._frames.labels(camera.camera), f"frames {camera.camera}", camera.frames)
+            self._count_to(self._frames.labels(camera.camera), 0, camera.frames)
             if camera.last_frame_time:
-                self._last_frame.labels(camera.camera).set(camera.last_frame_time)
+                seen = datetime.fromisoformat(camera.last_frame_time)
+                self._last_frame.labels(camera.camera).set(seen.timestamp())
         for process in status.processes:
             self._memory.labels(process.name).set(process.resident_bytes)
-            key = f"{process.name} {process.pid} cpu"
-            self._count_to(self._cpu.labels(process.name), key, process.cpu_seconds)
+            self._count_to(self._cpu.labels(process.name), process.pid, process.cpu_seconds)
 
-    def _count_to(self, counter: Counter, key: str, total: float) -> None:
-        """Raise a counter by what a total, which starts again at zero with each `key`, has grown."""
-        counter.inc(max(0, total - self._totals.get(key, 0)))
-        self._totals[key] = total
+    def _count_to(self, counter: Counter, life: int, total: float) -> None:
+        """Raise a counter by what a total has grown, which starts again at zero with each `life` of what is counted."""
+        before_life, before = self._totals.get(counter, (life, 0.0))
+        counter.inc(max(0.0, total - before) if before_life == life else total)
+        self._totals[counter] = (life, total)

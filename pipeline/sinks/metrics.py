@@ -6,7 +6,7 @@ import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
 from pipeline.addresses import split
 from pipeline.client import Subscription
@@ -24,6 +24,7 @@ REQUEST_LIMIT_S = 5.0  # a client that asks nothing holds a thread no longer
 def main(context: WorkerContext, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
     station = context.runtime.station
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody asks for
     figures = Figures()
     server = _serve(station.metrics.bind, figures)
     context.vitals.set_state(context.row, WorkerState.ready)

@@ -63,7 +63,7 @@ class LedgerWorker:
         self._book = Book(_book_settings(station, slots), generations)
         self._answering = Answering(
             station=station.station,
-            session=int(time.time()),
+            session=self._ring.begin_session(int(time.time())),
             views=station.views,
             passing=frozenset(station.part.pass_),
             shots={name: settings.shot for name, settings in station.camera.items()},

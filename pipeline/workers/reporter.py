@@ -103,7 +103,7 @@ class Reporter:
             triggers="counted" if said is not None and said.counts_triggers else "unverified",
             frames=self.ring.camera_frames(index),
             losses={kind.value: count for kind, count in self.ring.camera_losses(index).items()},
-            last_frame_time=(utc_ns() - monotonic_ns() + last_ns) / 1e9 if last_ns else None,
+            last_frame_time=iso_utc(utc_ns() - monotonic_ns() + last_ns) if last_ns else None,
         )
 
     def _process(self, row: int, name: str) -> ProcessReport:

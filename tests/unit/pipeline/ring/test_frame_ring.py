@@ -72,6 +72,12 @@ def test_losses_are_counted_by_camera_and_kind(tmp_path: Path) -> None:
     ring.close(unlink=True)
 
 
+def test_sessions_rise_even_within_a_second_or_when_the_clock_goes_back(tmp_path: Path) -> None:
+    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
+    assert [ring.begin_session(at) for at in (1000, 1000, 900, 2000)] == [1000, 1001, 1002, 2000]
+    ring.close(unlink=True)
+
+
 def test_a_twin_daemon_is_refused_until_the_first_has_gone(tmp_path: Path) -> None:
     ring = FrameRing.create(tmp_path / "ring", LAYOUT)
     with pytest.raises(AlreadyRunning, match="another datumd of this station"):

@@ -24,7 +24,9 @@ def status(session: int = 1, triggers: int = 5, frames: int = 4, pid: int = 10, 
         product_id="bracket",
         configuration_id="ab12" * 16,
         backend="onnxruntime",
-        cameras=[CameraReport("top", "top", True, "up", "counted", frames, {"incomplete": 1}, 1.5e9)],
+        cameras=[
+            CameraReport("top", "top", True, "up", "counted", frames, {"incomplete": 1}, "2026-01-01T00:00:00.000000Z")
+        ],
         processes=[ProcessReport("infer.0", pid, "ready", 100_000_000, cpu)],
         triggers=triggers,
         open_parts=1,
@@ -71,7 +73,7 @@ def test_totals_of_a_status_become_counters_that_survive_restarts() -> None:
     assert found["datumd_triggers_total", ""] == 10
     assert found["datumd_process_cpu_seconds_total", "infer.0"] == 3.5
     assert found["datumd_camera_up", "top"] == 1
-    assert found["datumd_camera_last_frame_timestamp_seconds", "top"] == 1.5e9
+    assert found["datumd_camera_last_frame_timestamp_seconds", "top"] == 1767225600
     assert found["datumd_model_info", "onnxruntime ab12ab12ab12 bracket"] == 1
 
 
