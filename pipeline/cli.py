@@ -10,6 +10,7 @@ from typing import Protocol
 from pipeline.errors import DatumdError
 from pipeline.version import VERSION
 
+STDERR = 2
 OWN_COMMANDS = ("run", "check", "listen", "cameras", "snapshot", "seal", "schema", "worker")
 
 
@@ -23,6 +24,7 @@ class Command(Protocol):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _hold_standard_streams()
     parser = argparse.ArgumentParser(
         prog="datumd",
         description="Real-time camera inspection: every trigger gets exactly one answer.",
@@ -43,6 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would complain
         return 141
+
+
+def _hold_standard_streams() -> None:
+    """Open what the caller has closed of 0, 1 and 2, or the next file opened, a frame ring perhaps, would take what is printed."""
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= STDERR:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
 
 
 def _commands() -> list[Command]:

@@ -8,6 +8,7 @@ does, with ``--hold``, the end of standard input. The log has its closing line e
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import select
@@ -41,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # whoever started the line has gone; it ends by itself
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -153,7 +153,7 @@ class Supervisor:
                 process.terminate()
             until = (
                 time.monotonic() + END_LIMIT_S
-            )  # its own: a camera that hangs must not cost the ledger its last words
+            )  # for each kind: a camera that hangs must not cost the ledger its last words
             while any(process.is_running for process in ending) and time.monotonic() < until:
                 time.sleep(0.01)
             for process in ending:
