@@ -54,11 +54,12 @@ class Inspector:
         laps.lap("coarse")
         refined = stages.refine(judged, found)
         laps.lap("refine")
-        keypoints = iter([stages.visibility(part, one) for part, one in zip(judged, refined, strict=True)])
+        answers = iter([stages.visibility(part, one) for part, one in zip(judged, refined, strict=True)])
         laps.lap("visibility")
+        seen = [(bad, ()) if bad else next(answers) for bad in reasons]
         return [
-            ViewFindings(view, part.region, bad, () if bad else next(keypoints), {} if number else laps.ns)
-            for number, (part, bad) in enumerate(zip(parts, reasons, strict=True))
+            ViewFindings(view, part.region, why, keypoints, {} if number else laps.ns)
+            for number, (part, (why, keypoints)) in enumerate(zip(parts, seen, strict=True))
         ]
 
     def decide(self, views: Mapping[str, ViewFindings]) -> Decision:

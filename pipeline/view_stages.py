@@ -60,11 +60,18 @@ class ViewStages:
             for fine, one in zip(self.refine_stage(parts, xy_large_px), found, strict=True)
         ]
 
-    def visibility(self, part: Prepared, refined: RefinedKeypoints) -> tuple[Keypoint, ...]:
-        """The part's keypoints in sensor px with their states; hidden ones without a place."""
+    def visibility(self, part: Prepared, refined: RefinedKeypoints) -> tuple[tuple[Reason, ...], tuple[Keypoint, ...]]:
+        """The part's keypoints in sensor px with their states; hidden ones without a place.
+
+        Where a network gave what is no finite number, even for a keypoint that nothing needs, nothing that it gave can be
+        trusted: then the reason, and no keypoints.
+        """
+        if not refined.is_finite:
+            return (Reason("network_not_finite", view=self.view.name),), ()
         names = self.view.settings.keypoints
         seen = visibility(refined.logits, names, self.view.thresholds)
-        return as_keypoints(self.view.name, names, geometry.apply(part.sensor_from_large, refined.xy_large_px), seen)
+        xy_sensor_px = geometry.apply(part.sensor_from_large, refined.xy_large_px)
+        return (), as_keypoints(self.view.name, names, xy_sensor_px, seen)
 
 
 def load_view(recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", threads: int = 1) -> ViewStages:

@@ -29,6 +29,7 @@ class Refine:
         keypoint = np.tile(np.arange(count), len(prepared))
         height, width = prepared[0].large.shape
         xy = np.stack([np.asarray(points, np.float64) for points in xy_large_px])  # (N, K, 2)
+        logits = np.zeros((len(prepared), count, 2), np.float32)
         for index, span_px in enumerate(card.spans_px):
             xy = np.where(np.isfinite(xy), xy, np.nan)  # what is no number must not become a place at the image's rim
             # A network that is far off must not send the cutter into nowhere.
@@ -40,7 +41,8 @@ class Refine:
             span = np.full(len(keypoint), index)
             outputs = self._network.run({"patches": patches, "keypoint": keypoint, "span": span})
             xy = xy + outputs["offset"].reshape(xy.shape) * (span_px / card.patch)
-        logits = outputs["visibility"].reshape(len(prepared), count, 2).copy()
+            # The last pass counts, but a failure of an earlier one must not be forgotten.
+            logits = np.where(np.isfinite(logits), outputs["visibility"].reshape(logits.shape), np.nan)
         return [RefinedKeypoints(points, scores) for points, scores in zip(xy, logits, strict=True)]
 
     def _take(self, count: int) -> NDArray[np.uint8]:

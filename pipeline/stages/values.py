@@ -42,10 +42,18 @@ class CoarseKeypoints:
 
 @dataclass(frozen=True, slots=True)
 class RefinedKeypoints:
-    """Of one part: xy_large_px (K, 2) float64, logits (K, 2) float32 of the last pass."""
+    """Of one part: xy_large_px (K, 2) float64, logits (K, 2) float32 of the last pass.
+
+    What is not finite in any output of any pass stays so here: nan or infinite.
+    """
 
     xy_large_px: Points
     logits: NDArray[np.float32]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the networks gave a finite number for everything."""
+        return bool(np.isfinite(self.xy_large_px).all() and np.isfinite(self.logits).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +70,7 @@ class ViewFindings:
 
     Attributes:
         image_reasons: why the picture cannot be judged (image_dark, image_saturated, image_blurred,
-            part_count, region_outside); then
-            there are no keypoints.
+            part_count, region_outside), or that a network failed on it (network_not_finite); then there are no keypoints.
         stages_ns: time of each stage; what a frame's parts share is told with its first part.
     """
 

@@ -16,8 +16,8 @@ def verdict(
     """Weigh what was found on one part.
 
     NOT_OK: a tolerance is violated, or a keypoint that must be present is hidden. UNDEFINED, state FAILED: a view shows
-    no part or its picture is bad. NOT_DECIDABLE: a keypoint that is needed is unsure or hidden. The first that occurs
-    in this order is the verdict; its reasons come first.
+    no part, its picture is bad or a network failed on it. NOT_DECIDABLE: a keypoint that is needed is unsure or hidden.
+    The first that occurs in this order is the verdict; its reasons come first.
 
     Args:
         views: every view of the recipe.

@@ -134,6 +134,51 @@ def test_a_network_for_other_keypoints_is_refused(tmp_path: Path) -> None:
         Inspector.load(load_recipe(recipe, sealed=False))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("network", ["coarse", "refine"])
+@pytest.mark.parametrize("output", ["place", "visibility"])
+def test_a_part_with_a_number_that_is_not_finite_never_passes(
+    tmp_path: Path, network: str, output: str, value: float
+) -> None:
+    """For a keypoint that no measurement needs and that need not be present."""
+    recipe = make_recipe(tmp_path / "part", ["top"], rest=WIDTH, sealed=False)
+    frame = mono8_frame(frame_with_part())
+    inspector = Inspector.load(load_recipe(recipe, sealed=False))
+    passed = inspector.decide({"top": inspector.inspect("top", frame)[0]})
+    assert passed.result_state is ResultState.COMPLETED
+    place = {"coarse": "xy", "refine": "offset"}[network] if output == "place" else output
+    spoil(recipe / "top" / f"{network}.onnx", place, value)
+    inspector = Inspector.load(load_recipe(recipe, sealed=False))
+    decision = inspector.decide({"top": inspector.inspect("top", frame)[0]})
+    assert (decision.result_state, decision.evaluation) == (ResultState.FAILED, Evaluation.UNDEFINED)
+    assert [(reason.code, reason.view) for reason in decision.reasons] == [("network_not_finite", "top")]
+    assert decision.measurements[0].value is None
+
+
+def spoil(path: Path, output: str, value: float) -> None:
+    """Let a network give `value` for the last keypoint; a refine network in its first pass alone."""
+    model = onnx.load(str(path))
+    last = next(node for node in model.graph.node if node.output[0] == output)
+    last.output[0] = "fine"
+    constants = model.graph.initializer
+    constants.append(numpy_helper.from_array(np.array(value, np.float32), "spoilt"))
+    if path.stem == "coarse":
+        constants.append(numpy_helper.from_array(np.array([[[False], [False], [False], [True]]]), "where"))
+    else:
+        constants.append(numpy_helper.from_array(np.array(3, np.int64), "last"))
+        constants.append(numpy_helper.from_array(np.array(0, np.int64), "first"))
+        constants.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+        for operator, inputs, made in (
+            ("Equal", ["keypoint", "last"], "is_last"),
+            ("Equal", ["span", "first"], "is_first"),
+            ("And", ["is_last", "is_first"], "is_both"),
+            ("Unsqueeze", ["is_both", "axis"], "where"),
+        ):
+            model.graph.node.append(helper.make_node(operator, inputs, [made]))
+    model.graph.node.append(helper.make_node("Where", ["where", "spoilt", "fine"], [output]))
+    onnx.save(model, str(path))
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_network_that_fails_when_it_runs_is_one_line(
     tmp_path: Path, batch: int, capfd: pytest.CaptureFixture[str]
