@@ -7,7 +7,7 @@ import msgspec
 
 Feature = bool | int | float | str
 Rate = Annotated[float, msgspec.Meta(ge=0.0, le=10_000.0)]
-Side = Annotated[int, msgspec.Meta(ge=2, le=65_536)]
+Side = Annotated[int, msgspec.Meta(ge=8, le=65_536)]
 Shots = Annotated[list[dict[str, Feature]], msgspec.Meta(max_length=1)]
 Buffers = Annotated[int, msgspec.Meta(ge=2, le=256)]
 
@@ -107,7 +107,7 @@ class SyntheticSettings(CommonSettings, frozen=True, tag="synthetic"):
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     triggers: Literal["timer", "software"] = "timer"
     limit: Annotated[int, msgspec.Meta(ge=0)] = 0
-    frames: Annotated[str, msgspec.Meta(pattern=r"^[\w.]+:\w+$")] = "simulator.synthetic:frames"
+    frames: Annotated[str, msgspec.Meta(pattern=r"^[\w.]+:\w+\Z")] = "simulator.synthetic:frames"
 
 
 CameraSettings = GenicamSettings | FolderSettings | VideoSettings | SyntheticSettings

@@ -41,6 +41,9 @@ def test_the_shot_has_a_name_beside_its_features() -> None:
         {"type": "folder", "path": "x", "pixel_format": "Mono10p"},
         {"type": "folder", "path": "x", "rate_hz": -1.0},
         {"type": "synthetic", "frames": "no callable"},
+        {"type": "synthetic", "frames": "module:callable\n"},
+        {"type": "synthetic", "width": 7},
+        {"type": "synthetic", "height": 2},
         {"type": "webcam"},
     ],
 )
