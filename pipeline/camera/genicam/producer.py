@@ -3,6 +3,7 @@
 import logging
 import mmap
 import signal
+import stat
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -173,6 +174,8 @@ def check_file(path: Path) -> None:
     """Raise CameraError unless `path` is a shared library that names GenTL's functions; it is not loaded for that."""
     allowed = "a vendor's .cti file for this machine"
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+            raise CameraError("is no regular file", where=str(path), allowed=allowed)
         with path.open("rb") as file:
             if file.read(len(FIRST_BYTES)) != FIRST_BYTES:
                 raise CameraError("is not a GenTL producer (not a shared library)", where=str(path), allowed=allowed)

@@ -1,6 +1,7 @@
 """`datumd cameras` on the virtual cameras of the genicam package."""
 
 import argparse
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ def test_what_is_no_producer_is_named(tmp_path: Path) -> None:
     path.write_text("no producer")
     with pytest.raises(CameraError, match=r"a\.cti: is not a GenTL producer"):
         run(str(path))
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.cti")
+    with pytest.raises(CameraError, match=r"a\.cti: is no regular file; allowed: a vendor's \.cti file"):
+        run(str(tmp_path / "a.cti"))
 
 
 def test_a_camera_that_is_not_there_is_told_which_are() -> None:
