@@ -31,9 +31,14 @@ class VideoCamera(PlayedCamera):
 
     def _play(self) -> Iterator[Image]:
         while True:
-            yield from self._frames()
+            is_played = False
+            for frame in self._frames():
+                yield frame
+                is_played = True
             if not self._settings.repeat:
                 return
+            if not is_played:
+                raise CameraError("no frame can be decoded any more", where=self._settings.path, allowed="a video file")
 
     def _frames(self) -> Iterator[Image]:
         """The frames from the first to the last that can be decoded."""

@@ -183,6 +183,24 @@ def test_a_video_plays_to_its_end(tmp_path: Path) -> None:
     assert camera.exhausted
 
 
+def test_a_repeated_video_that_cannot_be_decoded_any_more_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    camera, target = started(VideoSettings(path=str(path), repeat=True))
+    assert [next_frame(camera, target).trigger_number for _ in range(2)] == [1, 2]
+    path.write_bytes(b"no video any more")
+    with pytest.raises(CameraError, match=r"a\.avi: no frame can be decoded any more; allowed: a video file"):
+        camera.grab_into(memoryview(target), 0.1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(8, 8), (8, 1024), (1280, 8)])
+def test_the_smallest_synthetic_pictures_can_be_made(width: int, height: int) -> None:
+    camera, target = started(SyntheticSettings(width=width, height=height, rate_hz=0.0))
+    assert next_frame(camera, target).width == width
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
