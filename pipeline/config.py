@@ -14,7 +14,7 @@ from pipeline.result import Evaluation
 GRANTED_AHEAD = 3  # slots that a camera holds ready to fill
 PARTS_AT_WORKER = 2  # one being inspected and the next, so that a worker never waits for the ledger
 
-Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:[1-9]\d{0,4}$")]
+Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:[1-9]\d{0,4}\Z")]
 _LOOPBACK = re.compile(r"^(tcp://)?(127\.\d+\.\d+\.\d+|localhost):")
 
 
@@ -66,7 +66,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One daemon: its cameras, its recipes and its addresses."""
 
     format: Literal[1]
-    station: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+    station: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")]
     recipes: str
     camera: dict[str, CameraSettings]
     recipe: int | None = None

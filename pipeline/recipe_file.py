@@ -10,7 +10,7 @@ from pipeline import toml_file
 from pipeline.errors import RecipeError
 
 FILE_NAME = "recipe.toml"
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
 Grey = Annotated[float, msgspec.Meta(ge=0.0, le=255.0)]
 Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]

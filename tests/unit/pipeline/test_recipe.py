@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import RecipeError
-from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, load_recipe, load_recipes, select_recipe
+from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, load_recipe, load_recipes, recipe_folders, select_recipe
 from pipeline.recipe_file import read_recipe_file
 from tests.recipes import make_recipe
 
@@ -251,3 +251,28 @@ def test_folders_without_recipes_are_named(tmp_path: Path) -> None:
         load_recipes(tmp_path)
     with pytest.raises(RecipeError, match="there is no such recipe folder"):
         load_recipe(tmp_path / "missing")
+
+
+def test_hidden_folders_are_no_recipes(tmp_path: Path) -> None:
+    make_recipe(tmp_path / "part", ["top"])
+    (tmp_path / "part").rename(tmp_path / ".old")
+    with pytest.raises(RecipeError, match="there is no recipe in it"):
+        load_recipes(tmp_path)
+    make_recipe(tmp_path / "new", ["top"])
+    assert [path.name for path in recipe_folders(tmp_path)] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ('name = "connector-6pin"', 'name = "connector\\n"', "recipe.toml: name: found 'connector\\n'"),
+        ('"tip", "base_left", "base_right", "pin"', '"tip", "base_left", "base_right", "pin\\n"', "keypoints[3]"),
+        ("A = { origin", '"A\\n" = { origin', "datum"),
+    ],
+)
+def test_a_name_has_no_newline_behind_it(tmp_path: Path, old: str, new: str, where: str) -> None:
+    assert GOOD.count(old) == 1
+    with pytest.raises(RecipeError) as caught:
+        read(tmp_path, GOOD.replace(old, new))
+    assert where in str(caught.value)
+    assert "\n" not in str(caught.value)
