@@ -129,7 +129,7 @@ def _decode(path: Path) -> CocoFile:
         return msgspec.json.decode(path.read_bytes(), type=CocoFile)
     except OSError as problem:
         raise DataError(f"cannot be read ({problem.strerror})", where=str(path)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise DataError(
             f"is not a COCO keypoint file: {problem}",
             where=str(path),

@@ -70,6 +70,14 @@ def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
         read_coco(tmp_path / "none.json", tmp_path)
 
 
+def test_json_nested_deeper_than_python_calls_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"x": ' + "[" * 100_000)
+    with pytest.raises(DataError, match="is not a COCO keypoint file") as refused:
+        read_coco(path, tmp_path)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_split_keeps_the_parts_of_an_image_together(square_set: Path) -> None:
     coco = json.loads(square_set.read_text())
     for annotation in coco["annotations"]:
