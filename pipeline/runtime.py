@@ -53,10 +53,12 @@ class Runtime(msgspec.Struct, frozen=True):
         self.file_path.write_bytes(msgspec.json.encode(self))
 
     def remove(self) -> None:
-        """Remove the files of the run, but not the frame ring, which is locked."""
+        """Remove the files and the folder of the run, but not the frame ring, which is locked."""
         for path in (self.file_path, self.vitals_path, Path(self.folder) / "ledger"):
             with contextlib.suppress(OSError):  # somebody else's business
                 path.unlink()
+        with contextlib.suppress(OSError):  # there is more in it, or it is systemd's
+            Path(self.folder).rmdir()
 
 
 def load_runtime(folder: Path) -> Runtime:

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +15,12 @@ from typing import Self
 import cv2
 
 from pipeline.client import Subscription
-from pipeline.errors import CameraError, DatumdError
+from pipeline.errors import CameraError, ConfigError, DatumdError
 from pipeline.overlay import draw, segments
 from pipeline.recipe import load_recipe
 from pipeline.result import Evaluation, Result
 from pipeline.result_text import Summary, line, percentile
+from pipeline.runtime import load_runtime, runtime_folder
 from pipeline.status import Status
 from simulator.child import DaemonProcess, LineProcess
 from simulator.producer import cti_path
@@ -85,6 +86,7 @@ class Demo:
         self._counted = 0
         self._station = f"demo-{os.getpid()}"
         self._bad: list[Result] = []
+        self._is_halted = False
         if not (RECIPES / RECIPE / "recipe.lock").is_file():
             raise DatumdError("no example recipe here", where=str(RECIPES), next_command="make run, in a checkout")
         producer, self.camera_text = self._choose_camera()
@@ -96,8 +98,17 @@ class Demo:
             self._daemon = DaemonProcess(
                 self._write_station(folder, producer), self._line.environment if self._line else {}
             )
+            stack.callback(self._sweep)
             stack.callback(self._daemon.close)
             self._stack = stack.pop_all()
+
+    def _sweep(self) -> None:
+        """Remove what a killed daemon left: the next demonstration has another name and would not take it over."""
+        folder = runtime_folder(self._station)
+        with suppress(ConfigError):
+            runtime = load_runtime(folder)
+            runtime.remove()
+            runtime.ring_path.unlink(missing_ok=True)
 
     def _choose_camera(self) -> tuple[Path | None, str]:
         if self.settings.synthetic:
@@ -147,10 +158,9 @@ class Demo:
     def results(self, stopped: Callable[[], bool]) -> Iterator[str]:
         """A line for each result, until the last trigger is answered or everything has been quiet for too long."""
         quiet_since = time.monotonic()
-        is_ending = False
-        while not self._is_over(time.monotonic() - quiet_since, is_ending=is_ending):
-            if stopped() and not is_ending:
-                is_ending = True
+        while not self._is_over(time.monotonic() - quiet_since):
+            if stopped() and not self._is_halted:
+                self._is_halted = True
                 if self._line:
                     self._line.halt()
             message = self._subscription.receive(0.2)
@@ -187,13 +197,13 @@ class Demo:
                 cv2.imwrite(str(folder / name), draw(image, result, VIEW, lines))
         return len(self._bad)
 
-    def _is_over(self, quiet_s: float, *, is_ending: bool) -> bool:
-        if not self._daemon.is_running or (is_ending and self._line is None):
+    def _is_over(self, quiet_s: float) -> bool:
+        if not self._daemon.is_running or (self._is_halted and self._line is None):
             return True
         wanted = self.settings.triggers
         if wanted and self.summary.triggers >= wanted:
             return quiet_s > 2 / self.settings.rate_hz + STATUS_S  # time for an answer too many, and the count, to show
-        return (is_ending or bool(wanted)) and quiet_s > QUIET_LIMIT_S + 1 / self.settings.rate_hz
+        return (self._is_halted or bool(wanted)) and quiet_s > QUIET_LIMIT_S + 1 / self.settings.rate_hz
 
     def reconcile(self) -> tuple[str, bool]:
         """The summary, and whether every trigger was answered exactly once."""
@@ -201,7 +211,9 @@ class Demo:
         twice = sum(count > 1 for count in self._answers.values())
         if self._line is None:
             count = f"{self.summary.triggers} answered, {twice} twice"
-            return f"{text}\nthe daemon's own count {self._counted} triggers: {count}", not twice and self._is_whole()
+            return f"{text}\nthe daemon's own count {self._counted} triggers: {count}", not twice and self._is_whole(
+                self.summary.triggers
+            )
         edges = {edge.trigger_number: edge.monotonic_ns for edge in self._line.log().edges}
         missing = len(edges.keys() - self._answers.keys())
         unknown = len(self._answers.keys() - edges.keys())
@@ -209,10 +221,11 @@ class Demo:
         if delays:
             text += f"\ntrigger to answer  p50 {percentile(delays, 50):.1f} ms, p99 {percentile(delays, 99):.1f} ms"
         text += f"\nthe line's own log {len(edges)} triggers: {missing} unanswered, {twice} answered twice, {unknown} unknown"
-        return text, not (missing or twice or unknown) and bool(edges)
+        return text, not (missing or twice or unknown) and self._is_whole(len(edges))
 
-    def _is_whole(self) -> bool:
-        return self.summary.triggers == (self.settings.triggers or self._counted)
+    def _is_whole(self, triggers: int) -> bool:
+        """Whether the run went to its end: until somebody halted it, or all the triggers that were asked for."""
+        return self._daemon.is_running and (self._is_halted or triggers >= self.settings.triggers > 0)
 
     def close(self) -> None:
         """End the daemon, then the line, so that the last triggers still have their camera."""
