@@ -1,16 +1,14 @@
 """Sealing a recipe: try it, keep reference frames with what is found in them, and lock every file."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import lock
+from pipeline import lock, reference_frames
 from pipeline.errors import DataError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.lock import Lock, LockedView, Reference
@@ -21,7 +19,6 @@ from pipeline.result import KeypointState
 from pipeline.stages.image import ImageFigures, image_figures
 from pipeline.stages.values import ViewFindings
 
-REFERENCE_FOLDER = "reference"
 LIMIT_PX = 0.25
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -59,6 +56,8 @@ def seal(
         limit_px: how far keypoints may lie from where they are found now, on any backend.
         backend: which finds them now.
 
+    Where anything fails, the former reference frames and lock stay as they were.
+
     Raises:
         RecipeError: the recipe cannot be used, or a view has no reference frame that shows a part.
         NetworkError, EngineError: a network cannot be used.
@@ -70,14 +69,19 @@ def seal(
         if name not in recipe.views:
             raise RecipeError(f"has no view {name!r}", where=str(folder), allowed=", ".join(recipe.views))
     chosen = {name: _usable(inspector, name, paths, keep) for name, paths in frames.items()}
-    for name, images in chosen.items():
-        _store(folder / name / REFERENCE_FOLDER, images)
+    replaced = [folder / name for name in chosen]
     views, shown = {}, []
-    for view in recipe.views.values():
-        references, figures = _references(folder, inspector, view)
-        views[view.name] = LockedView(view.thresholds, references)
-        shown += figures
-    lock.write_lock(folder, Lock(1, lock.hash_files(folder), views, limit_px, inspector.backend))
+    try:
+        for name, images in chosen.items():
+            reference_frames.draft(folder / name, images)
+        for view in recipe.views.values():
+            references, figures = _references(folder, inspector, view, drafted=view.name in chosen)
+            views[view.name] = LockedView(view.thresholds, references)
+            shown += figures
+        with reference_frames.swapped(replaced):
+            lock.write_lock(folder, Lock(1, lock.hash_files(folder), views, limit_px, inspector.backend))
+    finally:
+        reference_frames.discard(replaced)
     sealed = load_recipe(folder)
     qualify(sealed, Inspector.load(sealed, backend=backend))
     return Sealed(sealed, tuple(shown))
@@ -146,26 +150,17 @@ def _useless(found: Sequence[ViewFindings]) -> str:
     return ""
 
 
-def _store(folder: Path, images: Sequence[NDArray[np.uint8]]) -> None:
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        for number, image in enumerate(images, start=1):
-            encoded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-            (folder / f"{number:04}.png").write_bytes(encoded.tobytes())
-    except OSError as problem:
-        raise RecipeError(f"cannot be written ({problem.strerror})", where=str(folder)) from None
-
-
-def _references(folder: Path, inspector: Inspector, view: ViewRecipe) -> tuple[list[Reference], list[ReferenceFigures]]:
+def _references(
+    folder: Path, inspector: Inspector, view: ViewRecipe, *, drafted: bool
+) -> tuple[list[Reference], list[ReferenceFigures]]:
     references, shown = [], []
-    for path in sorted((folder / view.name / REFERENCE_FOLDER).glob("*.png")):
+    place = folder / view.name / reference_frames.FOLDER
+    for path in reference_frames.files(folder / view.name, drafted=drafted):
         frame = mono8_frame(read_grey(path))
         found = inspector.inspect(view.name, frame)
         if what := _useless(found):
             raise RecipeError(what, where=str(path), next_command=f"{lock.seal_command(folder)} --frames DIR")
-        references.append(make_reference(path.relative_to(folder).as_posix(), found))
+        references.append(make_reference((place / path.name).relative_to(folder).as_posix(), found))
         keypoints = [keypoint for part in found for keypoint in part.keypoints]
         shown.append(
             ReferenceFigures(
@@ -180,7 +175,7 @@ def _references(folder: Path, inspector: Inspector, view: ViewRecipe) -> tuple[l
     if not references:
         raise RecipeError(
             "the view has no reference frames, which every machine tries the recipe on",
-            where=str(folder / view.name / REFERENCE_FOLDER),
+            where=str(place),
             next_command=f"{lock.seal_command(folder)} --frames {view.name}=DIR",
         )
     return references, shown

@@ -120,6 +120,41 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_lock(folder, lock)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_view_that_fails_leaves_the_reference_frames_of_all_views(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top", "side", "rear"])
+    cv2.imwrite(str(tmp_path / "new.png"), frame_with_part(shift_px=(3.0, 0.0)))
+    new = [tmp_path / "new.png"]
+    shutil.rmtree(folder / "rear" / "reference")
+    before = contents(folder)
+    with pytest.raises(RecipeError, match="has no reference frames"):
+        seal(folder, {"top": new, "side": new}, keep=1)
+    assert contents(folder) == before
+    (folder / "side" / ".reference.old").write_text("in the way")  # of the second swap
+    before = contents(folder)
+    with pytest.raises(RecipeError, match=r"side/reference: cannot be written"):
+        seal(folder, {"top": new, "side": new, "rear": new}, keep=1)
+    assert contents(folder) == before
+    (folder / "side" / ".reference.old").unlink()
+    lock = (folder / "recipe.lock").read_bytes()
+    (folder / "recipe.lock").unlink()
+    (folder / "recipe.lock").mkdir()
+    before = contents(folder)
+    with pytest.raises(RecipeError, match=r"recipe\.lock: cannot be written"):
+        seal(folder, {"top": new, "side": new, "rear": new}, keep=1)
+    assert {name for name in contents(folder).items() if "recipe.lock" not in name[0]} == set(before.items())
+    (folder / "recipe.lock").rmdir()
+    (folder / "recipe.lock").write_bytes(lock)
+    seal(folder, {"top": new, "side": new, "rear": new}, keep=1)
+    for view in ("top", "side", "rear"):
+        assert sorted(path.name for path in (folder / view).iterdir()) == ["coarse.onnx", "reference", "refine.onnx"]
+        assert cv2.imread(str(folder / view / "reference" / "0001.png"), cv2.IMREAD_UNCHANGED) is not None
+    assert (folder / "top" / "reference" / "0001.png").read_bytes() != before["top/reference/0001.png"]
+
+
 def test_a_view_needs_reference_frames(tmp_path: Path) -> None:
     folder = make_recipe(tmp_path / "part", ["top", "side"])
     shutil.rmtree(folder / "side" / "reference")
