@@ -10,6 +10,7 @@ import numpy as np
 from simulator.render import Rendered
 from simulator.truth import State
 
+COMMAND = "datumd render"  # begins the description of every set
 _CORNER = 0.5  # COCO counts from the corner of the top left pixel, our truth from its centre
 
 
@@ -48,6 +49,19 @@ class Category(msgspec.Struct):
     skeleton: list[list[int]]
 
 
+class _Said(msgspec.Struct):
+    info: dict[str, object] = {}
+
+
+def is_rendered(path: Path) -> bool:
+    """Whether the file at `path` is there, can be read and says that `datumd render` wrote it."""
+    try:
+        said = msgspec.json.decode(path.read_bytes(), type=_Said)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return str(said.info.get("description", "")).startswith(f"{COMMAND} ")
+
+
 class CocoFile(msgspec.Struct):
     """The whole file."""
 
@@ -61,6 +75,7 @@ class CocoWriter:
     """Collects frames of one family and writes them in the order of their index."""
 
     def __init__(self, family: str, keypoints: tuple[str, ...], description: str) -> None:
+        """`description` is the command line, which begins with COMMAND."""
         self._keypoints = keypoints
         skeleton = [[index, index + 1] for index in range(1, len(keypoints))]
         self._file = CocoFile(

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 
 from pipeline.errors import DataError
-from simulator.coco import CocoWriter
+from simulator.coco import COMMAND, CocoWriter, is_rendered
 from simulator.contact_sheet import contact_sheet
 from simulator.families import blueprint, families
 from simulator.render import Occlusion, PartRenderer, Rendered, frame_seed
@@ -69,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
     _prepare(args.out, force=args.force)
     occlusion = Occlusion(args.occlusion)
     writer = CocoWriter(
-        args.family, keypoints, f"datumd render --count {args.count} --seed {args.seed} --occlusion {args.occlusion}"
+        args.family, keypoints, f"{COMMAND} --count {args.count} --seed {args.seed} --occlusion {args.occlusion}"
     )
+    writer.write(args.out / "annotations.json")  # of no image yet: says whose the folder is if this is interrupted
     sheet: dict[int, Rendered] = {}
     started = time.monotonic()
     for done, (index, rendered) in enumerate(_frames(args, occlusion), start=1):
@@ -94,6 +95,9 @@ def _prepare(out: Path, *, force: bool) -> None:
         foreign = {path.name for path in out.iterdir()} - {"images", "annotations.json", "contact_sheet.png"}
         if foreign:  # --force replaces our own sets, nothing else
             what = f"OUT holds {min(foreign)}, which is no part of a rendered set"
+            raise DataError(what, where=str(out), allowed="a new or empty folder")
+        if not is_rendered(out / "annotations.json"):
+            what = "OUT holds a set that datumd did not render: annotations.json does not say so"
             raise DataError(what, where=str(out), allowed="a new or empty folder")
         shutil.rmtree(out)
     try:

@@ -71,6 +71,31 @@ def test_force_never_deletes_what_is_no_set(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    "labels", [None, '{"images": []}', '{"info": {"description": "my own"}, "images": []}', "no json", "[" * 100_000]
+)
+def test_force_never_deletes_a_set_that_somebody_labelled(tmp_path: Path, labels: str | None) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(b"precious")
+    if labels is not None:
+        (tmp_path / "annotations.json").write_text(labels)
+    with pytest.raises(DataError, match="OUT holds a set that datumd did not render"):
+        render(tmp_path, "--force")
+    assert (tmp_path / "images" / "1.png").read_bytes() == b"precious"
+
+
+def test_a_set_that_was_interrupted_may_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(render_command, "_progress", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            render(tmp_path / "out")
+    assert render(tmp_path / "out", "--force") == 0
+    assert len(json.loads((tmp_path / "out" / "annotations.json").read_text())["images"]) == 3
+
+
 def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"file/out: OUT cannot be made \(Not a directory\)"):
