@@ -9,9 +9,8 @@ from benchmarks.report import Figure, Measured
 
 
 def measured(value: float) -> Measured:
-    return Measured(
-        "a title", ("name", "value"), [("a", 1234.6), ("bb", 0.12345)], [Figure("daemon_over_bare_loop", value)]
-    )
+    figures = [Figure("daemon_over_bare_loop", value), Figure("memory_growth_mib", 0.5)]
+    return Measured("a title", ("name", "value"), [("a", 1234.6), ("bb", 0.12345)], figures)
 
 
 def test_within_budget_ends_with_the_line_of_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,8 +19,8 @@ def test_within_budget_ends_with_the_line_of_figures(tmp_path: Path, capsys: pyt
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "a title"
     assert lines[2:6] == ["name   value", "----  ------", "a       1235", "bb    0.1235"]
-    assert lines[-1] == "pipeline: daemon_over_bare_loop 0.95"
-    assert json.loads(file.read_text())["figures"] == {"daemon_over_bare_loop": 0.95}
+    assert lines[-1] == "pipeline: daemon_over_bare_loop 0.95, memory_growth_mib 0.5"
+    assert json.loads(file.read_text())["figures"] == {"daemon_over_bare_loop": 0.95, "memory_growth_mib": 0.5}
 
 
 def test_outside_budget_exits_1_and_names_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
