@@ -15,6 +15,7 @@ from pipeline.thresholds import Threshold, Thresholds
 
 _NEWTON_STEPS = 50
 _RIDGE = 1e-3
+LEAST_ABOVE = 0.01  # no lower threshold is written: a feature that is missing would pass for one that is there
 UNSURE_SHARE = 0.25  # of the miss rate: below the threshold of this rate a keypoint is hidden, between the two unsure
 
 
@@ -59,7 +60,8 @@ def calibrate(
 
     Returns:
         A keypoint that was visible in fewer than 1 / ``false_reject`` parts gets the threshold of all of them together;
-        where even those are too few to state the rate, it is one half or what loses none of them.
+        where even those are too few to state the rate, it is one half or what loses none of them. No ``visible_above``
+        lies below LEAST_ABOVE, even where that loses more than ``false_reject``: see `raised`.
     """
     scale = temperature(margin.ravel(), visible.ravel())
     probability = 1.0 / (1.0 + np.exp(-np.clip(margin.astype(np.float64) / scale, -60, 60)))
@@ -72,8 +74,16 @@ def calibrate(
         above, below = (_cut(own, rate) for rate in (false_reject, false_reject * UNSURE_SHARE))
         if len(own) < 1 / false_reject:
             above, below = min(above, 0.5), min(below, 0.5)
-        found[name] = Threshold(visible_above=above, hidden_below=min(below, above))
+        found[name] = Threshold(visible_above=max(above, LEAST_ABOVE), hidden_below=min(below, above))
     return Thresholds(temperature=round(scale, 4), keypoint=found)
+
+
+def raised(thresholds: Thresholds) -> list[str]:
+    """Names of the keypoints that the networks call missing too often when they are there.
+
+    Their thresholds were kept at LEAST_ABOVE: more good parts are rejected for them than was asked for.
+    """
+    return [name for name, limits in thresholds.keypoint.items() if limits.visible_above <= LEAST_ABOVE]
 
 
 def _cut(probability: NDArray[np.float64], rate: float) -> float:

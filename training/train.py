@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.visibility import calibrate, fuse
+from calibration.visibility import LEAST_ABOVE, calibrate, fuse, raised
 from pipeline.errors import DataError
 from pipeline.geometry import Region
 from pipeline.network import CoarseCard, RefineCard
@@ -76,6 +76,11 @@ def train(run: Run) -> None:
     _export(run, coarse, refine)
     thresholds = calibrate_view(run.folder, dataset, parts.calibration, method)
     write_thresholds(run.folder / FILE_NAME, thresholds)
+    for name in raised(thresholds):
+        run.report(
+            f"warning: {name} is often taken for missing when it is there; its visible_above is kept at {LEAST_ABOVE}, so "
+            f"that more than {method.false_reject:.1%} of such parts are rejected: check its labels, or give more of them"
+        )
     run.report(f"{run.folder / FILE_NAME}: temperature {thresholds.temperature}, curves in {run.work / 'curves.png'}")
 
 

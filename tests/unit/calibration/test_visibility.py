@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from calibration.visibility import calibrate, fuse, temperature
+from calibration.visibility import LEAST_ABOVE, calibrate, fuse, raised, temperature
 
 
 def logits(rng: np.random.Generator, count: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -61,3 +61,16 @@ def test_too_few_parts_raise_no_threshold_above_one_half() -> None:
 def test_without_any_visible_keypoint_one_half_stands() -> None:
     thresholds = calibrate(np.zeros((10, 1)), np.zeros((10, 1), bool), ["a"], false_reject=0.02)
     assert thresholds.of("a").visible_above == 0.5
+
+
+def test_no_threshold_accepts_everything() -> None:
+    """A keypoint that the networks are sure to be missing in 4 % of the parts that show it."""
+    rng = np.random.default_rng(4)
+    margin, visible = rng.normal(6.0, 1.0, (2000, 2)), np.ones((2000, 2), bool)
+    margin[:80, 1] = -30.0
+    visible[1900:], margin[1900:] = False, -30.0
+    thresholds = calibrate(margin, visible, ["sound", "missed"], false_reject=0.02)
+    missing = 1 / (1 + np.exp(30.0 / thresholds.temperature))
+    assert thresholds.of("missed").visible_above == LEAST_ABOVE
+    assert missing < LEAST_ABOVE < thresholds.of("sound").visible_above
+    assert raised(thresholds) == ["missed"]
