@@ -1,6 +1,7 @@
 """TOML files as typed data: every fault is one line that names the file, the key, the value and what is allowed."""
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,9 +12,14 @@ import msgspec
 from pipeline import toml_fault
 from pipeline.errors import DatumdError
 
-LARGEST_BYTES = 1_000_000  # nobody writes a longer one by hand; an image given by mistake is not parsed
+LARGEST_BYTES = 200_000  # 1024 keypoints with the longest names fit; an image given by mistake is not parsed
 
 DEEPEST = 20  # no struct goes deeper: what lies below is an unknown key
+
+# tomllib takes time with the square of a key's parts: minutes for one that fills a file. Every start is looked at but those
+# inside of a part, so that none hides behind a quote; a string or comment that looks like such a key is refused with it.
+_PART = r"""(?:(?<![\w-])[\w-]++|(?<!\\)"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_DEEP_KEY = re.compile(rf"(?:{_PART}[ \t]*+\.[ \t]*+){{{DEEPEST}}}{_PART}", re.ASCII)
 
 T = TypeVar("T")
 Table = dict[str, Any]  # what tomllib gives; goes no further than `convert`
@@ -39,6 +45,12 @@ def read_table(path: Path, error: type[DatumdError]) -> Table:
         raise error(f"cannot be read ({problem.strerror})", where=str(path)) from None
     except UnicodeDecodeError as problem:
         raise error(f"is not UTF-8 text (byte {problem.start})", where=str(path)) from None
+    deep = _DEEP_KEY.search(text)
+    if deep is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        raise error(
+            f"a key of more than {DEEPEST} parts in line {line}", where=str(path), allowed=f"{DEEPEST} parts at most"
+        )
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as problem:  # a number of thousands of digits, thousands of brackets

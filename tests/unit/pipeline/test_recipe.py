@@ -8,6 +8,7 @@ import pytest
 from pipeline.errors import RecipeError
 from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, load_recipe, load_recipes, recipe_folders, select_recipe
 from pipeline.recipe_file import read_recipe_file
+from pipeline.thresholds import Threshold, Thresholds, read_thresholds, write_thresholds
 from tests.recipes import make_recipe
 
 GOOD = """
@@ -276,3 +277,16 @@ def test_a_name_has_no_newline_behind_it(tmp_path: Path, old: str, new: str, whe
         read(tmp_path, GOOD.replace(old, new))
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_most_keypoints_with_the_longest_names_fit(tmp_path: Path) -> None:
+    names = [f"{number:04}" + "x" * 60 for number in range(1024)]
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f"format = 1\nname = 'a'\nnumber = 1\n[view.top]\nlocate = {{ fixed = [0, 0, 9, 9] }}\n"
+        f"keypoints = {names}\nmust_be_present = {names}\n"
+    )
+    assert read_recipe_file(path).view["top"].keypoints == names
+    limits = Thresholds(keypoint={name: Threshold(visible_above=0.1234, hidden_below=0.0123) for name in names})
+    write_thresholds(tmp_path / "visibility.toml", limits)
+    assert read_thresholds(tmp_path / "visibility.toml", names) == limits

@@ -104,7 +104,7 @@ def test_missing_folder_and_oversized_files(tmp_path: Path) -> None:
     for path, what in ((tmp_path / "no.toml", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigError, match=what):
             toml_file.read(path, Top, ConfigError)
-    (tmp_path / "big.toml").write_bytes(b"#" * 1_000_001)
+    (tmp_path / "big.toml").write_bytes(b"#" * (toml_file.LARGEST_BYTES + 1))
     with pytest.raises(ConfigError, match="too large"):
         toml_file.read(tmp_path / "big.toml", Top, ConfigError)
     (tmp_path / "latin.toml").write_bytes(b"a = '\xff'")
@@ -118,6 +118,45 @@ def test_what_the_parser_itself_gives_up_on_is_one_line(tmp_path: Path, text: st
         read(tmp_path, text)
 
 
-def test_tables_nested_deeper_than_python_calls_are_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 20 + "a = 1.0",
+        "a." * 99_990 + "a = 1",
+        "[" + "a . " * 2_000 + "a]",
+        "x = { '' = 'it''s', " + "''." * 2_000 + "'' = 1 }",
+        'x = { y = """\'""", ' + '"\\"".\t' * 2_000 + "a = 1 }",
+        ("a." * 19 + "a" * 300 + ".") * 60 + "a = 1",
+    ],
+    ids=["just too deep", "large", "table", "literal", "basic", "long parts"],
+)
+def test_a_key_that_would_take_for_ever_to_parse_is_refused_before(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml: a key of more than 20 parts in line 2; allowed: 20 parts at most"):
+        read(tmp_path, "format = 1\n" + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' * 190_000,
+        '"\\' * 95_000,
+        "'" * 190_000,
+        "a" * 190_000,
+        "a." * 19 + "," + "a" * 180_000,
+        ("a." * 19 + ",") * 4_000,
+    ],
+    ids=["quotes", "escapes", "apostrophes", "letters", "one long", "many short"],
+)
+def test_what_resembles_such_a_key_is_just_no_toml(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml: is not TOML"):
+        read(tmp_path, text)
+
+
+def test_a_key_may_be_as_deep_as_any_struct(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml: a: unknown key"):
+        read(tmp_path, "format = 1\n" + "a." * 19 + "a = 1.0")
+
+
+def test_tables_nested_deeper_than_any_struct_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown key"):
-        read(tmp_path, "a." * 2_000 + "a = 1.0")
+        read(tmp_path, "a = " + "{a = " * 60 + "1.0" + "}" * 60)
