@@ -1,14 +1,16 @@
 """`datumd check`: everything that can be known of a station without running it."""
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ConfigError, DatumdError
+from pipeline.errors import ConfigError, DatumdError, RecipeError
 
 if TYPE_CHECKING:
+    from pipeline.camera.source import CameraInfo
     from pipeline.camera_settings import CameraSettings
     from pipeline.config import Station
     from pipeline.recipe import Recipe
@@ -28,7 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "check",
         help="check a station and its recipes without running it",
         description="Check a station file, every recipe in its folder (seal, networks, reference frames), its cameras' "
-        "producers, devices and files, and its addresses. One line for each; no camera is opened. A running daemon of "
+        "producers, devices and files, and its addresses. One line for each; no camera is opened, but the first picture of "
+        "a folder or video is compared with ring.slot_mb and with the recipes' regions. A running daemon of "
         "this station holds its addresses, so check before it runs.",
         epilog="Example: datumd check station.toml && datumd run station.toml",
     )
@@ -61,20 +64,22 @@ def _items(station: "Station") -> Iterator[Item]:
     from pipeline.addresses import refuse_taken
     from pipeline.recipe import recipe_folders
 
+    sizes: dict[str, tuple[int, int]] = {}
     for name, settings in station.camera.items():
-        yield Item(f"camera {name}", lambda settings=settings: _camera(settings))  # type: ignore[misc]
+        yield Item(f"camera {name}", lambda name=name, settings=settings: _camera(station, name, settings, sizes))  # type: ignore[misc]
     try:
         folders = recipe_folders(Path(station.recipes))
     except DatumdError as problem:
         yield Item("recipes", lambda problem=problem: _raise(problem))  # type: ignore[misc]
     else:
         for folder in folders:
-            yield Item(f"recipe {folder.name}", lambda folder=folder: _recipe(station, folder))  # type: ignore[misc]
+            yield Item(f"recipe {folder.name}", lambda folder=folder: _recipe(station, folder, sizes))  # type: ignore[misc]
     yield Item("addresses", lambda: _addresses(refuse_taken, station))
 
 
-def _camera(settings: "CameraSettings") -> str:
-    from pipeline.camera_settings import FolderSettings, GenicamSettings, VideoSettings
+def _camera(station: "Station", name: str, settings: "CameraSettings", sizes: dict[str, tuple[int, int]]) -> str:
+    """Look at one camera; what is played from files notes its width and height in px in `sizes` under its view."""
+    from pipeline.camera_settings import FolderSettings, GenicamSettings, SyntheticSettings
 
     if isinstance(settings, GenicamSettings):
         from pipeline.camera.genicam.producer import Producer
@@ -82,24 +87,50 @@ def _camera(settings: "CameraSettings") -> str:
         with Producer(Path(settings.producer)) as producer:
             label = producer.labels[producer.find(settings.serial)]
         return f"{label.serial or label.id} ({label.vendor} {label.model}) of {settings.producer}"
-    if isinstance(settings, FolderSettings | VideoSettings):
-        path = Path(settings.path)
-        if not (path.is_dir() if isinstance(settings, FolderSettings) else path.is_file()):
-            kind = settings.__struct_config__.tag
-            raise ConfigError(
-                "there is no such folder or file", where=settings.path, allowed=f"what a {kind} camera plays"
-            )
-        return settings.path
-    return settings.frames
+    if isinstance(settings, SyntheticSettings):
+        width, height = settings.width, settings.height
+        _fits(station, name, (width, height), width * height)
+        sizes[station.views[name]] = width, height
+        return f"{settings.frames}, {width} x {height}"
+    path = Path(settings.path)
+    if not (path.is_dir() if isinstance(settings, FolderSettings) else path.is_file()):
+        kind = settings.__struct_config__.tag
+        raise ConfigError("there is no such folder or file", where=settings.path, allowed=f"what a {kind} camera plays")
+    info = _info(settings)
+    _fits(station, name, (info.width, info.height), info.payload_bytes)
+    sizes[station.views[name]] = info.width, info.height
+    return f"{settings.path}, {info.width} x {info.height} {info.pixel_format.name}"
 
 
-def _recipe(station: "Station", folder: Path) -> str:
+def _info(settings: "CameraSettings") -> "CameraInfo":
+    from pipeline.camera.load import open_camera
+
+    camera = open_camera(settings)
+    try:
+        return camera.connect()
+    finally:
+        camera.disconnect()
+
+
+def _fits(station: "Station", name: str, size_wh: tuple[int, int], payload_bytes: int) -> None:
+    slot_bytes = int(station.ring.slot_mb * 2**20)
+    if payload_bytes > slot_bytes:
+        least = math.ceil(payload_bytes / 2**20 * 1000) / 1000
+        raise ConfigError(
+            f"is {station.ring.slot_mb:g}: a picture of camera {name} ({size_wh[0]} x {size_wh[1]}) takes {payload_bytes} bytes",
+            where="ring.slot_mb",
+            allowed=f"{least:g} at least",
+        )
+
+
+def _recipe(station: "Station", folder: Path, sizes: dict[str, tuple[int, int]]) -> str:
     from pipeline.inspector import Inspector
     from pipeline.qualify import qualify
     from pipeline.recipe import load_recipe
 
     recipe = load_recipe(folder)
     _views(station, recipe)
+    _regions(recipe, sizes)
     inspector = Inspector.load(recipe, backend=station.infer.backend, threads=station.infer.threads)
     qualification = qualify(recipe, inspector)
     found = (
@@ -117,6 +148,25 @@ def _views(station: "Station", recipe: "Recipe") -> None:
             where="camera.*.view",
             allowed=f"a camera for each of {', '.join(recipe.views)}",
         )
+
+
+def _regions(recipe: "Recipe", sizes: dict[str, tuple[int, int]]) -> None:
+    """Refuse regions that reach out of the picture, where its size is known: every part would be undefined."""
+    from pipeline.geometry import Region
+    from pipeline.recipe_file import FILE_NAME
+    from pipeline.stages.locate import reaches_out
+
+    for name, view in recipe.views.items():
+        locate = view.settings.locate
+        key = "fixed" if locate.fixed is not None else "nests"
+        for box in [locate.fixed] if locate.fixed is not None else locate.nests or []:
+            if name in sizes and reaches_out(Region(*box), sizes[name]):
+                width, height = sizes[name]
+                raise RecipeError(
+                    f"the region [{', '.join(f'{side:g}' for side in box)}] reaches out of the camera's picture",
+                    where=f"{recipe.folder / FILE_NAME}: view.{name}.locate.{key}",
+                    allowed=f"x, y, width, height within {width} x {height}",
+                )
 
 
 def _selected(station: "Station") -> str:

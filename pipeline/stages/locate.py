@@ -28,7 +28,7 @@ class FixedLocate:
 
     def __call__(self, frame: Frame) -> tuple[list[Region], tuple[Reason, ...]]:
         """See Locate. A region that reaches out of the frame was written for another camera: nothing there counts."""
-        if any(_reaches_out(region, frame) for region in self._regions):
+        if any(reaches_out(region, (frame.info.width, frame.info.height)) for region in self._regions):
             return [_shown(region, frame) for region in self._regions], (Reason("region_outside", view=self._view),)
         return self._regions, ()
 
@@ -70,9 +70,10 @@ def in_reading_order(regions: list[Region]) -> list[Region]:
     return ordered
 
 
-def _reaches_out(region: Region, frame: Frame) -> bool:
+def reaches_out(region: Region, size_wh: tuple[int, int]) -> bool:
+    """Whether a region in sensor px is not all within a frame of this width and height."""
     right, bottom = region.x + region.w, region.y + region.h
-    return region.x < 0 or region.y < 0 or right > frame.info.width or bottom > frame.info.height
+    return region.x < 0 or region.y < 0 or right > size_wh[0] or bottom > size_wh[1]
 
 
 def _shown(region: Region, frame: Frame) -> Region:

@@ -1,9 +1,11 @@
 """`datumd check`: one line for each thing, and what is wrong at the end."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from pipeline.cli import main
@@ -65,3 +67,57 @@ def test_views_of_recipe_and_cameras_must_agree(station: Path, capsys: pytest.Ca
     station.write_text(station.read_text().replace("[camera.top]", "[camera.left]"))
     code, _, _ = checked(station, capsys)
     assert code == 2
+
+
+def test_pictures_that_do_not_fit_into_the_ring_show_before_running(
+    station: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station.write_text(f"{station.read_text()}[ring]\nslot_mb = 0.0625\n")  # 65536 bytes, exactly one picture
+    assert checked(station, capsys)[0] == 0
+    station.write_text(station.read_text().replace("0.0625", "0.0624"))
+    code, _, errors = checked(station, capsys)
+    assert code == 2
+    assert (
+        "ring.slot_mb: is 0.0624: a picture of camera top (256 x 256) takes 65536 bytes; allowed: 0.063 at least"
+        in errors
+    )
+
+
+def test_a_video_is_looked_at_too(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    writer = cv2.VideoWriter(str(station.parent / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (256, 256))
+    writer.write(np.zeros((256, 256, 3), np.uint8))
+    writer.release()
+    text = station.read_text().replace('"folder"', '"video"').replace('"pictures"', '"a.avi"')
+    station.write_text(text + "[ring]\nslot_mb = 0.1\n")
+    code, lines, _ = checked(station, capsys)
+    assert code == 0
+    assert f"ok    camera top: {station.parent / 'a.avi'}, 256 x 256 Mono8" in lines
+    station.write_text(station.read_text().replace('"a.avi"', '"a.avi"\npixel_format = "RGB8"'))
+    code, _, errors = checked(station, capsys)
+    assert code == 2
+    assert "takes 196608 bytes" in errors
+
+
+@pytest.mark.parametrize(
+    ("key", "locate"), [("fixed", ""), ("nests", "{ nests = [[0, 0, 128, 128], [0, 0, 256, 256]] }")]
+)
+def test_a_region_that_reaches_out_of_the_pictures_shows_before_running(
+    key: str, locate: str, station: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(station.parent / "recipes" / "first")
+    shutil.rmtree(station.parent / "recipes" / "first-frames")
+    make_recipe(station.parent / "recipes" / "first", ["top"], number=1, locate=locate)
+    assert checked(station, capsys)[0] == 0
+    cv2.imwrite(str(station.parent / "pictures" / "1.png"), frame_with_part()[:, :255])
+    code, lines, errors = checked(station, capsys)
+    assert code == 2
+    assert [line.split(":")[0] for line in lines if line.startswith("WRONG")] == [
+        "WRONG recipe first",
+        "WRONG recipe second",
+    ]
+    (line,) = [line for line in lines if line.startswith("WRONG recipe first")]
+    assert (
+        f"recipe.toml: view.top.locate.{key}: the region [0, 0, 256, 256] reaches out of the camera's picture" in line
+    )
+    assert line.endswith("allowed: x, y, width, height within 255 x 256")
+    assert "2 things are wrong" in errors
