@@ -37,7 +37,7 @@ def test_images_and_maps_agree_for_any_region(x: float, y: float, w: float, h: f
         pixel = sensor_from[0, 0]  # in sensor px; half of it reaches out of the sensor at its rim
         inside = (sensor >= pixel) & (sensor <= 249 - pixel)
         errors = np.abs(image - sensor)[inside]
-        assert errors.max(initial=0.0) <= 2.0  # grey levels, which are px here: half a level of rounding, at most four times
+        assert errors.max(initial=0.0) <= 2.0  # levels, here px: half of one is rounded off at most four times
     assert np.allclose(part.sensor_from_large @ part.large_from_small, part.sensor_from_small)
 
 
