@@ -13,7 +13,7 @@ from pipeline.result_text import reason_text
 
 Colour = tuple[int, int, int]
 
-GREEN, RED, ORANGE, WHITE = (90, 220, 90), (60, 60, 255), (40, 170, 255), (240, 240, 240)  # BGR
+GREEN, RED, ORANGE = (90, 220, 90), (60, 60, 255), (40, 170, 255)  # BGR
 COLOURS = {
     Evaluation.OK: GREEN,
     Evaluation.NOT_OK: RED,

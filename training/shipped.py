@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.devices.cpu import CpuDevice
-from pipeline.clock import monotonic_ns, utc_ns
-from pipeline.frame import Frame, FrameInfo, PixelFormat
 from pipeline.geometry import Points, Region, apply, invert
 from pipeline.network import CoarseCard, RefineCard, load_network
+from pipeline.pixels import mono8_frame
 from pipeline.stages.coarse import coarse
 from pipeline.stages.preprocess import Preprocess
 from pipeline.stages.refine import Refine
@@ -27,13 +26,11 @@ class Prediction:
     Attributes:
         coarse_sensor_px, refined_sensor_px: (K, 2); the same where the view has no refine network.
         logits: (K, 2) [exists, does not exist], summed over the networks.
-        sensor_px_per_large_px: scale of the region that it was found in.
     """
 
     coarse_sensor_px: Points
     refined_sensor_px: Points
     logits: NDArray[np.float32]
-    sensor_px_per_large_px: float
 
 
 class ShippedView:
@@ -64,12 +61,11 @@ class ShippedView:
         predictions = []
         for index, (part, found) in enumerate(zip(prepared, first, strict=True)):
             at_start = apply(part.sensor_from_small, found.xy_small_px)
-            scale = float(part.sensor_from_large[0, 0])
             if refined is None:
-                predictions.append(Prediction(at_start, at_start, found.logits, scale))
+                predictions.append(Prediction(at_start, at_start, found.logits))
                 continue
             end = apply(part.sensor_from_large, refined[index].xy_large_px)
-            predictions.append(Prediction(at_start, end, found.logits + refined[index].logits, scale))
+            predictions.append(Prediction(at_start, end, found.logits + refined[index].logits))
         return predictions
 
     def refine_from(self, image: NDArray[np.uint8], region: Region, starts_sensor_px: Points) -> Points:
@@ -79,11 +75,3 @@ class ShippedView:
         part: Prepared = self._preprocess(mono8_frame(image), [region])[0]
         starts = apply(invert(part.sensor_from_large), starts_sensor_px)
         return apply(part.sensor_from_large, self._refine([part], [starts])[0].xy_large_px)
-
-
-def mono8_frame(image: NDArray[np.uint8]) -> Frame:
-    """A grey image (H, W) as a camera would have given it."""
-    height, width = image.shape
-    now = monotonic_ns()
-    info = FrameInfo(width, height, PixelFormat.Mono8, 0, None, None, None, now, utc_ns())
-    return Frame(info, np.ascontiguousarray(image).data.cast("B"))

@@ -4,6 +4,7 @@ import argparse
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,20 +62,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _items(station: "Station") -> Iterator[Item]:
-    from pipeline.addresses import refuse_taken
     from pipeline.recipe import recipe_folders
 
     sizes: dict[str, tuple[int, int]] = {}
     for name, settings in station.camera.items():
-        yield Item(f"camera {name}", lambda name=name, settings=settings: _camera(station, name, settings, sizes))  # type: ignore[misc]
+        yield Item(f"camera {name}", partial(_camera, station, name, settings, sizes))
     try:
         folders = recipe_folders(Path(station.recipes))
     except DatumdError as problem:
-        yield Item("recipes", lambda problem=problem: _raise(problem))  # type: ignore[misc]
+        yield Item("recipes", partial(_raise, problem))
     else:
         for folder in folders:
-            yield Item(f"recipe {folder.name}", lambda folder=folder: _recipe(station, folder, sizes))  # type: ignore[misc]
-    yield Item("addresses", lambda: _addresses(refuse_taken, station))
+            yield Item(f"recipe {folder.name}", partial(_recipe, station, folder, sizes))
+    yield Item("addresses", partial(_addresses, station))
 
 
 def _camera(station: "Station", name: str, settings: "CameraSettings", sizes: dict[str, tuple[int, int]]) -> str:
@@ -170,20 +170,15 @@ def _regions(recipe: "Recipe", sizes: dict[str, tuple[int, int]]) -> None:
 
 
 def _selected(station: "Station") -> str:
-    from pipeline.recipe import select_recipe
+    from pipeline.preflight import recipe_of
 
-    recipe = select_recipe(Path(station.recipes), station.recipe)
-    unknown = [view for view in station.views.values() if view not in recipe.views]
-    if unknown:
-        raise ConfigError(
-            f"recipe {recipe.name} has no view {', '.join(unknown)}",
-            where="camera.*.view",
-            allowed=", ".join(recipe.views),
-        )
+    recipe = recipe_of(station)
     return f"{recipe.name}, number {recipe.number}"
 
 
-def _addresses(refuse_taken: Callable[["Station"], None], station: "Station") -> str:
+def _addresses(station: "Station") -> str:
+    from pipeline.addresses import refuse_taken
+
     refuse_taken(station)
     return f"{station.results.bind} and {station.metrics.bind} are free"
 

@@ -74,9 +74,9 @@ class GrabWorker:
             info = camera.connect()
             if info.payload_bytes > self._ring.layout.slot_bytes:
                 raise CameraError(
-                    f"frames of {info.payload_bytes / 1e6:.1f} MB do not fit into a slot",
+                    f"frames of {info.payload_bytes / 2**20:.2f} MiB do not fit into a slot",
                     where=f"camera {self._name}",
-                    allowed=f"at most {self._ring.layout.slot_bytes / 1e6:.1f} MB",
+                    allowed=f"at most {self._ring.layout.slot_bytes / 2**20:.2f} MiB",
                     next_command="raise ring.slot_mb in the station file",
                 )
             baseline = camera.poll_trigger_counter()
