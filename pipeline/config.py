@@ -25,12 +25,15 @@ class PartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         views: the views that make a part; default: one for each camera.
         join: "trigger" joins the views that share a trigger number, "frame" makes every frame a part of its own.
         deadline_ms: from the trigger to its answer, which is then given without a verdict.
+        part_id: "plc" = the line tells part ids by trigger number (request `bind`); "none" = parts have none but those of
+            software triggers.
         pass_: evaluations that let a part pass (`pass` in the file).
     """
 
     views: list[str] = []
     join: Literal["trigger", "frame"] = "trigger"
     deadline_ms: Annotated[float, msgspec.Meta(ge=1.0, le=600_000.0)] = 500.0
+    part_id: Literal["none", "plc"] = "none"
     pass_: list[Evaluation] = msgspec.field(name="pass", default_factory=lambda: [Evaluation.OK])
 
 
@@ -38,6 +41,46 @@ class ResultsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where results are published (ZeroMQ). Only loopback addresses are allowed, as nothing on the stream is encrypted."""
 
     bind: Address = "tcp://127.0.0.1:5570"
+
+
+class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where requests are answered (ZeroMQ ROUTER): missed results again, triggers, recipes. Default: the port after results.bind."""
+
+    bind: Address | None = None
+
+
+class SecuritySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """CURVE for stream and requests, without which only loopback addresses may be bound.
+
+    Attributes:
+        key: file with the station's own key pair (`datumd keys new`), readable by its user alone.
+        clients: folder with the public keys of those who may connect, one file NAME.pub each.
+    """
+
+    key: str
+    clients: str
+
+
+class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The journal of all results, and the images worth keeping.
+
+    Attributes:
+        folder: where they lie; default /var/lib/datumd/STATION where systemd made it, else ~/.local/state/datumd/STATION.
+        quota_gb: room for images; over it the oldest OK ones go first, then the oldest others.
+        keep_days: how long results (and their images) are kept, by evaluation.
+        sample_ok: of so many OK parts one image is kept; 0 = none. Of all others every image is kept.
+        hold_ms: how long a frame may wait in memory to be copied before its image is lost.
+    """
+
+    folder: str = ""
+    quota_gb: Annotated[float, msgspec.Meta(ge=0.0, le=1_000_000.0)] = 10.0
+    keep_days: dict[Evaluation, Annotated[float, msgspec.Meta(gt=0.0, le=100_000.0)]] = {}
+    sample_ok: Annotated[int, msgspec.Meta(ge=0)] = 20
+    hold_ms: Annotated[float, msgspec.Meta(gt=0.0, le=10_000.0)] = 200.0
+
+    def days(self, evaluation: Evaluation) -> float:
+        """Days that results of this evaluation are kept."""
+        return self.keep_days.get(evaluation, 7.0 if evaluation is Evaluation.OK else 90.0)
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +116,9 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: Literal["en", "de"] = "en"
     part: PartSettings = PartSettings()
     results: ResultsSettings = ResultsSettings()
+    control: ControlSettings = ControlSettings()
+    security: SecuritySettings | None = None
+    archive: ArchiveSettings = ArchiveSettings()
     metrics: MetricsSettings = MetricsSettings()
     infer: InferSettings = InferSettings()
     ring: RingSettings = RingSettings()
@@ -81,6 +127,14 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def views(self) -> dict[str, str]:
         """Camera name to the name of its view."""
         return {name: settings.view or name for name, settings in self.camera.items()}
+
+    @property
+    def control_bind(self) -> str:
+        """Address of the requests: `control.bind`, or the port after the results'."""
+        if self.control.bind:
+            return self.control.bind
+        host, _, port = self.results.bind.rpartition(":")
+        return f"{host}:{int(port) + 1}"
 
     @property
     def ring_slots(self) -> int:
@@ -105,6 +159,11 @@ def load_station(path: Path) -> Station:
     station = msgspec.structs.replace(
         station,
         recipes=str(folder / station.recipes),
+        archive=msgspec.structs.replace(
+            station.archive, folder=str(folder / station.archive.folder) if station.archive.folder else ""
+        ),
+        security=station.security
+        and SecuritySettings(str(folder / station.security.key), str(folder / station.security.clients)),
         camera={name: beside(settings, folder) for name, settings in station.camera.items()},
     )
     _check(station, path)

@@ -16,6 +16,9 @@ class LossKind(StrEnum):
     worker_died = "worker_died"
     lost_while_down = "lost_while_down"
     daemon_restarted = "daemon_restarted"
+    trigger_mismatch = "trigger_mismatch"
+    not_triggered = "not_triggered"
+    stopped = "stopped"
 
 
 LOSS_KINDS: tuple[LossKind, ...] = tuple(LossKind)

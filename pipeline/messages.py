@@ -1,13 +1,20 @@
-"""What the workers tell each other over the ledger's socket (msgpack). Messages are doorbells: frames stay in the ring."""
+"""What the workers tell each other over the ledger's socket (msgpack). Messages are doorbells: frames stay in the ring.
+
+A message may be lost, and may come twice, when the ledger is restarted. Each kind is harmless the second time; what must not
+be lost is found again in the ring, in the journal, or by the hellos: every worker says its hello at its start, and again
+whenever the ring's session has changed, which means that there is a new ledger. What a ledger of an earlier `session` sent is
+void.
+"""
 
 import msgspec
 
 from pipeline.loss import LossKind
+from pipeline.requests import Command
 from pipeline.result import Evaluation, Keypoint, Measurement, Reason, ResultState
 
 
 class CameraHello(msgspec.Struct, frozen=True, tag="camera_hello"):
-    """Grab: this camera's worker is up and owns no slot."""
+    """Grab: this camera's worker is up and owns no slot; CameraStatus and Counted follow where there is something to tell."""
 
     camera: str
     pid: int
@@ -16,8 +23,8 @@ class CameraHello(msgspec.Struct, frozen=True, tag="camera_hello"):
 class CameraStatus(msgspec.Struct, frozen=True, tag="camera_status"):
     """Grab: the camera is connected and armed, or is not.
 
-    `counts_triggers`: its frames carry trigger numbers. `baseline`: its line counter before the first frame, None where
-    it cannot be read.
+    `counts_triggers`: its frames carry trigger numbers. `baseline`: its line counter before the first frame since it was
+    armed, None where it cannot be read and where nothing has happened but a new ledger.
     """
 
     camera: str
@@ -58,15 +65,34 @@ class Exhausted(msgspec.Struct, frozen=True, tag="exhausted"):
     camera: str
 
 
+class Fired(msgspec.Struct, frozen=True, tag="fired"):
+    """Grab: the software trigger was given; the camera's counter then stood at `number`, None when it was not taken (`fault`)."""
+
+    camera: str
+    trigger: int
+    number: int | None
+    fault: str = ""
+
+
+class LoadedRecipe(msgspec.Struct, frozen=True):
+    """A recipe in the station's folder; `fault` says why it cannot be selected, "" where it can."""
+
+    number: int
+    name: str
+    configuration_id: str
+    fault: str = ""
+
+
 class InferHello(msgspec.Struct, frozen=True, tag="infer_hello"):
-    """Infer: networks are loaded and qualified; this process holds no frame."""
+    """Infer: all networks are loaded and qualified; this process reads no frame, and knows no part.
+
+    To a new ledger, its answers that were not published follow as Inspected.
+    """
 
     worker: str
     pid: int
-    recipe_number: int
-    recipe_name: str
-    configuration_id: str
     backend: str
+    recipes: list[LoadedRecipe]
 
 
 class PartAnswer(msgspec.Struct, frozen=True):
@@ -82,10 +108,14 @@ class PartAnswer(msgspec.Struct, frozen=True):
 
 
 class Inspected(msgspec.Struct, frozen=True, tag="inspected"):
-    """Infer: the answers for part `part` of the book, one for each part found (none: the recipe's no_part answer is in it)."""
+    """Infer: the answers for the trigger that gave these frames, (slot, generation) each; one answer for each part found.
+
+    `released` are those of them that were not released before. Infer keeps the answers until the `closed` words say that they
+    are published.
+    """
 
     worker: str
-    part: int
+    frames: list[tuple[int, int]]
     answers: list[PartAnswer]
     released: list[tuple[int, int]]
 
@@ -97,12 +127,73 @@ class Released(msgspec.Struct, frozen=True, tag="released"):
     released: list[tuple[int, int]]
 
 
+class EvidenceHello(msgspec.Struct, frozen=True, tag="evidence_hello"):
+    """Evidence: the copier is up and reads no frame."""
+
+    pid: int
+
+
+class Copied(msgspec.Struct, frozen=True, tag="copied"):
+    """Evidence: the frame is no longer read. `good`: it has been copied whole, and will be written."""
+
+    slot: int
+    generation: int
+    good: bool
+
+
+class Stored(msgspec.Struct, frozen=True, tag="stored"):
+    """Evidence: what became of an image: written at `path`, or lost (`fault`)."""
+
+    session: int
+    seq: int
+    view: str
+    path: str
+    fault: str = ""
+
+
+class DiskReport(msgspec.Struct, frozen=True, tag="disk_report"):
+    """Evidence, once a second: bytes and images in the folder, and what is wrong with it ("" = nothing)."""
+
+    used_bytes: int
+    images: int
+    fault: str
+
+
+class RequestsHello(msgspec.Struct, frozen=True, tag="requests_hello"):
+    """Requests: the process that answers clients is up."""
+
+    pid: int
+
+
+class Asked(msgspec.Struct, frozen=True, tag="asked"):
+    """Requests: a client's command. `peer` is who asks: the name of its key, or its address. `ticket` is returned in Told."""
+
+    ticket: int
+    peer: str
+    command: Command
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Requests: so many messages of clients have been dropped since the last one of these: malformed, too large."""
+
+    count: int
+
+
 class Granted(msgspec.Struct, frozen=True, tag="granted"):
     """Ledger to grab: fill this slot next. It is meant for the process `pid`: what its forerunner was granted is void."""
 
     slot: int
     generation: int
     pid: int
+    session: int
+
+
+class Fire(msgspec.Struct, frozen=True, tag="fire"):
+    """Ledger to grab: give the camera software trigger `trigger` (the book's own number for it), and answer Fired."""
+
+    trigger: int
+    pid: int
+    session: int
 
 
 class Dispatched(msgspec.Struct, frozen=True, tag="dispatched"):
@@ -114,17 +205,61 @@ class Dispatched(msgspec.Struct, frozen=True, tag="dispatched"):
     slot: int
     generation: int
     complete: bool
+    recipe: int
     pid: int
+    session: int
 
 
 class Abandoned(msgspec.Struct, frozen=True, tag="abandoned"):
     """Ledger to infer: the part has been answered otherwise; forget its views."""
 
     part: int
+    session: int
 
 
-ToLedger = CameraHello | CameraStatus | Accepted | Counted | Lost | Exhausted | InferHello | Inspected | Released
-FromLedger = Granted | Dispatched | Abandoned
+class Copy(msgspec.Struct, frozen=True, tag="copy"):
+    """Ledger to evidence: copy this frame, answer Copied, write it to `path` below the state folder, answer Stored.
+
+    `result` is the published JSON, to be written beside the image.
+    """
+
+    slot: int
+    generation: int
+    seq: int
+    view: str
+    evaluation: Evaluation
+    path: str
+    result: bytes
+    session: int
+
+
+class Told(msgspec.Struct, frozen=True, tag="told"):
+    """Ledger to requests: the reply to `ticket`, as JSON of `pipeline.requests.Reply`."""
+
+    ticket: int
+    reply: bytes
+
+
+ToLedger = (
+    CameraHello
+    | CameraStatus
+    | Accepted
+    | Counted
+    | Lost
+    | Exhausted
+    | Fired
+    | InferHello
+    | Inspected
+    | Released
+    | EvidenceHello
+    | Copied
+    | Stored
+    | DiskReport
+    | RequestsHello
+    | Asked
+    | Refused
+)
+FromLedger = Granted | Fire | Dispatched | Abandoned | Copy | Told
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_ledger = msgspec.msgpack.Decoder(ToLedger).decode

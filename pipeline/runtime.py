@@ -16,10 +16,14 @@ LONGEST_SOCKET_PATH = 107  # unix(7): 108 bytes with the final zero
 
 
 class Runtime(msgspec.Struct, frozen=True):
-    """Where this run's things are. `processes` fixes the row of each process in the table of vital signs."""
+    """Where this run's things are. `processes` fixes the row of each process in the table of vital signs.
+
+    `folder` holds sockets and ends with the run; `state_folder` holds the journal and the images, and stays.
+    """
 
     station: Station
     folder: str
+    state_folder: str
     processes: list[str]
 
     @property
@@ -45,8 +49,12 @@ class Runtime(msgspec.Struct, frozen=True):
     @property
     def results_endpoint(self) -> str:
         """ZeroMQ address of the result stream."""
-        bind = self.station.results.bind
-        return bind if bind.startswith("tcp://") else f"tcp://{bind}"
+        return _endpoint(self.station.results.bind)
+
+    @property
+    def control_endpoint(self) -> str:
+        """ZeroMQ address at which requests are answered."""
+        return _endpoint(self.station.control_bind)
 
     def save(self) -> None:
         """Write this for the workers."""
@@ -69,6 +77,34 @@ def load_runtime(folder: Path) -> Runtime:
         raise ConfigError(
             f"no daemon has run here: {error.strerror}", where=str(folder), next_command="datumd run STATION.toml"
         ) from error
+
+
+def _endpoint(bind: str) -> str:
+    return bind if bind.startswith("tcp://") else f"tcp://{bind}"
+
+
+def state_folder(station: Station) -> Path:
+    """The folder of the journal and the images, made where it is not there.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    system = Path("/var/lib/datumd") / station.station
+    if station.archive.folder:
+        folder = Path(station.archive.folder)
+    elif system.is_dir() and os.access(system, os.W_OK):
+        folder = system
+    else:
+        folder = Path.home() / ".local/state/datumd" / station.station
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"no folder for the journal: {error.strerror}",
+            where=str(folder),
+            next_command="set archive.folder in the station file",
+        ) from error
+    return folder
 
 
 def runtime_folder(station: str) -> Path:

@@ -1,17 +1,36 @@
 """What the daemon says of itself on the wire: heartbeats and status."""
 
+from enum import StrEnum
+
 import msgspec
 
+from pipeline.requests import RecipeEntry
 from pipeline.result import SCHEMA_VERSION
 
 
+class StationState(StrEnum):
+    """States of OPC 40100-1 (Machine Vision, vision state machine)."""
+
+    Preoperational = "Preoperational"  # recipes are being loaded
+    Initialized = "Initialized"  # recipes are loaded, cameras are being connected
+    Ready = "Ready"  # stopped: only software triggers are inspected
+    SingleExecution = "SingleExecution"  # stopped, and one of those is being inspected
+    ContinuousExecution = "ContinuousExecution"  # every trigger is inspected
+    Error = "Error"  # the text says what; what can go on does
+    Halted = "Halted"  # the daemon ends
+
+
 class Heartbeat(msgspec.Struct, frozen=True):
-    """Once a second, so that a gap at the tail of the stream shows: `last_seq` is the newest result's number."""
+    """Once a second, so that a gap at the tail of the stream shows: `last_seq` is the newest result's number.
+
+    `control_port` is where this host answers requests for results that were missed.
+    """
 
     station: str
     session: int
     last_seq: int
     creation_time: str
+    control_port: int = 0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -43,12 +62,31 @@ class ProcessReport(msgspec.Struct, frozen=True):
     restarts: int = 0
 
 
+class JournalReport(msgspec.Struct, frozen=True):
+    """The journal. `fault` is "" while results reach the disk; `unwritten` wait in memory, `forgotten` found no room there."""
+
+    fault: str = ""
+    unwritten: int = 0
+    forgotten: int = 0
+    set_aside: str = ""
+
+
+class EvidenceReport(msgspec.Struct, frozen=True):
+    """The images worth keeping. `lost` counts those that could not be kept; `fault` is "" while all is well."""
+
+    fault: str = ""
+    stored: int = 0
+    lost: int = 0
+    used_bytes: int = 0
+    images: int = 0
+
+
 class Status(msgspec.Struct, frozen=True):
-    """Once a second: how the station is. `state` is Ready when recipe, workers and all cameras are."""
+    """Once a second: how the station is."""
 
     station: str
     session: int
-    state: str
+    state: StationState
     text: str
     version: str
     recipe_id: int | None
@@ -63,4 +101,8 @@ class Status(msgspec.Struct, frozen=True):
     late_results: int
     late_frames: int
     started_time: str
+    recipes: list[RecipeEntry] = []
+    journal: JournalReport = JournalReport()
+    evidence: EvidenceReport = EvidenceReport()
+    refused_messages: int = 0
     schema_version: int = SCHEMA_VERSION

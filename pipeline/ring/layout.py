@@ -13,7 +13,7 @@ PAGE_BYTES = 4096
 WORD_BYTES = 8
 CAMERA_WORDS = 64
 SLOT_WORDS = 32
-MAGIC = int.from_bytes(b"datumdR1", "little")
+MAGIC = int.from_bytes(b"datumdR2", "little")
 
 
 class HeaderWord(IntEnum):
@@ -43,6 +43,9 @@ class SlotWord(IntEnum):
 
     granted = 0
     closed = 1
+    granted_camera = 2  # index of the camera that the slot was granted to, written before `granted`
+    dispatched = 3  # generation under which infer was told to read it
+    reader = 4  # row of that infer worker in the process list, written before `dispatched`
     accepted = 8
     camera = 9
     flags = 10

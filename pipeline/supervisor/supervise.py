@@ -10,7 +10,7 @@ from pipeline.config import Station
 from pipeline.errors import DatumdError, RingError
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
-from pipeline.runtime import Runtime, runtime_folder
+from pipeline.runtime import Runtime, runtime_folder, state_folder
 from pipeline.supervisor.process import Process
 from pipeline.supervisor.processes import ENDS_THE_DAEMON, processes
 from pipeline.supervisor.systemd import Notifier
@@ -44,7 +44,8 @@ class Supervisor:
         """
         self._notifier = notifier
         self._specs = processes(station)
-        self.runtime = Runtime(station, str(runtime_folder(station.station)), [spec.name for spec in self._specs])
+        names = [spec.name for spec in self._specs]
+        self.runtime = Runtime(station, str(runtime_folder(station.station)), str(state_folder(station)), names)
         layout = RingLayout(station.ring_slots, int(station.ring.slot_mb * 2**20), len(station.camera))
         self._ring = FrameRing.create(self.runtime.ring_path, layout)
         try:
