@@ -1,0 +1,19 @@
+"""The account of one domain's triggers: what is answered and what is bound. It outlives the ledger, in the journal."""
+
+import msgspec
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What a new ledger must know of the triggers that left no frame.
+
+    Attributes:
+        through: every trigger up to this number is answered, or was never owed.
+        beyond: answered ones above it.
+        offsets: camera to what is added to its counter to get the trigger number, after a resynchronise.
+        part_ids: bound and not answered yet, by trigger number.
+    """
+
+    through: int
+    beyond: tuple[int, ...] = ()
+    offsets: dict[str, int] = {}
+    part_ids: dict[int, str] = {}
