@@ -5,11 +5,14 @@ Ownership, which is the whole protocol:
 1. The ledger grants a slot: it writes `granted = generation` and tells the camera's grab worker.
 2. Grab fills the payload and the identity, then writes `accepted = generation`. That store is acceptance; the message that
    follows is only a doorbell.
-3. The ledger dispatches the slot to an infer worker, which reads it and writes `released = generation`.
+3. The ledger writes `dispatched = generation` and dispatches the slot to an infer worker, which reads it and writes
+   `released = generation`.
 4. The ledger answers, publishes, and then writes `closed = generation`.
 5. A slot may be granted again when it is closed and was never dispatched, or is released, or its reader is dead.
 
-A frame is open while it is accepted and not closed. `multiprocessing.shared_memory` is not used: its tracker unlinks a
+A frame is open while it is accepted and not closed. All words outlive the processes: a new ledger takes the ring as it is,
+and a new daemon keeps the header of its forerunner's ring (`left_behind`), so that frames without an answer are answered.
+`multiprocessing.shared_memory` is not used: its tracker unlinks a
 segment when one of its owners dies.
 """
 
@@ -22,9 +25,11 @@ import secrets
 from pathlib import Path
 
 from pipeline.errors import AlreadyRunning, RingError
-from pipeline.frame import Frame, FrameInfo, PixelFormat
+from pipeline.frame import Frame, FrameInfo
 from pipeline.loss import LOSS_KINDS, LossKind
-from pipeline.ring.layout import MAGIC, PAGE_BYTES, CameraWord, HeaderWord, RingLayout, SlotFlag, SlotWord
+from pipeline.ring.identity import read_identity, write_identity
+from pipeline.ring.layout import MAGIC, PAGE_BYTES, CameraWord, HeaderWord, RingLayout, SlotWord
+from pipeline.ring.left_behind import boot_id, keep_header
 
 
 class FrameRing:
@@ -41,12 +46,15 @@ class FrameRing:
     def create(cls, path: Path, layout: RingLayout) -> "FrameRing":
         """Lock, size and format the file. The lock is held until `close` and refuses a twin daemon.
 
+        What a daemon that was killed left is kept for the ledger, but for the pictures: see `left_behind`.
+
         Raises:
             AlreadyRunning: another process holds the lock.
             RingError: the file system has not enough room, or the file cannot be made.
         """
         descriptor = _open_locked(path)
         try:
+            keep_header(descriptor, path)
             os.ftruncate(descriptor, 0)
             os.posix_fallocate(descriptor, 0, layout.total_bytes)
         except OSError as error:
@@ -85,8 +93,7 @@ class FrameRing:
         if words is None or words[HeaderWord.magic] != MAGIC:
             os.close(descriptor)
             raise RingError("not a frame ring of this version", where=str(path), next_command="datumd run STATION.toml")
-        layout = RingLayout(words[HeaderWord.slots], words[HeaderWord.slot_bytes], words[HeaderWord.cameras])
-        return cls(path, descriptor, layout)
+        return cls(path, descriptor, RingLayout.of(words))
 
     @property
     def ring_id(self) -> int:
@@ -98,6 +105,11 @@ class FrameRing:
         """Whether the file at `path` still is this ring."""
         return _is_at(self._descriptor, self.path)
 
+    @property
+    def session(self) -> int:
+        """The present ledger's session, 0 before there was one; where it changes there is a new ledger."""
+        return self._words[HeaderWord.session]
+
     def payload(self, slot: int) -> memoryview:
         """A writable view of a slot's whole payload, `layout.slot_bytes` long."""
         start = self.layout.payload_offset(slot)
@@ -105,15 +117,19 @@ class FrameRing:
 
     # The ledger's words
 
-    def begin_session(self, at_least: int) -> int:
-        """Ledger: a session number that no earlier ledger on this ring has had, `at_least` or the next one."""
-        session = max(at_least, self._words[HeaderWord.session] + 1)
+    def begin_session(self, session: int) -> None:
+        """Ledger: there is a new ledger, and it knows all that lies in the ring; the workers say their hellos again."""
         self._words[HeaderWord.session] = session
-        return session
 
-    def grant(self, slot: int, generation: int) -> None:
-        """Ledger: give the slot away under a new generation."""
+    def grant(self, slot: int, generation: int, camera: int) -> None:
+        """Ledger: give the slot to a camera under a new generation."""
+        self._words[self.layout.slot_word(slot, SlotWord.granted_camera)] = camera
         self._words[self.layout.slot_word(slot, SlotWord.granted)] = generation
+
+    def dispatch(self, slot: int, generation: int, reader: int) -> None:
+        """Ledger: an infer worker, `reader` by its row in the process list, is about to be told to read the slot."""
+        self._words[self.layout.slot_word(slot, SlotWord.reader)] = reader
+        self._words[self.layout.slot_word(slot, SlotWord.dispatched)] = generation
 
     def close_slot(self, slot: int, generation: int) -> None:
         """Ledger: the frame has been answered."""
@@ -125,24 +141,7 @@ class FrameRing:
         """Grab: write the identity, then the word that makes the frame exist."""
         base = self.layout.slot_word(slot, 0)
         words = self._words
-        flags = 0
-        if info.trigger_number is not None:
-            flags |= SlotFlag.trigger_number
-            words[base + SlotWord.trigger_number] = info.trigger_number
-        if info.camera_ns is not None:
-            flags |= SlotFlag.camera_ns
-            words[base + SlotWord.camera_ns] = info.camera_ns
-        if info.exposure_us is not None:
-            flags |= SlotFlag.exposure
-            words[base + SlotWord.exposure_ns] = round(info.exposure_us * 1000)
-        words[base + SlotWord.camera] = camera
-        words[base + SlotWord.flags] = flags
-        words[base + SlotWord.frame_id] = info.frame_id
-        words[base + SlotWord.received_monotonic_ns] = info.received_monotonic_ns
-        words[base + SlotWord.received_utc_ns] = info.received_utc_ns
-        words[base + SlotWord.width] = info.width
-        words[base + SlotWord.height] = info.height
-        words[base + SlotWord.pixel_format] = info.pixel_format
+        write_identity(words, base, camera, info)
         words[base + SlotWord.accepted] = generation
         words[self.layout.camera_word(camera, CameraWord.frames)] += 1
         words[self.layout.camera_word(camera, CameraWord.last_frame_monotonic_ns)] = info.received_monotonic_ns
@@ -175,20 +174,7 @@ class FrameRing:
 
     def info(self, slot: int) -> FrameInfo:
         """The identity of the frame in a slot."""
-        base = self.layout.slot_word(slot, 0)
-        words = self._words
-        flags = words[base + SlotWord.flags]
-        return FrameInfo(
-            width=words[base + SlotWord.width],
-            height=words[base + SlotWord.height],
-            pixel_format=PixelFormat(words[base + SlotWord.pixel_format]),
-            frame_id=words[base + SlotWord.frame_id],
-            trigger_number=words[base + SlotWord.trigger_number] if flags & SlotFlag.trigger_number else None,
-            exposure_us=words[base + SlotWord.exposure_ns] / 1000 if flags & SlotFlag.exposure else None,
-            camera_ns=words[base + SlotWord.camera_ns] if flags & SlotFlag.camera_ns else None,
-            received_monotonic_ns=words[base + SlotWord.received_monotonic_ns],
-            received_utc_ns=words[base + SlotWord.received_utc_ns],
-        )
+        return read_identity(self._words, self.layout.slot_word(slot, 0))
 
     def frame(self, slot: int) -> Frame:
         """The frame in a slot; its payload is a view of shared memory, valid until the slot is released."""
@@ -216,12 +202,6 @@ class FrameRing:
         with contextlib.suppress(BufferError):  # a frame is still being looked at: the mapping goes with its last view
             self._memory.close()
         os.close(self._descriptor)
-
-
-def boot_id() -> int:
-    """A number that changes when the machine boots."""
-    text = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
-    return int(text.replace("-", "")[:15], 16)
 
 
 def _open_locked(path: Path) -> int:

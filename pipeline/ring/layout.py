@@ -83,6 +83,11 @@ class RingLayout:
     slot_bytes: int
     cameras: int
 
+    @classmethod
+    def of(cls, words: memoryview) -> "RingLayout":
+        """The layout that a ring's header page tells."""
+        return cls(words[HeaderWord.slots], words[HeaderWord.slot_bytes], words[HeaderWord.cameras])
+
     def camera_word(self, camera: int, word: int) -> int:
         """Index (in words from the start of the file) of a word of a camera's block."""
         return (PAGE_BYTES // WORD_BYTES) + camera * CAMERA_WORDS + word

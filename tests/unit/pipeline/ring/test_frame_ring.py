@@ -11,7 +11,8 @@ from pipeline.errors import AlreadyRunning, RingError
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.loss import LossKind
 from pipeline.ring.frame_ring import FrameRing
-from pipeline.ring.layout import PAGE_BYTES, SLOT_WORDS, CameraWord, RingLayout, SlotWord
+from pipeline.ring.layout import PAGE_BYTES, SLOT_WORDS, CameraWord, HeaderWord, RingLayout, SlotWord
+from pipeline.ring.left_behind import left_behind
 
 LAYOUT = RingLayout(slots=3, slot_bytes=5000, cameras=2)
 
@@ -47,7 +48,7 @@ def test_a_frame_written_by_one_mapping_is_read_by_another(tmp_path: Path, chang
     ring = FrameRing.create(tmp_path / "ring", LAYOUT)
     reader = FrameRing.attach(tmp_path / "ring")
     info = frame_info(**changes)
-    ring.grant(1, 4)
+    ring.grant(1, 4, 0)
     ring.payload(1)[:5000] = bytes(range(250)) * 20
     assert not reader.is_open(1)
     ring.accept(1, 4, 0, info)
@@ -72,10 +73,47 @@ def test_losses_are_counted_by_camera_and_kind(tmp_path: Path) -> None:
     ring.close(unlink=True)
 
 
-def test_sessions_rise_even_within_a_second_or_when_the_clock_goes_back(tmp_path: Path) -> None:
-    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
-    assert [ring.begin_session(at) for at in (1000, 1000, 900, 2000)] == [1000, 1001, 1002, 2000]
-    ring.close(unlink=True)
+def killed_ring(path: Path) -> int:
+    """A ring with an unanswered frame in slot 1, an answered one in slot 0 and an unfilled slot 2; its daemon is gone. Its id."""
+    ring = FrameRing.create(path, LAYOUT)
+    ring.begin_session(1000)
+    for slot in range(3):
+        ring.grant(slot, 4 + slot, 1)
+    ring.accept(0, 4, 1, frame_info())
+    ring.accept(1, 5, 1, frame_info(trigger_number=10))
+    ring.close_slot(0, 4)
+    ring_id = ring.ring_id
+    ring.close()
+    return ring_id
+
+
+def test_frames_that_a_killed_daemon_did_not_answer_are_known_to_the_next_one(tmp_path: Path) -> None:
+    ring_id = killed_ring(tmp_path / "ring")
+    FrameRing.create(tmp_path / "ring", RingLayout(slots=9, slot_bytes=100, cameras=1)).close()
+    again = FrameRing.create(tmp_path / "ring", LAYOUT)
+    assert again.ring_id != ring_id
+    assert again.session == 0
+    [(left, frames)] = left_behind(tmp_path / "ring")
+    assert [(frame.ring_id, frame.slot, frame.generation, frame.camera) for frame in frames] == [(ring_id, 1, 5, 1)]
+    assert frames[0].info == frame_info(trigger_number=10)
+    left.unlink()
+    again.close(unlink=True)
+    assert left_behind(tmp_path / "ring") == []
+
+
+def test_a_ring_of_another_boot_or_version_or_size_leaves_nothing(tmp_path: Path) -> None:
+    for word, value in (
+        (HeaderWord.boot_id, 1),
+        (HeaderWord.magic, 2),
+        (HeaderWord.slots, 77),
+        (HeaderWord.session, 0),
+    ):
+        killed_ring(tmp_path / "ring")
+        with (tmp_path / "ring").open("r+b") as file:
+            file.seek(word * 8)
+            file.write(value.to_bytes(8, "little"))
+        FrameRing.create(tmp_path / "ring", LAYOUT).close(unlink=True)
+        assert left_behind(tmp_path / "ring") == []
 
 
 def test_a_twin_daemon_is_refused_until_the_first_has_gone(tmp_path: Path) -> None:
