@@ -14,10 +14,15 @@ from pipeline.result import Evaluation, Keypoint, Measurement, Reason, ResultSta
 
 
 class CameraHello(msgspec.Struct, frozen=True, tag="camera_hello"):
-    """Grab: this camera's worker is up and owns no slot; CameraStatus and Counted follow where there is something to tell."""
+    """Grab: this camera's worker is up and owns no slot; CameraStatus and Counted follow where there is something to tell.
+
+    Said once to each `session`. One that was meant for an earlier ledger, and waited in the socket, is void: it says nothing
+    of what this ledger has granted since, and granting those slots anew would let two cameras write into one.
+    """
 
     camera: str
     pid: int
+    session: int
 
 
 class CameraStatus(msgspec.Struct, frozen=True, tag="camera_status"):
