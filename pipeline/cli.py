@@ -11,7 +11,7 @@ from pipeline.errors import DatumdError
 from pipeline.version import VERSION
 
 STDERR = 2
-OWN_COMMANDS = ("run", "check", "listen", "cameras", "snapshot", "seal", "schema", "worker")
+OWN_COMMANDS = ("run", "check", "listen", "cameras", "snapshot", "seal", "keys", "schema", "worker")
 
 
 class Command(Protocol):
