@@ -15,7 +15,7 @@ Buffers = Annotated[int, msgspec.Meta(ge=2, le=256)]
 class CommonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
     """What every camera's table may hold. `view` is the name of its picture of the part; "" = the camera's own name."""
 
-    view: str = ""
+    view: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?\Z")] = ""
 
     @property
     def shot(self) -> str:
