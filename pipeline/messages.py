@@ -96,6 +96,7 @@ class InferHello(msgspec.Struct, frozen=True, tag="infer_hello"):
 
     worker: str
     pid: int
+    session: int
     backend: str
     recipes: list[LoadedRecipe]
 
@@ -133,9 +134,10 @@ class Released(msgspec.Struct, frozen=True, tag="released"):
 
 
 class EvidenceHello(msgspec.Struct, frozen=True, tag="evidence_hello"):
-    """Evidence: the copier is up and reads no frame."""
+    """Evidence: the copier is up and reads no frame. `session` as in CameraHello."""
 
     pid: int
+    session: int
 
 
 class Copied(msgspec.Struct, frozen=True, tag="copied"):
@@ -165,9 +167,10 @@ class DiskReport(msgspec.Struct, frozen=True, tag="disk_report"):
 
 
 class RequestsHello(msgspec.Struct, frozen=True, tag="requests_hello"):
-    """Requests: the process that answers clients is up."""
+    """Requests: the process that answers clients is up. `session` as in CameraHello."""
 
     pid: int
+    session: int
 
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):
