@@ -92,11 +92,15 @@ class Line:
         """What a camera has counted."""
         return self._state.tallies(device)
 
+    def coming(self) -> tuple[int, str]:
+        """The trigger number and the part id of the part that comes next."""
+        return self._trigger_number + 1, _part_id(self._parts + 1)
+
     def edge(self) -> LoggedEdge:
         """One part passes: an edge at every camera, with the faults that are planned for it, and a line in the log."""
         self._parts += 1
         struck = self._struck(self._parts)
-        edge = self._pull(self._parts - 1, f"part-{self._parts:06d}", struck)
+        edge = self._pull(self._parts - 1, _part_id(self._parts), struck)
         if FaultKind.EXTRA_EDGE in struck:
             self._pull(self._parts - 1, None, {FaultKind.EXTRA_EDGE: struck[FaultKind.EXTRA_EDGE]})
         self._write_ahead()
@@ -221,6 +225,10 @@ class Line:
         """End the line and take the cameras away."""
         self._log.close()
         self._state.close()
+
+
+def _part_id(part: int) -> str:
+    return f"part-{part:06d}"
 
 
 def _bits(kinds: Sequence[FaultKind]) -> int:

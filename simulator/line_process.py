@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from pipeline.errors import DatumdError
+from simulator.announcer import Announcer
 from simulator.content import Content, FolderContent, PatternContent, RenderedContent
 from simulator.families import families
 from simulator.fault import parse_fault
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--pool", type=int, default=48, help="images held in memory per camera (%(default)s)")
     add("--nominal-exposure-us", type=float, default=1000.0, help="exposure that leaves images unchanged (%(default)s)")
     add("--fault", action="append", default=[], metavar="F", help="KIND[:device=D][:at=N][:p=P][:seconds=S]")
+    add("--announce", metavar="HOST:PORT", help="tell this station the part id of each trigger before it comes")
     add("--wait-for-cameras", type=float, default=0.0, metavar="S", help="start when all cameras acquire, or after S s")
     add("--hold", action="store_true", help="move the first part when a line comes in on standard input")
     add("--linger-s", type=float, default=0.0, metavar="S", help="keep the cameras this long after the last part")
@@ -140,11 +142,13 @@ def _wait_for_cameras(line: Line, limit_s: float, stopped: Callable[[], bool]) -
         line.idle(time.monotonic() + _POLL_S, stopped)
 
 
-def _move(line: Line, arguments: argparse.Namespace, stopped: Callable[[], bool]) -> float:
+def _move(line: Line, arguments: argparse.Namespace, stopped: Callable[[], bool], announcer: Announcer | None) -> float:
     """Move the parts. Returns by how much the line was late at the worst, in seconds."""
     due = time.monotonic()
     worst_s = 0.0
     for gap_s in _gaps_s(arguments):
+        if announcer and line.parts != arguments.triggers:
+            announcer.announce(*line.coming())
         line.idle(due, stopped)
         if stopped() or line.parts == arguments.triggers:
             break
@@ -180,14 +184,17 @@ def _run(arguments: argparse.Namespace) -> int:
         pool=arguments.pool,
         nominal_exposure_us=arguments.nominal_exposure_us,
     )
-    with line:
+    with line, contextlib.ExitStack() as stack:
         _say(f"ready state={arguments.state} cameras={arguments.devices}")
         if arguments.wait_for_cameras > 0.0:
             _wait_for_cameras(line, arguments.wait_for_cameras, stopped)
         while holder and not stopped() and not holder.has_let_go:
             line.idle(time.monotonic() + _POLL_S, stopped)
         _say("started")
-        late_s = _move(line, arguments, stopped)
+        announcer = Announcer(arguments.announce) if arguments.announce else None
+        if announcer:
+            stack.callback(announcer.close)
+        late_s = _move(line, arguments, stopped, announcer)
         line.finish()
         _say(f"closed triggers={line.triggers} parts={line.parts}")
         if late_s > _LATE_S:
