@@ -19,6 +19,7 @@ from simulator.producer import LINE_VARIABLE
 
 END_LIMIT_S = 10.0
 READY_LIMIT_S = 60.0
+INSPECTING = ("ContinuousExecution", "Ready")  # or ready to: somebody stopped the station, and that outlives the daemon
 
 
 class LineProcess:
@@ -65,12 +66,12 @@ class LineProcess:
 
 
 class DaemonProcess:
-    """`datumd run STATION.toml`, its words kept in a file."""
+    """`datumd run STATION.toml`, its words added to those of its forerunners in a file."""
 
     def __init__(self, station: Path, environment: dict[str, str]) -> None:
         """Start it; `environment` is added to this process's own."""
         self._log = station.with_suffix(".log")
-        with self._log.open("w", encoding="utf-8") as log:
+        with self._log.open("a", encoding="utf-8") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "pipeline", "run", str(station), "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
@@ -95,7 +96,7 @@ class DaemonProcess:
         until = time.monotonic() + READY_LIMIT_S
         while not stopped():
             message = subscription.receive(0.2)
-            if isinstance(message, Status) and message.state == "Ready":
+            if isinstance(message, Status) and message.state in INSPECTING:
                 return
             if not self.is_running or time.monotonic() > until:
                 raise DatumdError(f"the daemon did not come up:\n{self.words()}")
