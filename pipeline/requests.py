@@ -80,12 +80,16 @@ class RecipeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     fault: str = ""
 
 
-class Gap(msgspec.Struct, frozen=True):
-    """Results `first` to `last` of a session that are no longer in the journal, or never were."""
+class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Results `first` to `last` of a session that are no longer in the journal, or never were.
+
+    `station` is filled in by a subscription, which may hear several; a reply leaves it out.
+    """
 
     session: int
     first: int
     last: int
+    station: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -100,7 +100,10 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One answer. Identity on the wire: (station, session, seq). `trigger_number` and `part_index` name the part."""
+    """One answer. Identity on the wire: (station, session, seq). `trigger_number` and `part_index` name the part.
+
+    `software_trigger` is the number that the reply to a `trigger` request gave, where such a request asked for this answer.
+    """
 
     schema_version: int
     session: int
@@ -131,6 +134,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     clock_state: str = "unsynchronised"
     encoder_count: int | None = None
     journaled: bool = False
+    software_trigger: int | None = None
 
 
 def encode(result: Result) -> bytes:
