@@ -14,8 +14,9 @@ from pipeline.result import Evaluation
 GRANTED_AHEAD = 3  # slots that a camera holds ready to fill
 PARTS_AT_WORKER = 2  # one being inspected and the next, so that a worker never waits for the ledger
 
-Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:[1-9]\d{0,4}\Z")]
-_LOOPBACK = re.compile(r"^(tcp://)?(127\.\d+\.\d+\.\d+|localhost):")
+Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:[1-9][0-9]{0,4}\Z")]
+LAST_PORT = 65_535
+_LOOPBACK = re.compile(r"^(tcp://)?(127\.[0-9]+\.[0-9]+\.[0-9]+|localhost):")
 
 
 class PartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,13 +39,13 @@ class PartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResultsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where results are published (ZeroMQ). Only loopback addresses are allowed, as nothing on the stream is encrypted."""
+    """Where results are published (ZeroMQ). Without a table [security] only loopback addresses are allowed."""
 
     bind: Address = "tcp://127.0.0.1:5570"
 
 
 class ControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where requests are answered (ZeroMQ ROUTER): missed results again, triggers, recipes. Default: the port after results.bind."""
+    """Where requests are answered (ZeroMQ ROUTER): missed results, triggers, recipes. Default: the port after results.bind."""
 
     bind: Address | None = None
 
@@ -215,15 +216,29 @@ def _check(station: Station, path: Path) -> None:
                 where=f"{path}: ring.policy",
                 allowed="wait is for folders and videos; drop_oldest, drop_latest",
             )
-    if station.results.bind.removeprefix("tcp://") == station.metrics.bind.removeprefix("tcp://"):
-        raise ConfigError(
-            f"{station.metrics.bind} is where the results are published",
-            where=f"{path}: metrics.bind",
-            allowed="another",
-        )
-    if not _LOOPBACK.match(station.results.bind):
-        raise ConfigError(
-            f"{station.results.bind} is not a loopback address",
-            where=f"{path}: results.bind",
-            allowed="tcp://127.0.0.1:PORT",
-        )
+    _check_addresses(station, path)
+
+
+def _check_addresses(station: Station, path: Path) -> None:
+    """Each its own, and the ones that clients use open to other machines only where keys are asked for."""
+    taken: dict[str, str] = {}
+    addresses = {"results": station.results.bind, "control": station.control_bind, "metrics": station.metrics.bind}
+    for table, bind in addresses.items():
+        where = f"{path}: {table}.bind"
+        address = bind.removeprefix("tcp://")
+        if int(address.rpartition(":")[2]) > LAST_PORT:
+            raise ConfigError(f"{bind} has no such port", where=where, allowed=f"1 to {LAST_PORT}")
+        if address in taken:
+            raise ConfigError(
+                f"{bind} is {taken[address]}.bind, too",
+                where=where,
+                allowed="another",
+            )
+        taken[address] = table
+        if table != "metrics" and station.security is None and not _LOOPBACK.match(bind):
+            raise ConfigError(
+                f"{bind} is not a loopback address, and without keys anybody may connect",
+                where=where,
+                allowed="tcp://127.0.0.1:PORT, or a table [security] with key and clients",
+                next_command="datumd keys new NAME",
+            )

@@ -122,16 +122,23 @@ def station_name(session_id: str) -> str:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Gives TCP ports of 127.0.0.1 that nobody listened on a moment ago, a different one at each call."""
+    """Gives TCP ports of 127.0.0.1 that nobody listened on a moment ago, a different one at each call, and the next is free, too.
+
+    A station answers requests at the port after that of its results.
+    """
     given: set[int] = set()
 
     def give() -> int:
         while True:
-            with socket.socket() as probe:
+            with socket.socket() as probe, socket.socket() as after:
                 probe.bind(("127.0.0.1", 0))
                 port = int(probe.getsockname()[1])
-            if port not in given:
-                given.add(port)
+                try:
+                    after.bind(("127.0.0.1", port + 1))
+                except (OSError, OverflowError):  # taken, or there is none
+                    continue
+            if given.isdisjoint((port, port + 1)):
+                given.update((port, port + 1))
                 return port
 
     return give

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipeline import security
+from pipeline import key_file
 from pipeline.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_new(args: argparse.Namespace) -> int:
     """Make NAME.key and NAME.pub."""
-    secret, public = security.new_keys(args.folder, args.name)
+    secret, public = key_file.new_keys(args.folder, args.name)
     print(f"{secret}  stays with {args.name}: only its owner may read it")
     print(f"{public}  is for the other side: into a station's folder of clients, or to a client as --server-key")
     return 0
@@ -37,10 +37,10 @@ def run_new(args: argparse.Namespace) -> int:
 def run_list(args: argparse.Namespace) -> int:
     """Print name and key of each NAME.pub, and whether its secret lies beside it."""
     try:
-        paths = security.client_files(args.folder)
+        paths = key_file.client_files(args.folder)
     except OSError as problem:
         raise ConfigError(f"cannot be read ({problem.strerror})", where=str(args.folder)) from None
     for path in paths:
-        beside = "  with its secret" if path.with_suffix(security.SECRET).exists() else ""
-        print(f"{path.stem:24} {security.read_public(path, follow=False).decode()}{beside}")
+        beside = "  with its secret" if path.with_suffix(key_file.SECRET).exists() else ""
+        print(f"{path.stem:24} {key_file.read_public(path, follow=False).decode()}{beside}")
     return 0

@@ -39,3 +39,60 @@ def test_no_name_or_address_ends_in_a_newline(tmp_path: Path, old: str, new: str
         load_station(path)
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+OPEN = GOOD.replace("tcp://127.0.0.1:5570", "tcp://0.0.0.0:5570")
+KEYS = '[security]\nkey = "station.key"\nclients = "clients"\n'
+
+
+def refused(path: Path, text: str) -> str:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_station(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["*", "0.0.0.0", "192.168.1.5", "eth0", "localhost.example.org", "1270.0.0.1"])
+@pytest.mark.parametrize("table", ["results", "control"])
+def test_other_machines_need_keys(tmp_path: Path, table: str, address: str) -> None:
+    path = tmp_path / "station.toml"
+    text = GOOD.replace("127.0.0.1:5570", f"{address}:5570")
+    if table == "control":
+        text = f'{GOOD}[control]\nbind = "tcp://{address}:5571"\n'
+    line = refused(path, text)
+    assert f"{table}.bind: tcp://{address}:557" in line
+    assert "not a loopback address" in line
+    assert "[security]" in line
+    assert "datumd keys new" in line
+    path.write_text(text + KEYS)
+    assert load_station(path).security is not None
+
+
+def test_loopback_needs_none(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    for address in ("127.0.0.1", "127.1.2.3", "localhost"):
+        path.write_text(GOOD.replace("127.0.0.1:5570", f"{address}:5570"))
+        assert load_station(path).security is None
+
+
+def test_files_of_keys_lie_beside_the_station_file(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(OPEN + KEYS)
+    security = load_station(path).security
+    assert security is not None
+    assert (security.key, security.clients) == (str(tmp_path / "station.key"), str(tmp_path / "clients"))
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (GOOD.replace("1:5570", "1:65535"), "control.bind: tcp://127.0.0.1:65536 has no such port"),
+        (GOOD.replace("1:5570", "1:65536"), "results.bind: tcp://127.0.0.1:65536 has no such port"),
+        (GOOD.replace("1:9570", "1:5571"), "metrics.bind: 127.0.0.1:5571 is control.bind, too"),
+        (GOOD.replace("1:9570", "1:5570"), "metrics.bind: 127.0.0.1:5570 is results.bind, too"),
+        (GOOD + '[control]\nbind = "127.0.0.1:5570"\n', "control.bind: 127.0.0.1:5570 is results.bind, too"),
+        (GOOD.replace("1:5570", "1:\u0665\u0665\u0667\u0660"), "results.bind: found"),
+    ],
+)
+def test_each_address_its_own(tmp_path: Path, text: str, where: str) -> None:
+    assert where in refused(tmp_path / "station.toml", text)
