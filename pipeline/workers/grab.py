@@ -1,27 +1,28 @@
 """One camera: connect, fill the slots that the ledger grants, tell of every frame and loss; try again for ever."""
 
 import logging
-import os
 import threading
 import time
-from collections import deque
+from collections.abc import Callable
 
 from pipeline.camera.load import open_camera
 from pipeline.camera.source import Camera, CameraInfo, Loss
 from pipeline.clock import monotonic_ns
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo
-from pipeline.messages import Accepted, CameraHello, CameraStatus, Counted, Exhausted, Granted, Lost
+from pipeline.messages import Accepted, CameraStatus, Counted, Fire, Fired, Lost
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
+from pipeline.workers.camera_link import CameraLink
 from pipeline.workers.link import LedgerLink
 
 log = logging.getLogger(__name__)
 
 FIRST_BACK_OFF_S, LAST_BACK_OFF_S = 1.0, 30.0
-GRAB_TIMEOUT_S = 0.1  # also how soon a stop is noticed
+TURN_S = 0.03  # how soon a stop, a new ledger or a software trigger is noticed
 COUNTER_PERIOD_NS = 200_000_000
+MOVE_LIMIT_NS, MOVE_POLL_S = 50_000_000, 0.001  # how long a counter may take to show a software trigger
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
@@ -36,68 +37,83 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
 class GrabWorker:
     """Holds the slots granted to one camera."""
 
-    def __init__(self, context: WorkerContext) -> None:
+    def __init__(
+        self,
+        context: WorkerContext,
+        *,
+        now_ns: Callable[[], int] = monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`now_ns` and `sleep` are the clock by which it rests between attempts to connect."""
         self._context = context
         self._name = context.argument
+        self._now_ns, self._sleep = now_ns, sleep
         cameras = context.runtime.station.camera
         self._settings = cameras[self._name]
         self._index = list(cameras).index(self._name)
         self._ring = FrameRing.attach(context.runtime.ring_path)
-        self._link = LedgerLink(context.runtime.ledger_endpoint, context.name)
-        self._grants: deque[Granted] = deque()
+        self._ledger = CameraLink(LedgerLink(context.runtime.ledger_endpoint, context.name), self._ring, self._name)
         self._counter_read_ns = 0
-        self._counter = -1
-        self._pid = os.getpid()
+        self._takes_fires = False
+        self._due = 0  # software triggers whose frames are still to come
 
     def run(self, stop: threading.Event) -> None:
         """Connect and grab; after a failure wait 1, 2, 4 … 30 s and connect again."""
-        self._link.send(CameraHello(self._name, self._pid))
         back_off_s = FIRST_BACK_OFF_S
+        self._ledger.listen(0.0)
         while not stop.is_set():
-            frames = self._ring.camera_frames(self._index)
-            try:
-                self._session(stop)
-            except (CameraLost, CameraError) as error:
-                log.error("%s", error)
-                self._context.vitals.set_state(self._context.row, WorkerState.error)
-                self._link.send(CameraStatus(self._name, up=False, text=str(error)))
-                if self._ring.camera_frames(self._index) > frames:
-                    back_off_s = FIRST_BACK_OFF_S
-                self._rest(back_off_s, stop)
-                back_off_s = min(back_off_s * 2, LAST_BACK_OFF_S)
+            frames, began_ns = self._ring.camera_frames(self._index), self._now_ns()
+            fault = self._fault_of_connection(stop)
+            if fault is None:
+                return
+            self._context.vitals.set_state(self._context.row, WorkerState.error)
+            self._ledger.say_status(CameraStatus(self._name, up=False, text=fault))
+            lasted_s = (self._now_ns() - began_ns) / 1e9
+            if self._ring.camera_frames(self._index) > frames or lasted_s > LAST_BACK_OFF_S:
+                back_off_s = FIRST_BACK_OFF_S
+            self._rest(back_off_s, fault, stop)
+            back_off_s = min(back_off_s * 2, LAST_BACK_OFF_S)
 
-    def _session(self, stop: threading.Event) -> None:
-        """From one connect to its end."""
+    def _fault_of_connection(self, stop: threading.Event) -> str | None:
+        """From one connect to its end: what went wrong, None when it was asked to stop."""
         self._context.vitals.set_state(self._context.row, WorkerState.connecting)
-        camera = open_camera(self._settings)
         try:
-            info = camera.connect()
-            if info.payload_bytes > self._ring.layout.slot_bytes:
-                raise CameraError(
-                    f"frames of {info.payload_bytes / 2**20:.2f} MiB do not fit into a slot",
-                    where=f"camera {self._name}",
-                    allowed=f"at most {self._ring.layout.slot_bytes / 2**20:.2f} MiB",
-                    next_command="raise ring.slot_mb in the station file",
-                )
-            baseline = camera.poll_trigger_counter()
-            camera.start()
-            self._announce(info, baseline)
-            self._context.vitals.set_state(self._context.row, WorkerState.ready)
-            while not stop.is_set() and not camera.exhausted:
-                self._turn(camera)
-                self._context.progress()
-            if camera.exhausted:
-                self._link.send(Exhausted(self._name))
+            camera = open_camera(self._settings)
+            try:
+                self._connect(camera)
                 while not stop.is_set():
-                    time.sleep(GRAB_TIMEOUT_S)
+                    self._turn(camera)
                     self._context.progress()
-            camera.stop()
-        finally:
-            camera.disconnect()
+                camera.stop()
+            finally:
+                camera.disconnect()
+        except (CameraLost, CameraError) as error:
+            log.error("%s", error)
+            return str(error)
+        return None
+
+    def _connect(self, camera: Camera) -> None:
+        info = camera.connect()
+        if info.payload_bytes > self._ring.layout.slot_bytes:
+            raise CameraError(
+                f"frames of {info.payload_bytes / 2**20:.2f} MiB do not fit into a slot",
+                where=f"camera {self._name}",
+                allowed=f"at most {self._ring.layout.slot_bytes / 2**20:.2f} MiB",
+                next_command="raise ring.slot_mb in the station file",
+            )
+        baseline = camera.poll_trigger_counter()
+        camera.start()
+        self._takes_fires, self._due = False, 0
+        self._ledger.listen(0.0)
+        self._refuse_fires("the camera was not up")  # what waited meanwhile: its part has been answered, or will be
+        self._announce(info, baseline)
+        self._context.vitals.set_state(self._context.row, WorkerState.ready)
 
     def _announce(self, info: CameraInfo, baseline: int | None) -> None:
         text = f"{info.vendor} {info.model} {info.serial} {info.width}x{info.height} {info.pixel_format.name}"
-        self._link.send(
+        if baseline is not None:
+            self._ring.set_triggers_counted(self._index, baseline)
+        self._ledger.say_status(
             CameraStatus(
                 self._name,
                 up=True,
@@ -110,22 +126,75 @@ class GrabWorker:
         log.info("up: %s", text)
 
     def _turn(self, camera: Camera) -> None:
-        """Fill one granted slot, or tell of a loss, or read the line counter."""
-        for message in self._link.receive(0.0 if self._grants else GRAB_TIMEOUT_S):
-            if isinstance(message, Granted) and message.pid == self._pid:
-                self._grants.append(message)
-        if self._grants:
-            grant = self._grants[0]
-            target = self._ring.payload(grant.slot)
-            match camera.grab_into(target, GRAB_TIMEOUT_S):
-                case FrameInfo() as info:
-                    self._grants.popleft()
-                    self._ring.accept(grant.slot, grant.generation, self._index, info)
-                    self._link.send(Accepted(self._name, grant.slot, grant.generation))
-                case Loss() as loss:
-                    self._ring.count_loss(self._index, loss.kind, loss.count)
-                    self._link.send(Lost(self._name, loss.kind, loss.trigger_number, loss.count))
+        """Take orders; fill one granted slot, or tell of a loss; read the line counter."""
+        if camera.exhausted:
+            self._ledger.say_exhausted()
+            self._ledger.listen(TURN_S)
+            self._refuse_fires("the camera has no more frames")
+            return
+        waits_for_orders = not self._ledger.grants or (self._takes_fires and not self._due)
+        self._ledger.listen(TURN_S if waits_for_orders else 0.0)
+        while self._ledger.fires:
+            self._fire(camera, self._ledger.fires.popleft())
+        if self._ledger.grants:
+            self._fill(camera, 0.0 if waits_for_orders and not self._due else TURN_S)
         self._read_counter(camera)
+
+    def _fill(self, camera: Camera, timeout_s: float) -> None:
+        grant = self._ledger.grants[0]
+        match camera.grab_into(self._ring.payload(grant.slot), timeout_s):
+            case FrameInfo() as info:
+                self._ledger.grants.popleft()
+                self._ring.accept(grant.slot, grant.generation, self._index, info)
+                self._ledger.send(Accepted(self._name, grant.slot, grant.generation))
+                self._due = max(0, self._due - 1)
+            case Loss() as loss:
+                self._ring.count_loss(self._index, loss.kind, loss.count)
+                self._ledger.send(Lost(self._name, loss.kind, loss.trigger_number, loss.count))
+                self._due = max(0, self._due - loss.count)
+
+    def _fire(self, camera: Camera, fire: Fire) -> None:
+        """Give one software trigger and tell its number. Raises CameraLost, with the trigger refused."""
+        number, fault = None, ""
+        try:
+            number = self._triggered(camera)
+            if number is None:
+                fault = "the camera's counter did not move"
+        except (CameraError, CameraLost) as error:
+            fault = str(error)
+            if isinstance(error, CameraLost):
+                raise
+        finally:
+            self._ledger.send(Fired(self._name, fire.trigger, number, fault))
+
+    def _triggered(self, camera: Camera) -> int | None:
+        """Trigger by software; where the camera's counter then stands, None where it has not moved in time.
+
+        Raises:
+            CameraError: it takes no software trigger, or none whose number could be known.
+            CameraLost: it is gone.
+        """
+        before = camera.poll_trigger_counter()
+        if before is None:
+            raise CameraError(
+                "counts no software triggers", where=f"camera {self._name}", allowed="a station with trigger_counter"
+            )
+        camera.trigger_software()
+        until_ns = monotonic_ns() + MOVE_LIMIT_NS
+        while (number := camera.poll_trigger_counter()) == before:
+            if monotonic_ns() > until_ns:
+                return None
+            time.sleep(MOVE_POLL_S)
+        self._takes_fires = True
+        self._due += 1
+        if number is not None:
+            self._ring.set_triggers_counted(self._index, number)
+            self._ledger.note_counter(number)  # Fired tells it, with the part that it belongs to
+        return number
+
+    def _refuse_fires(self, fault: str) -> None:
+        while self._ledger.fires:
+            self._ledger.send(Fired(self._name, self._ledger.fires.popleft().trigger, None, fault))
 
     def _read_counter(self, camera: Camera) -> None:
         """Triggers that gave no frame show only in the camera's own counter."""
@@ -134,18 +203,19 @@ class GrabWorker:
             return
         self._counter_read_ns = now
         number = camera.poll_trigger_counter()
-        if number is not None and number != self._counter:
-            self._counter = number
+        if number is not None and self._ledger.note_counter(number):
             self._ring.set_triggers_counted(self._index, number)
-            self._link.send(Counted(self._name, number))
+            self._ledger.send(Counted(self._name, number))
 
-    def _rest(self, seconds: float, stop: threading.Event) -> None:
-        until = monotonic_ns() + int(seconds * 1e9)
-        while monotonic_ns() < until and not stop.is_set():
-            time.sleep(GRAB_TIMEOUT_S)
+    def _rest(self, seconds: float, fault: str, stop: threading.Event) -> None:
+        until_ns = self._now_ns() + int(seconds * 1e9)
+        while self._now_ns() < until_ns and not stop.is_set():
+            self._sleep(TURN_S)
+            self._ledger.listen(0.0)
+            self._refuse_fires(fault)
             self._context.progress()
 
     def close(self) -> None:
         """Let go of the ring and the ledger."""
-        self._link.close()
+        self._ledger.close()
         self._ring.close()

@@ -1,0 +1,102 @@
+"""The other end of a worker's line, and a grab worker on it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+from pipeline import messages
+from pipeline.camera_settings import CameraSettings
+from pipeline.config import Station
+from pipeline.messages import FromLedger, ToLedger
+from pipeline.ring.frame_ring import FrameRing
+from pipeline.ring.layout import RingLayout
+from pipeline.runtime import Runtime
+from pipeline.vitals import Vitals
+from pipeline.worker import WorkerContext
+from pipeline.workers.grab import GrabWorker
+
+SESSION = 7
+SIDE = 64
+
+
+class PlayedLedger:
+    """Hears what the workers say and tells them what the test wants."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._context = zmq.Context[zmq.Socket[bytes]]()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self._socket.bind(endpoint)
+
+    def tell(self, name: str, message: FromLedger) -> None:
+        self._socket.send_multipart([name.encode(), messages.encode(message)])
+
+    def hear(self, *kinds: type[ToLedger], timeout_ms: int = 10_000) -> ToLedger | None:
+        """The next message of these kinds (of any kind without), None when none comes in time."""
+        while self._socket.poll(timeout_ms):
+            message = messages.decode_to_ledger(self._socket.recv_multipart()[1])
+            if not kinds or isinstance(message, kinds):
+                return message
+        return None
+
+    def close(self) -> None:
+        self._socket.close()
+        self._context.term()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Ledger, ring and the place of workers."""
+
+    runtime: Runtime
+    ring: FrameRing
+    vitals: Vitals
+    ledger: PlayedLedger
+
+    def worker(self, camera: str, **clock: Callable[..., object]) -> GrabWorker:
+        context = WorkerContext(self.runtime, f"grab.{camera}", self.vitals)
+        return GrabWorker(context, **clock)  # type: ignore[arg-type]
+
+
+@contextmanager
+def scene(
+    run_dir: Path,
+    station_name: str,
+    cameras: dict[str, CameraSettings],
+    *,
+    session: int = SESSION,
+    slot_bytes: int = 4096,
+) -> Iterator[Scene]:
+    """A station's shared memory, and a ledger that the test plays."""
+    station = Station(format=1, station=station_name, recipes="", camera=cameras)
+    runtime = Runtime(station, str(run_dir), str(run_dir), [f"grab.{name}" for name in cameras])
+    ring = FrameRing.create(runtime.ring_path, RingLayout(8, slot_bytes, len(cameras)))
+    if session:
+        ring.begin_session(session)
+    vitals = Vitals(runtime.vitals_path, rows=len(cameras))
+    ledger = PlayedLedger(runtime.ledger_endpoint)
+    try:
+        yield Scene(runtime, ring, vitals, ledger)
+    finally:
+        ledger.close()
+        vitals.close()
+        runtime.vitals_path.unlink()
+        ring.close(unlink=True)
+
+
+@contextmanager
+def at_work(worker: GrabWorker) -> Iterator[None]:
+    """The worker runs in a thread."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        worker.close()
