@@ -22,6 +22,7 @@ import fcntl
 import mmap
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import AlreadyRunning, RingError
@@ -43,10 +44,11 @@ class FrameRing:
         self._words = memoryview(self._memory).cast("B").cast("Q")
 
     @classmethod
-    def create(cls, path: Path, layout: RingLayout) -> "FrameRing":
+    def create(cls, path: Path, layout: RingLayout, before: Callable[[], None] | None = None) -> "FrameRing":
         """Lock, size and format the file. The lock is held until `close` and refuses a twin daemon.
 
-        What a daemon that was killed left is kept for the ledger, but for the pictures: see `left_behind`.
+        What a daemon that was killed left is kept for the ledger, but for the pictures: see `left_behind`. `before` is called
+        with the lock held and nothing touched yet: then is the time to wait for the last of its processes.
 
         Raises:
             AlreadyRunning: another process holds the lock.
@@ -54,6 +56,8 @@ class FrameRing:
         """
         descriptor = _open_locked(path)
         try:
+            if before is not None:
+                before()
             keep_header(descriptor, path)
             os.ftruncate(descriptor, 0)
             os.posix_fallocate(descriptor, 0, layout.total_bytes)
@@ -154,6 +158,18 @@ class FrameRing:
         """Grab: keep the last value of the camera's line counter where it outlives this process."""
         self._words[self.layout.camera_word(camera, CameraWord.triggers_counted)] = number
         self._words[self.layout.camera_word(camera, CameraWord.counts_triggers)] = 1
+
+    def picture(self, camera: int) -> tuple[int, int, PixelFormat] | None:
+        """Width, height and format of the pictures that a camera gave when it first came up in this run; None before."""
+        words = (CameraWord.width, CameraWord.height, CameraWord.pixel_format)
+        width, height, pixel_format = (self.camera_word(camera, word) for word in words)
+        return (width, height, PixelFormat(pixel_format)) if pixel_format else None
+
+    def set_picture(self, camera: int, width: int, height: int, pixel_format: PixelFormat) -> None:
+        """Grab: what pictures the camera gives, kept where it outlives this process."""
+        self._words[self.layout.camera_word(camera, CameraWord.width)] = width
+        self._words[self.layout.camera_word(camera, CameraWord.height)] = height
+        self._words[self.layout.camera_word(camera, CameraWord.pixel_format)] = pixel_format
 
     # Infer's word
 

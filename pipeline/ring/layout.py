@@ -35,6 +35,9 @@ class CameraWord(IntEnum):
     triggers_counted = 1
     counts_triggers = 2
     last_frame_monotonic_ns = 3
+    width = 4  # of the pictures that the camera gave when it first came up in this run
+    height = 5
+    pixel_format = 6  # 0 until then
     losses = 8  # and one word more for each kind in LOSS_KINDS
 
 
