@@ -38,7 +38,7 @@ class PlayedLedger:
     def hear(self, *kinds: type[ToLedger], timeout_ms: int = 10_000) -> ToLedger | None:
         """The next message of these kinds (of any kind without), None when none comes in time."""
         while self._socket.poll(timeout_ms):
-            message = messages.decode_to_ledger(self._socket.recv_multipart()[1])
+            message: ToLedger = messages.decode_to_ledger(self._socket.recv_multipart()[1])
             if not kinds or isinstance(message, kinds):
                 return message
         return None
