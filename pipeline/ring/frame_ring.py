@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import AlreadyRunning, RingError
-from pipeline.frame import Frame, FrameInfo
+from pipeline.frame import Frame, FrameInfo, PixelFormat
 from pipeline.loss import LOSS_KINDS, LossKind
 from pipeline.ring.identity import read_identity, write_identity
 from pipeline.ring.layout import MAGIC, PAGE_BYTES, CameraWord, HeaderWord, RingLayout, SlotWord
