@@ -20,7 +20,12 @@ def refuse_taken(station: Station) -> None:
         AlreadyRunning: another process listens there.
         ConfigError: the address does not exist on this machine.
     """
-    for key, bind in (("results.bind", station.results.bind), ("metrics.bind", station.metrics.bind)):
+    binds = {
+        "results.bind": station.results.bind,
+        "control.bind": station.control_bind,
+        "metrics.bind": station.metrics.bind,
+    }
+    for key, bind in binds.items():
         host, port = split(bind)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,13 +15,14 @@ ROW_WORDS = 16
 
 
 class VitalWord(IntEnum):
-    """Words of a row. `starts` counts the processes that had this row in this run."""
+    """Words of a row. `starts` counts the processes that had it in this run; `born` tells a pid from a later one."""
 
     pid = 0
     progress = 1
     progress_ns = 2
     state = 3
     starts = 4
+    born = 5
 
 
 class WorkerState(IntEnum):
@@ -61,6 +62,7 @@ class Vitals:
         self._words[base + VitalWord.progress_ns] = monotonic_ns()
         self._words[base + VitalWord.state] = WorkerState.starting
         self._words[base + VitalWord.starts] += 1
+        self._words[base + VitalWord.born] = born(os.getpid())
         self._words[base + VitalWord.pid] = os.getpid()
 
     def progress(self, row: int) -> None:
@@ -78,6 +80,26 @@ class Vitals:
         """Unmap."""
         self._words.release()
         self._memory.close()
+
+
+def survivors(path: Path) -> list[int]:
+    """Pids of the processes in the table at `path` that live; none where there is no such table."""
+    try:
+        vitals = Vitals(path)
+    except (OSError, ValueError):
+        return []
+    rows = [(vitals.read(row, VitalWord.pid), vitals.read(row, VitalWord.born)) for row in range(vitals.rows)]
+    vitals.close()
+    return [pid for pid, since in rows if pid and born(pid) == since]
+
+
+def born(pid: int) -> int:
+    """When the process began, in clock ticks since the machine booted (field 22 of proc(5)); 0 when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in "ZX" else int(fields[19])
 
 
 def usage(pid: int) -> tuple[int, float]:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from pipeline.client import Subscription
 from pipeline.errors import DatumdError
-from pipeline.status import Status
+from pipeline.status import StationState, Status
 from simulator.line_log import LineLog, read_log
 from simulator.producer import LINE_VARIABLE
 
 END_LIMIT_S = 10.0
 READY_LIMIT_S = 60.0
+READY_STATES = (StationState.Ready, StationState.ContinuousExecution)
 INSPECTING = ("ContinuousExecution", "Ready")  # or ready to: somebody stopped the station, and that outlives the daemon
 
 

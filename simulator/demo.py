@@ -59,6 +59,8 @@ deadline_ms = {deadline_ms}
 bind = "tcp://{results}"
 [metrics]
 bind = "{metrics}"
+[archive]
+folder = "state"
 {camera}"""
 
 

@@ -1,5 +1,6 @@
 """Stations for tests of the whole daemon, and what subscribers and logs say of a run."""
 
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,13 +29,22 @@ features = {LINE_FEATURES}
 
 
 def write_station(folder: Path, station: str, recipes: Path, port: int, metrics_port: int, rest: str) -> Path:
-    """A station file with the given cameras and tables."""
+    """A station file with the given cameras and tables; journal and images in `folder`/state, requests at any free port."""
     path = folder / "station.toml"
+    archive = "" if "[archive]" in rest else '[archive]\nfolder = "state"\n'
+    control = "" if "[control]" in rest else f'[control]\nbind = "tcp://127.0.0.1:{any_free_port()}"\n'
     path.write_text(
-        f'format = 1\nstation = "{station}"\nrecipes = "{recipes}"\n{rest}\n'
+        f'format = 1\nstation = "{station}"\nrecipes = "{recipes}"\n{rest}\n{archive}{control}'
         f'[results]\nbind = "tcp://127.0.0.1:{port}"\n[metrics]\nbind = "127.0.0.1:{metrics_port}"\n'
     )
     return path
+
+
+def any_free_port() -> int:
+    """A TCP port of the loopback that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -5,9 +5,8 @@ import contextlib
 import msgspec
 import zmq
 
-from pipeline import result as result_schema
 from pipeline.errors import AlreadyRunning
-from pipeline.result import Result
+from pipeline.security import Gate
 from pipeline.status import Heartbeat, Status
 
 # A subscriber that does not keep up loses messages rather than holding up the line; it sees the gap in `seq`.
@@ -18,12 +17,13 @@ MOST_READ = 10_000  # messages of subscribers read at each heartbeat
 class ResultStream:
     """Publishes results, heartbeats and status of one station."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", station: str, endpoint: str) -> None:
-        """Bind the stream. Raises AlreadyRunning when the address is taken."""
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", station: str, endpoint: str, gate: Gate) -> None:
+        """Bind the stream; `gate` says who may listen. Raises AlreadyRunning when the address is taken."""
         self._station = station.encode()
         self._socket = context.socket(zmq.XPUB)
         self._socket.sndhwm = HIGH_WATER_MARK
         self._socket.linger = 500
+        gate.secure_server(self._socket)
         try:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
@@ -34,9 +34,9 @@ class ResultStream:
                 next_command="ss -ltnp, or set another results.bind",
             ) from error
 
-    def publish_result(self, result: Result) -> None:
-        """Send one result, encoded as schema v1."""
-        self._send(b"result/", result_schema.encode(result))
+    def publish_result(self, payload: bytes) -> None:
+        """Send one result: JSON of schema v1."""
+        self._send(b"result/", payload)
 
     def publish_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Send a heartbeat."""

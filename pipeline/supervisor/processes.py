@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.config import Station
 
-ENDS_THE_DAEMON = "ledger"  # the others are restarted by themselves; when it fails, all are
+ENDS_THE_DAEMON = "ledger"  # when it fails again and again; the others are started again for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ def processes(station: Station) -> list[ProcessSpec]:
     """Everything that runs for this station, beside the supervisor."""
     return [
         ProcessSpec("ledger", "pipeline.workers.ledger:main"),
+        ProcessSpec("requests", "pipeline.workers.requests:main"),
+        ProcessSpec("evidence", "pipeline.workers.evidence:main"),
         ProcessSpec("metrics", "pipeline.sinks.metrics:main"),
         *(ProcessSpec(f"infer.{number}", "pipeline.workers.infer:main") for number in range(station.infer.workers)),
         *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),

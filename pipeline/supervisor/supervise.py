@@ -1,28 +1,34 @@
 """The supervisor: makes the shared memory, starts the processes, restarts what fails, ends them in order."""
 
 import logging
+import os
+import select
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from pipeline.clock import monotonic_ns
 from pipeline.config import Station
-from pipeline.errors import DatumdError, RingError
+from pipeline.errors import AlreadyRunning, DatumdError, RingError
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime, runtime_folder, state_folder
 from pipeline.supervisor.process import Process
 from pipeline.supervisor.processes import ENDS_THE_DAEMON, processes
 from pipeline.supervisor.systemd import Notifier
-from pipeline.vitals import Vitals, VitalWord
+from pipeline.vitals import Vitals, VitalWord, survivors
 
 log = logging.getLogger(__name__)
 
 TURN_S = 0.1
 LONGEST_TURN_NS = 1_000_000_000
 SHORTEST_STALL_NS = 2_000_000_000
-LEDGER_RESTARTS = 5
+LEDGER_FAILURES = 5  # in a row
 END_LIMIT_S = 3.0  # for each kind of process
+KILL_LIMIT_S = 1.0
+SURVIVORS_LIMIT_S = 5.0  # workers of a supervisor that was killed are killed by the kernel
 
 
 class DaemonFailed(DatumdError):  # noqa: N818 - names the state that was reached
@@ -47,7 +53,7 @@ class Supervisor:
         names = [spec.name for spec in self._specs]
         self.runtime = Runtime(station, str(runtime_folder(station.station)), str(state_folder(station)), names)
         layout = RingLayout(station.ring_slots, int(station.ring.slot_mb * 2**20), len(station.camera))
-        self._ring = FrameRing.create(self.runtime.ring_path, layout)
+        self._ring = FrameRing.create(self.runtime.ring_path, layout, self._outlive_survivors)
         try:
             self._vitals = Vitals(self.runtime.vitals_path, rows=len(self._specs))
             self.runtime.save()
@@ -63,6 +69,21 @@ class Supervisor:
         self._ledger_progress = 0
         self._turned_ns = self._watched_since_ns = monotonic_ns()
 
+    def _outlive_survivors(self) -> None:
+        """Wait until the last worker of a daemon that was killed has gone: until then it may write to the ring."""
+        until = time.monotonic() + SURVIVORS_LIMIT_S
+        while left := survivors(self.runtime.vitals_path):
+            if time.monotonic() > until:
+                raise AlreadyRunning(
+                    "processes of a former daemon do not end",
+                    where=f"pid {', '.join(map(str, left))}",
+                    next_command=f"kill -9 {' '.join(map(str, left))}",
+                )
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
     def run(self, stop: Event) -> None:
         """Start all and keep them running until `stop` is set.
 
@@ -73,7 +94,8 @@ class Supervisor:
             for process in self._processes:
                 process.start()
             while not stop.is_set():
-                time.sleep(TURN_S)  # not stop.wait: a signal handler that sets an event while it is waited for may hang
+                # Not stop.wait: a signal handler that sets an event while it is waited for may hang.
+                select.select([process.pidfd for process in self._processes if process.pidfd >= 0], [], [], TURN_S)
                 self._turn()
         finally:
             self._notifier.stopping()
@@ -86,6 +108,7 @@ class Supervisor:
         self._turned_ns = now
         for process in self._processes:
             self._look_after(process)
+            process.note_ready()
         if not self._ready and all(process.is_ready for process in self._processes):
             self._ready = True
             self._notifier.ready()
@@ -110,7 +133,6 @@ class Supervisor:
         elif process.is_running and process.has_stalled(self._watched_since_ns):
             log.error("%s makes no progress: killed", process.spec.name)
             process.kill()
-            self._restart(process)
         elif not process.is_running and monotonic_ns() >= process.start_at_ns:
             self._refuse_removed()
             process.start()
@@ -127,17 +149,12 @@ class Supervisor:
                 raise DaemonFailed("was removed while the daemon ran", where=str(path), next_command="start it again")
 
     def _restart(self, process: Process) -> None:
-        """Plan a restart. With the ledger all others restart: what they hold belongs to its book."""
+        """Plan a restart, of this process alone: what it held is in the ring, in the journal or at the other workers."""
         process.ended()
-        if process.spec.name != ENDS_THE_DAEMON:
-            return
-        if process.restarts > LEDGER_RESTARTS:
-            raise DaemonFailed(f"the ledger failed {process.restarts} times", next_command="read the log above")
-        for other in self._processes:
-            if other is not process and other.is_running:
-                other.kill()
-                other.ended()
-                other.start_at_ns = process.start_at_ns
+        if process.spec.name == ENDS_THE_DAEMON and process.failures > LEDGER_FAILURES:
+            raise DaemonFailed(
+                f"the ledger failed {process.failures} times in a row", next_command="read the log above"
+            )
 
     def _text(self) -> str:
         """One line for systemd: what is not as it should be, by name."""
@@ -159,6 +176,9 @@ class Supervisor:
                 time.sleep(0.01)
             for process in ending:
                 process.kill()
+            until = time.monotonic() + KILL_LIMIT_S
+            while any(process.is_running for process in ending) and time.monotonic() < until:
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Remove the shared memory and the run's files, and let go of the station's lock."""

@@ -1,44 +1,66 @@
 """The ledger: the one process that grants slots, dispatches frames, and answers every trigger."""
 
 import threading
-import time
+from pathlib import Path
 from typing import assert_never
 
 import zmq
 
-from pipeline import messages
+from pipeline import requests
+from pipeline.addresses import split
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.config import Station
-from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Grant
-from pipeline.ledger.answers import Answering, Moment
+from pipeline.evidence.keeping import Keeping
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost
+from pipeline.ledger.answers import Answering
 from pipeline.ledger.book import Book, BookSettings
+from pipeline.ledger.journal import Journal
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import (
     Abandoned,
     Accepted,
+    Asked,
     CameraHello,
     CameraStatus,
+    Copied,
     Counted,
+    DiskReport,
     Dispatched,
+    EvidenceHello,
     Exhausted,
-    FromLedger,
+    Fired,
     Granted,
     InferHello,
     Inspected,
+    LoadedRecipe,
     Lost,
     PartAnswer,
+    Refused,
     Released,
+    RequestsHello,
+    Stored,
     ToLedger,
 )
+from pipeline.messages import Copy as CopyOrder
+from pipeline.messages import Fire as FireOrder
+from pipeline.messages import Told as ToldOrder
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import SlotWord
+from pipeline.security import Gate
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
+from pipeline.workers.commands import Commands
+from pipeline.workers.publishing import Publishing, Told
+from pipeline.workers.recipes import Recipes
+from pipeline.workers.recovery import find, left_answers
 from pipeline.workers.reporter import Reporter
+from pipeline.workers.switchboard import Switchboard
 
 BEAT_NS = 1_000_000_000
-MESSAGES_A_TURN = 200
 LAST_TURNS = 50
+PRUNED_AFTER_AN_ANSWER, PRUNED_AT_A_BEAT = 4, 200
+YOUNG_NS = 2_000_000_000  # results so young may not have been published by the ledger that journaled them
+REQUESTS, EVIDENCE = "requests", "evidence"
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
@@ -58,50 +80,79 @@ class LedgerWorker:
         station = runtime.station
         self._context = context
         self._ring = FrameRing.attach(runtime.ring_path)
-        slots = self._ring.layout.slots
-        generations = [self._ring.word(slot, SlotWord.granted) for slot in range(slots)]
-        self._book = Book(_book_settings(station, slots), generations)
-        self._answering = Answering(
-            station=station.station,
-            session=self._ring.begin_session(int(time.time())),
-            views=station.views,
-            passing=frozenset(station.part.pass_),
-            shots={name: settings.shot for name, settings in station.camera.items()},
+        self._journal = Journal.open(
+            Path(runtime.state_folder), self._ring.ring_id, self._ring.session, station.archive.days
         )
-        self._reporter = Reporter(self._answering, self._book, self._ring, context.vitals, runtime.processes)
+        self._cameras = list(station.camera)
+        self._found = find(self._ring, self._journal, self._cameras, runtime.processes)
+        self._book = Book(_book_settings(station, self._ring), self._found.slots, self._journal.accounts())
+        loaded: dict[int, LoadedRecipe] = {}
+        self._recipes = Recipes(self._journal, station.recipe, loaded)
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
-        self._stream = ResultStream(self._zmq, station.station, runtime.results_endpoint)
-        self._workers = self._zmq.socket(zmq.ROUTER)
-        self._workers.router_handover = True  # a restarted worker takes its forerunner's name over
-        self._workers.sndhwm = self._workers.rcvhwm = 0
-        self._workers.linger = 0
-        self._workers.bind(runtime.ledger_endpoint)
-        self._found: list[PartAnswer] = []
-        self._pids: dict[str, int] = {}
+        self._gate = Gate(self._zmq, station.security)
+        self._publishing = Publishing(
+            _answering(station, self._journal.session, loaded),
+            self._journal,
+            ResultStream(self._zmq, station.station, runtime.results_endpoint, self._gate),
+        )
+        self._reporter = Reporter(
+            self._publishing.answering,
+            self._book,
+            self._ring,
+            context.vitals,
+            runtime.processes,
+            self._recipes,
+            self._journal,
+            self._publishing.counts,
+            split(station.control_bind)[1],
+        )
+        plc = station.part.part_id == "plc"
+        self._commands = Commands(self._book, self._journal, self._recipes, self._reporter.status, plc)
+        self._keeping = Keeping(station.archive)
+        self._switchboard = Switchboard(self._zmq, runtime.ledger_endpoint)
 
     def run(self, stop: threading.Event) -> None:
-        """Hear the workers, watch the deadlines, beat once a second."""
+        """Take up what the last ledger left; then hear the workers, watch the deadlines, beat once a second."""
+        self._recover()
+        self._ring.begin_session(self._journal.session)
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
         next_beat = monotonic_ns()
         while not stop.is_set():
-            self._workers.poll(self._wait_ms(next_beat))
+            self._switchboard.wait(self._wait_ms(next_beat))
             self._hear()
             self._carry_out(self._book.tick(monotonic_ns()))
             if monotonic_ns() >= next_beat:
                 self._beat()
-                next_beat += BEAT_NS
+                next_beat = max(next_beat + BEAT_NS, monotonic_ns())
             self._context.progress()
         self._end()
 
+    def _recover(self) -> None:
+        """Publish what was journaled and perhaps not published, close it, and open what has no answer."""
+        for payload in self._journal.young(utc_ns() - YOUNG_NS):
+            self._publishing.stream.publish_result(payload)
+        for slot, generation, payloads in self._found.unpublished:
+            for payload in payloads:
+                self._publishing.stream.publish_result(payload)
+            self._ring.close_slot(slot, generation)
+        self._commands.restore()
+        now = monotonic_ns()
+        self._carry_out(self._book.recovered(now))
+        for file, actions in left_answers(self._context.runtime.ring_path, self._book, self._journal, self._cameras, now):
+            self._carry_out(actions)
+            file.unlink()
+        self._carry_out([Answer(part, loss) for part, loss in self._commands.abandoned(now)])
+
     def _end(self) -> None:
         """The others have ended: hear what they said last, find the frames they had no time to tell of, answer what is owed."""
-        turns = 0
-        while self._workers.poll(0) and turns < LAST_TURNS:
-            self._hear()
-            turns += 1
-        for camera in self._answering.views:
+        for _ in range(LAST_TURNS):
+            self._switchboard.wait(0)
+            if not self._hear():
+                break
+        for camera in self._cameras:
             self._carry_out(self._scan(camera, monotonic_ns()))
         self._carry_out(self._book.stopping())
+        self._journal.forget_accounts()
         self._reporter.stopping = True
         self._beat()
 
@@ -109,121 +160,223 @@ class LedgerWorker:
         due = min(next_beat, self._book.next_deadline_ns() or next_beat)
         return max(0, min((due - monotonic_ns()) // 1_000_000 + 1, 100))
 
-    def _hear(self) -> None:
-        """What the workers have said by now; no more than a turn's worth, as deadlines wait meanwhile."""
-        for _ in range(MESSAGES_A_TURN):
-            try:
-                _, payload = self._workers.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                return
-            self._carry_out(self._event(messages.decode_to_ledger(payload)))
+    def _hear(self) -> bool:
+        """Take what the workers have said by now. Returns whether there was anything."""
+        heard = False
+        for message in self._switchboard.hear():
+            heard = True
+            self._take(message)
+        now = monotonic_ns()
+        for name in self._switchboard.ended():
+            self._carry_out(self._ended(name, now))
+        return heard
 
-    def _event(self, message: ToLedger) -> list[Action]:  # noqa: PLR0911 - one for each kind of message
-        """One message as an event of the book."""
+    def _take(self, message: ToLedger) -> None:  # noqa: C901, PLR0912 - one for each kind of message
+        """One message: an event of the book, or something to remember."""
         now = monotonic_ns()
         book = self._book
         match message:
             case Accepted(camera, slot, generation):
-                return book.accepted(camera, slot, generation, self._ring.info(slot), now)
-            case Inspected(worker, part, answers, released):
-                self._found = answers
-                actions = book.inspected(worker, part, now)
-                return actions + self._release(released)
+                self._carry_out(book.accepted(camera, slot, generation, self._ring.info(slot), now))
+            case Inspected(worker, frames, answers, released):
+                keep = self._keeping.is_worth_keeping(answers)
+                self._carry_out(book.inspected(worker, frames, keep, now), answers)
+                self._release(released)
             case Released(_, released):
-                return self._release(released)
+                self._release(released)
             case Counted(camera, number):
-                return book.counted(camera, number, now)
+                self._carry_out(book.counted(camera, number, now))
             case Lost(camera, kind, number, count):
                 if number is None:
-                    return book.lost(camera, kind, None, count, now)
-                return [action for step in range(count) for action in book.lost(camera, kind, number + step, 1, now)]
-            case CameraHello(camera, pid):
-                self._pids[f"grab.{camera}"] = pid
-                self._reporter.cameras.pop(camera, None)
-                self._reporter.exhausted.discard(camera)
-                return self._scan(camera, now) + book.camera_ready(camera)
+                    self._carry_out(book.lost(camera, kind, None, count, now))
+                else:
+                    for step in range(count):
+                        self._carry_out(book.lost(camera, kind, number + step, 1, now))
+            case Fired(camera, trigger, number, _):
+                self._carry_out(book.fired(camera, trigger, number, now))
             case CameraStatus(camera=camera, up=up):
                 self._reporter.cameras[camera] = message
-                self._answering.is_simulated |= message.is_simulated
-                return book.connected(camera, message.baseline, now) if up and message.counts_triggers else []
-            case InferHello():
-                return self._greet(message, now)
+                self._publishing.answering.is_simulated |= message.is_simulated
+                if up and message.counts_triggers:
+                    self._carry_out(book.connected(camera, message.baseline, now))
             case Exhausted(camera):
                 self._reporter.exhausted.add(camera)
+            case CameraHello() | InferHello() | EvidenceHello() | RequestsHello():
+                if message.session == self._journal.session:  # one that was meant for an earlier ledger is void
+                    self._carry_out(self._greet(message, now))
+            case Copied(slot, generation, good):
+                self._reporter.images_lost += not good
+                self._carry_out(book.copied(slot, generation))
+            case Stored():
+                self._note_stored(message)
+            case DiskReport():
+                self._reporter.disk = message
+            case Asked(ticket, peer, command):
+                reply, actions = self._commands.carry_out(command, peer)
+                self._carry_out(actions)
+                self._switchboard.tell(REQUESTS, ToldOrder(ticket, requests.encode(reply)))
+            case Refused(count):
+                self._reporter.refused_messages += count
+            case _:
+                assert_never(message)
+
+    def _greet(self, hello: CameraHello | InferHello | EvidenceHello | RequestsHello, now: int) -> list[Action]:
+        """A worker has begun, or has seen that there is a new ledger."""
+        match hello:
+            case CameraHello(camera, pid):
+                self._switchboard.greet(f"grab.{camera}", pid)
+                self._reporter.cameras.pop(camera, None)
+                self._reporter.exhausted.discard(camera)
+                return self._scan(camera, now) + self._book.camera_ready(camera)
+            case InferHello(worker, pid):
+                self._switchboard.greet(worker, pid)
+                self._recipes.greet(hello.recipes)
+                self._book.recipe = self._recipes.selected
+                self._reporter.backend = hello.backend
+                return self._book.worker_ready(worker, now)
+            case EvidenceHello(pid):
+                self._switchboard.greet(EVIDENCE, pid)
+                return self._book.copier(up=True)
+            case RequestsHello(pid):
+                self._switchboard.greet(REQUESTS, pid)
                 return []
-        assert_never(message)
+
+    def _ended(self, name: str, now: int) -> list[Action]:
+        """The process of this name has ended, and its successor has not said its hello yet."""
+        kind, _, camera = name.partition(".")
+        match kind:
+            case "grab":
+                return self._scan(camera, now) + self._book.camera_died(camera)
+            case "infer":
+                return self._book.worker_died(name, now)
+            case "evidence":
+                return self._book.copier(up=False)
+        return []
 
     def _scan(self, camera: str, now: int) -> list[Action]:
         """Frames that the camera's worker accepted and did not live to tell of, in the order in which they came."""
-        granted = self._book.granted_slots(camera)
-        told = [slot for slot, generation in granted if self._ring.word(slot, SlotWord.accepted) == generation]
+        granted = dict(self._book.granted_slots(camera))
+        told = [slot for slot, generation in granted.items() if self._ring.word(slot, SlotWord.accepted) == generation]
         frames = sorted(
             ((self._ring.info(slot), slot) for slot in told), key=lambda frame: frame[0].received_monotonic_ns
         )
-        generations = dict(granted)
         return [
-            action
-            for info, slot in frames
-            for action in self._book.accepted(camera, slot, generations[slot], info, now)
+            action for info, slot in frames for action in self._book.accepted(camera, slot, granted[slot], info, now)
         ]
 
-    def _greet(self, hello: InferHello, now: int) -> list[Action]:
-        self._pids[hello.worker] = hello.pid
-        self._answering.recipe_id = hello.recipe_number
-        self._answering.product_id = hello.recipe_name
-        self._answering.configuration_id = hello.configuration_id
-        self._reporter.backend = hello.backend
-        return self._book.worker_ready(hello.worker, now)
+    def _release(self, released: list[tuple[int, int]]) -> None:
+        for slot, generation in released:
+            self._carry_out(self._book.released(slot, generation))
 
-    def _release(self, released: list[tuple[int, int]]) -> list[Action]:
-        return [action for slot, generation in released for action in self._book.released(slot, generation)]
+    def _note_stored(self, stored: Stored) -> None:
+        self._reporter.images_stored += not stored.fault
+        self._reporter.images_lost += bool(stored.fault)
+        self._journal.image(stored.session, stored.seq, stored.view, stored.path, stored.fault)
 
-    def _carry_out(self, actions: list[Action]) -> None:
+    def _carry_out(self, actions: list[Action], found: list[PartAnswer] | None = None) -> None:
+        """Dispatch first, as the networks need not wait for the disk; answer; then what rests on the answers, in order."""
         for action in actions:
             match action:
-                case Grant(camera, slot, generation):
-                    self._ring.grant(slot, generation)
-                    self._tell(f"grab.{camera}", Granted(slot, generation, self._pids[f"grab.{camera}"]))
-                case Dispatch(worker, part, frame, complete):
-                    view = self._answering.views[frame.camera]
-                    place = (frame.camera, view, frame.slot, frame.generation)
-                    self._tell(worker, Dispatched(part, *place, complete, self._pids[worker]))
-                case Abandon(worker, part):
-                    self._tell(worker, Abandoned(part))
-                case Answer():
-                    self._answer(action)
+                case Dispatch():
+                    self._dispatch(action)
+                case Fire(key, camera):
+                    name = f"grab.{camera}"
+                    self._switchboard.tell(name, FireOrder(key, self._switchboard.pids[name], self._journal.session))
+        answers = [action for action in actions if isinstance(action, Answer)]
+        told: dict[int, Told] = {}
+        if answers:
+            copies = [action for action in actions if isinstance(action, Copy)]
+            told = self._publishing.publish(answers, found or [], copies, self._book.accounts())
+        for action in actions:
+            match action:
+                case Grant():
+                    self._grant(action)
                 case Close(slot, generation):
                     self._ring.close_slot(slot, generation)
+                case Copy():
+                    self._copy(action, told[action.part.number])
+                case ImageLost():
+                    self._reporter.images_lost += 1
+                case Abandon(worker, part):
+                    self._switchboard.tell(worker, Abandoned(part, self._journal.session))
+        if answers:
+            self._journal.prune(utc_ns(), PRUNED_AFTER_AN_ANSWER)
 
-    def _answer(self, answer: Answer) -> None:
-        moment = Moment(monotonic_ns(), utc_ns())
-        for result in self._answering.results(answer, self._found, moment):
-            self._stream.publish_result(result)
-            evaluation = result.result_evaluation.value
-            self._reporter.results[evaluation] = self._reporter.results.get(evaluation, 0) + 1
+    def _grant(self, grant: Grant) -> None:
+        name = f"grab.{grant.camera}"
+        self._ring.grant(grant.slot, grant.generation, self._cameras.index(grant.camera))
+        pid, session = self._switchboard.pids[name], self._journal.session
+        self._switchboard.tell(name, Granted(grant.slot, grant.generation, pid, session))
 
-    def _tell(self, worker: str, message: FromLedger) -> None:
-        self._workers.send_multipart([worker.encode(), messages.encode(message)])
+    def _dispatch(self, order: Dispatch) -> None:
+        frame, worker = order.frame, order.worker
+        self._ring.dispatch(frame.slot, frame.generation, self._context.runtime.processes.index(worker))
+        self._switchboard.tell(
+            worker,
+            Dispatched(
+                order.part,
+                frame.camera,
+                self._publishing.answering.views[frame.camera],
+                frame.slot,
+                frame.generation,
+                order.complete,
+                order.recipe,
+                self._switchboard.pids[worker],
+                self._journal.session,
+            ),
+        )
+
+    def _copy(self, copy: Copy, told: Told) -> None:
+        view = self._publishing.answering.views[copy.frame.camera]
+        self._switchboard.tell(
+            EVIDENCE,
+            CopyOrder(
+                copy.frame.slot,
+                copy.frame.generation,
+                told.seq,
+                view,
+                told.evaluation,
+                told.images[view],
+                told.payload,
+                self._journal.session,
+            ),
+        )
 
     def _beat(self) -> None:
-        """Heartbeat and status."""
-        self._stream.publish_heartbeat(self._reporter.heartbeat())
-        self._stream.publish_status(self._reporter.status())
+        """Heartbeat and status; what could not be written before; results that are too old."""
+        self._journal.retry()
+        self._journal.prune(utc_ns(), PRUNED_AT_A_BEAT)
+        self._publishing.stream.publish_heartbeat(self._reporter.heartbeat())
+        self._publishing.stream.publish_status(self._reporter.status())
 
     def close(self) -> None:
         """Send what is queued and let go."""
-        self._stream.close()
-        self._workers.close()
+        self._publishing.stream.close()
+        self._switchboard.close()
+        self._gate.close()
         self._zmq.term()
+        self._journal.close()
         self._ring.close()
 
 
-def _book_settings(station: Station, slots: int) -> BookSettings:
+def _answering(station: Station, session: int, recipes: dict[int, LoadedRecipe]) -> Answering:
+    return Answering(
+        station=station.station,
+        session=session,
+        views=station.views,
+        passing=frozenset(station.part.pass_),
+        shots={name: settings.shot for name, settings in station.camera.items()},
+        recipes=recipes,
+    )
+
+
+def _book_settings(station: Station, ring: FrameRing) -> BookSettings:
     return BookSettings(
         views=station.views,
         joined=station.part.join == "trigger",
         deadline_ns=int(station.part.deadline_ms * 1e6),
         queue_depth=station.ring.queue_depth,
         policy=station.ring.policy,
-        slots=slots,
+        slots=ring.layout.slots,
+        hold_ns=int(station.archive.hold_ms * 1e6),
     )

@@ -1,16 +1,19 @@
 """The station's state as it is told to the world, gathered once a second from the book, the ring and the vital signs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.clock import iso_utc, monotonic_ns, utc_ns
 from pipeline.ledger.answers import Answering
 from pipeline.ledger.book import Book
-from pipeline.messages import CameraStatus
+from pipeline.ledger.journal import Journal
+from pipeline.messages import CameraStatus, DiskReport
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import CameraWord
-from pipeline.status import CameraReport, Heartbeat, ProcessReport, Status
+from pipeline.status import CameraReport, EvidenceReport, Heartbeat, ProcessReport, StationState, Status
 from pipeline.version import VERSION
 from pipeline.vitals import Vitals, VitalWord, WorkerState, usage
+from pipeline.workers.recipes import Recipes
 
 
 @dataclass(slots=True)
@@ -22,51 +25,76 @@ class Reporter:
     ring: FrameRing
     vitals: Vitals
     processes: list[str]
+    recipes: Recipes
+    journal: Journal
+    results: Mapping[str, int]
+    control_port: int
     cameras: dict[str, CameraStatus] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     backend: str = ""
     stopping: bool = False
-    results: dict[str, int] = field(default_factory=dict)
+    disk: DiskReport = DiskReport(0, 0, "")
+    images_stored: int = 0
+    images_lost: int = 0
+    refused_messages: int = 0
     started_time: str = field(default_factory=lambda: iso_utc(utc_ns()))
 
     def heartbeat(self) -> Heartbeat:
-        """The newest result's number."""
-        return Heartbeat(self.answering.station, self.answering.session, self.answering.last_seq, iso_utc(utc_ns()))
+        """The newest result's number, and where to ask for those that were missed."""
+        answering = self.answering
+        now = iso_utc(utc_ns())
+        return Heartbeat(answering.station, answering.session, answering.last_seq, now, self.control_port)
 
-    def state(self) -> tuple[str, str]:
-        """OPC 40100-1's name for the state, and a sentence."""
+    def state(self) -> tuple[StationState, str]:
+        """The state, and a sentence."""
         if self.stopping:
-            return "Halted", "the daemon ends"
-        if not self.answering.product_id:
-            return "Initialized", "loading the recipe"
-        down = [name for name in self.answering.views if not self._is_up(name)]
-        if down:
-            return "Error", "; ".join(f"camera {name}: {self._camera_text(name)}" for name in down)
+            return StationState.Halted, "the daemon ends"
+        if not self.recipes.selected:
+            return StationState.Preoperational, "loading the recipes"
+        if faults := self._faults():
+            return StationState.Error, "; ".join(faults)
+        if waiting := [name for name in self.answering.views if name not in self.cameras]:
+            return StationState.Initialized, f"connecting {', '.join(waiting)}"
+        ended = f", {len(self.exhausted)} with no more frames" if self.exhausted else ""
+        text = f"{len(self.answering.views)} cameras up{ended}, {sum(self.results.values())} results"
+        if fault := self.journal.report().fault:
+            text += f"; not journaled: {fault}"
+        if self.disk.fault:
+            text += f"; images: {self.disk.fault}"
+        if self.book.running:
+            return StationState.ContinuousExecution, text
+        return (StationState.SingleExecution if self.book.open_parts() else StationState.Ready), text
+
+    def _faults(self) -> list[str]:
+        """What keeps parts from being inspected as they should be."""
+        down = [name for name in self.answering.views if name in self.cameras and not self._is_up(name)]
+        faults = [f"camera {name}: {self._camera_text(name)}" for name in down]
         if self.book.mismatched:
             names = ", ".join(sorted(self.book.mismatched))
-            return (
-                "Error",
-                f"trigger_mismatch: the line counter of {names} was reset, those of the other cameras were not",
+            faults.append(
+                f"trigger_mismatch: the line counter of {names} does not agree with the others "
+                "(next: stop the belt, datumd resynchronise)"
             )
-        if dead := [
-            name for row, name in enumerate(self.processes) if name.startswith("infer.") and not self._is_alive(row)
-        ]:
-            return "Error", f"{', '.join(dead)} down"
-        ended = f", {len(self.exhausted)} with no more frames" if self.exhausted else ""
-        return "Ready", f"{len(self.answering.views)} cameras up{ended}, {sum(self.results.values())} results"
+        faults += [
+            f"{name} down" for row, name in enumerate(self.processes) if name.startswith("infer.") and not self._is_alive(row)
+        ]
+        if self.recipes.fault:
+            faults.append(self.recipes.fault)
+        return faults
 
     def status(self) -> Status:
         """All of it."""
         state, text = self.state()
+        recipe = self.recipes.loaded.get(self.recipes.selected)
         return Status(
             station=self.answering.station,
             session=self.answering.session,
             state=state,
             text=text,
             version=VERSION,
-            recipe_id=self.answering.recipe_id if self.answering.product_id else None,
-            product_id=self.answering.product_id,
-            configuration_id=self.answering.configuration_id,
+            recipe_id=recipe.number if recipe else None,
+            product_id=recipe.name if recipe else "",
+            configuration_id=recipe.configuration_id if recipe else "",
             backend=self.backend,
             cameras=[self._camera(index, name) for index, name in enumerate(self.answering.views)],
             processes=[self._process(row, name) for row, name in enumerate(self.processes)],
@@ -76,6 +104,12 @@ class Reporter:
             late_results=self.book.late_results,
             late_frames=self.book.late_frames,
             started_time=self.started_time,
+            recipes=self.recipes.entries(),
+            journal=self.journal.report(),
+            evidence=EvidenceReport(
+                self.disk.fault, self.images_stored, self.images_lost, self.disk.used_bytes, self.disk.images
+            ),
+            refused_messages=self.refused_messages,
         )
 
     def _is_up(self, camera: str) -> bool:

@@ -1,0 +1,96 @@
+"""What clients ask of the ledger: triggers, part ids, recipes, start and stop. Every change is written down, with who and when."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from pipeline.clock import monotonic_ns, utc_ns
+from pipeline.ledger.actions import Action
+from pipeline.ledger.book import Book
+from pipeline.ledger.journal import Journal
+from pipeline.requests import (
+    AskStatus,
+    Bind,
+    Command,
+    ListRecipes,
+    RecipeEntry,
+    Replay,
+    Reply,
+    Resynchronise,
+    SelectRecipe,
+    Start,
+    Stop,
+    Trigger,
+)
+from pipeline.status import Status
+from pipeline.workers.recipes import Recipes
+
+RUNNING = "running"
+
+
+@dataclass(slots=True)
+class Commands:
+    """Carries out what was asked; the reply comes with the actions that the book asks for, which are to be carried out first."""
+
+    book: Book
+    journal: Journal
+    recipes: Recipes
+    status: Callable[[], Status]
+    binds_part_ids: bool
+
+    def carry_out(self, command: Command, peer: str) -> tuple[Reply, list[Action]]:
+        """`peer` is who asks."""
+        now = monotonic_ns()
+        match command:
+            case Trigger():
+                return self._trigger(command, peer, now)
+            case Bind():
+                return Reply(command.id, *self._bind(command)), []
+            case Start() | Stop():
+                return Reply(command.id), self._run(isinstance(command, Start), peer, now)
+            case SelectRecipe(number=number):
+                before = self.recipes.selected
+                error = self.recipes.select(number)
+                if not error:
+                    self.book.recipe = number
+                self._audit(peer, "select_recipe", before, f"{number}{f' refused: {error}' if error else ''}")
+                return Reply(command.id, error, "datumd recipe list" if error else ""), []
+            case ListRecipes():
+                return Reply(command.id, recipes=self.recipes.entries()), []
+            case AskStatus():
+                return Reply(command.id, status=msgspec.Raw(msgspec.json.encode(self.status()))), []
+            case Resynchronise():
+                actions = self.book.resynchronise(now)
+                self._audit(peer, "resynchronise", "", "")
+                return Reply(command.id), actions
+            case Replay():
+                return Reply(command.id, "is answered elsewhere"), []
+
+    def restore(self) -> None:
+        """A new ledger goes on as the last one was told to."""
+        if self.journal.setting(RUNNING) == "no":
+            self.book.set_running(running=False, now=monotonic_ns())
+
+    def _trigger(self, command: Trigger, peer: str, now: int) -> tuple[Reply, list[Action]]:
+        key, is_new = self.journal.software(command.id, peer, command.part_id, utc_ns())
+        if not key:
+            return Reply(command.id, "the journal cannot be written, and a trigger must be written down first"), []
+        return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now) if is_new else []
+
+    def _bind(self, command: Bind) -> tuple[str, str]:
+        if not self.binds_part_ids:
+            return "this station takes no part ids", 'set part.part_id = "plc" in the station file'
+        error = self.book.bind(command.parts)
+        if not error and not self.journal.commit([], [], self.book.accounts(), {}):
+            return "bound, but the journal cannot be written", ""
+        return error, ""
+
+    def _run(self, running: bool, peer: str, now: int) -> list[Action]:
+        before, after = ("yes" if self.book.running else "no"), ("yes" if running else "no")
+        self.journal.set_setting(RUNNING, after)
+        self._audit(peer, "start" if running else "stop", before, after)
+        return self.book.set_running(running=running, now=now)
+
+    def _audit(self, peer: str, what: str, before: object, after: object) -> None:
+        self.journal.audit(utc_ns(), peer, what, str(before), str(after))
