@@ -251,7 +251,7 @@ def test_a_folder_that_has_been_played_and_a_worker_that_was_replaced_show_in_th
         hear_until(subscription, heard, lambda status: sum(status.results.values()) == 5)
         os.kill(workers_of(daemon)["infer.0"], signal.SIGKILL)
         hear_until(subscription, heard, lambda status: restarts_of("infer.0", status) == 1)
-        hear_until(subscription, heard, lambda status: status.state == "Ready")
+        hear_until(subscription, heard, lambda status: status.state == "ContinuousExecution")
     assert heard.status is not None
     assert heard.status.triggers == 5
     assert heard.status.cameras[0].text.endswith("no more frames")
@@ -300,7 +300,7 @@ def test_a_daemon_ends_in_order_with_its_terminal_or_its_parent(bench: Bench, nu
     with subscription, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        hear_until(subscription, Heard(), lambda status: status.state == "Ready")
+        hear_until(subscription, Heard(), lambda status: status.state == "ContinuousExecution")
         os.kill(parent.pid if number == signal.SIGKILL else pid, number)
         hear_until(subscription, Heard(), lambda status: status.state == "Halted")
         parent.kill()
@@ -323,6 +323,6 @@ def test_a_machine_that_stood_still_is_no_reason_to_kill_anybody(bench: Bench) -
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
         hear(subscription, heard, triggers=10, quiet_s=0.0)
-        hear_until(subscription, heard, lambda status: status.state == "Ready")
+        hear_until(subscription, heard, lambda status: status.state == "ContinuousExecution")
     assert heard.status is not None
     assert {process.restarts for process in heard.status.processes} == {0}
