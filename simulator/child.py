@@ -92,6 +92,11 @@ class DaemonProcess:
         """The supervisor's."""
         return self._child.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the supervisor ended, None while it runs."""
+        return self._child.poll()
+
     def wait_until_ready(self, subscription: Subscription, stopped: Callable[[], bool] = lambda: False) -> None:
         """Until the station says that it inspects. Raises DatumdError with the daemon's own words when it does not."""
         until = time.monotonic() + READY_LIMIT_S
