@@ -9,13 +9,14 @@ from pipeline.camera.load import open_camera
 from pipeline.camera.source import Camera, CameraInfo, Loss
 from pipeline.clock import monotonic_ns
 from pipeline.errors import CameraError, CameraLost
-from pipeline.frame import FrameInfo
+from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.messages import Accepted, CameraStatus, Counted, Fire, Fired, Lost
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.camera_link import CameraLink
 from pipeline.workers.link import LedgerLink
+from pipeline.workers.repeated_log import RepeatedLog
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class GrabWorker:
         self._index = list(cameras).index(self._name)
         self._ring = FrameRing.attach(context.runtime.ring_path)
         self._ledger = CameraLink(LedgerLink(context.runtime.ledger_endpoint, context.name), self._ring, self._name)
+        self._faults = RepeatedLog(log.error, now_ns)
         self._counter_read_ns = 0
         self._takes_fires = False
         self._due = 0  # software triggers whose frames are still to come
@@ -88,19 +90,13 @@ class GrabWorker:
             finally:
                 camera.disconnect()
         except (CameraLost, CameraError) as error:
-            log.error("%s", error)
+            self._faults.tell(str(error))
             return str(error)
         return None
 
     def _connect(self, camera: Camera) -> None:
         info = camera.connect()
-        if info.payload_bytes > self._ring.layout.slot_bytes:
-            raise CameraError(
-                f"frames of {info.payload_bytes / 2**20:.2f} MiB do not fit into a slot",
-                where=f"camera {self._name}",
-                allowed=f"at most {self._ring.layout.slot_bytes / 2**20:.2f} MiB",
-                next_command="raise ring.slot_mb in the station file",
-            )
+        self._check(info)
         baseline = camera.poll_trigger_counter()
         camera.start()
         self._takes_fires, self._due = False, 0
@@ -109,8 +105,28 @@ class GrabWorker:
         self._announce(info, baseline)
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
 
+    def _check(self, info: CameraInfo) -> None:
+        """Whether the pictures are those that this run was begun with, and fit. Raises CameraError."""
+        before, now = self._ring.picture(self._index), (info.width, info.height, info.pixel_format)
+        if before is not None and before != now:
+            raise CameraError(
+                f"gives {_picture_text(*now)} now",
+                where=f"camera {self._name}",
+                allowed=f"{_picture_text(*before)} as when the daemon started, which the recipes are qualified for",
+                next_command="set the camera as it was; or start the daemon anew to go on with other pictures",
+            )
+        if info.payload_bytes > self._ring.layout.slot_bytes:
+            raise CameraError(
+                f"frames of {info.payload_bytes / 2**20:.2f} MiB do not fit into a slot",
+                where=f"camera {self._name}",
+                allowed=f"at most {self._ring.layout.slot_bytes / 2**20:.2f} MiB",
+                next_command="raise ring.slot_mb in the station file",
+            )
+        self._ring.set_picture(self._index, *now)
+
     def _announce(self, info: CameraInfo, baseline: int | None) -> None:
-        text = f"{info.vendor} {info.model} {info.serial} {info.width}x{info.height} {info.pixel_format.name}"
+        picture = _picture_text(info.width, info.height, info.pixel_format)
+        text = f"{info.vendor} {info.model} {info.serial} {picture}"
         if baseline is not None:
             self._ring.set_triggers_counted(self._index, baseline)
         self._ledger.say_status(
@@ -123,6 +139,7 @@ class GrabWorker:
                 baseline=baseline,
             )
         )
+        self._faults.over()
         log.info("up: %s", text)
 
     def _turn(self, camera: Camera) -> None:
@@ -219,3 +236,7 @@ class GrabWorker:
         """Let go of the ring and the ledger."""
         self._ledger.close()
         self._ring.close()
+
+
+def _picture_text(width: int, height: int, pixel_format: PixelFormat) -> str:
+    return f"{width}x{height} {pixel_format.name}"
