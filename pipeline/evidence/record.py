@@ -1,0 +1,95 @@
+"""The text beside a stored image: whose frame it is, and the result that was published of it."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pipeline.clock import monotonic_ns
+from pipeline.errors import DataError
+from pipeline.evidence import picture
+from pipeline.evidence.image_name import IMAGE_SUFFIX, TEXT_SUFFIX
+from pipeline.frame import Frame, FrameInfo, PixelFormat
+
+LARGEST_TEXT_BYTES = 16_000_000
+LARGEST_IMAGE_BYTES = 2_000_000_000
+
+
+class StoredFrame(msgspec.Struct, frozen=True):
+    """The identity of a frame, as in `pipeline.frame.FrameInfo`; the form of its picture follows from `pixel_format`."""
+
+    width: int
+    height: int
+    pixel_format: str
+    frame_id: int
+    trigger_number: int | None
+    exposure_us: float | None
+    camera_ns: int | None
+    received_utc_ns: int
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A stored image's text. `result` is the published JSON, byte for byte; its `configuration_id` names the recipe."""
+
+    format: Literal[1]
+    view: str
+    camera: str
+    frame: StoredFrame
+    result: msgspec.Raw
+
+
+def text_of(view: str, camera: str, info: FrameInfo, result: bytes) -> bytes:
+    """The JSON to be written beside the image."""
+    frame = StoredFrame(
+        width=info.width,
+        height=info.height,
+        pixel_format=info.pixel_format.name,
+        frame_id=info.frame_id,
+        trigger_number=info.trigger_number,
+        exposure_us=info.exposure_us,
+        camera_ns=info.camera_ns,
+        received_utc_ns=info.received_utc_ns,
+    )
+    return msgspec.json.encode(Record(1, view, camera, frame, msgspec.Raw(result)))
+
+
+def load(image: Path) -> tuple[Frame, Record]:
+    """A stored frame as the camera gave it, and its record, for inspecting it again.
+
+    Raises:
+        DataError: a file is missing, damaged or not of this kind.
+    """
+    text = image.with_suffix(TEXT_SUFFIX)
+    try:
+        record = msgspec.json.decode(_read(text, LARGEST_TEXT_BYTES), type=Record)
+        said = record.frame
+        pixel_format = PixelFormat[said.pixel_format]
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DataError(f"is no record of a stored image ({error})", where=str(text)) from error
+    except KeyError as error:
+        raise DataError(f"{error} is no pixel format", where=f"{text}: frame.pixel_format") from error
+    try:
+        payload = picture.decode(_read(image, LARGEST_IMAGE_BYTES), pixel_format, said.width, said.height)
+    except ValueError as error:
+        raise DataError(str(error), where=str(image), allowed=f"*{IMAGE_SUFFIX} as stored by datumd") from error
+    info = FrameInfo(
+        width=said.width,
+        height=said.height,
+        pixel_format=pixel_format,
+        frame_id=said.frame_id,
+        trigger_number=said.trigger_number,
+        exposure_us=said.exposure_us,
+        camera_ns=said.camera_ns,
+        received_monotonic_ns=monotonic_ns(),
+        received_utc_ns=said.received_utc_ns,
+    )
+    return Frame(info, memoryview(payload)), record
+
+
+def _read(path: Path, largest_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > largest_bytes:
+            raise DataError("is too large", where=str(path), allowed=f"at most {largest_bytes} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", where=str(path)) from error
