@@ -5,17 +5,24 @@ from pathlib import Path
 from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, VideoSettings
 from pipeline.config import Station
 from pipeline.errors import CameraError, ConfigError
-from pipeline.recipe import Recipe, select_recipe
+from pipeline.recipe import Recipe, choose, find_recipes
 
 
-def recipe_of(station: Station) -> Recipe:
-    """The recipe that the station starts with.
+def recipe_of(station: Station, number: int | None) -> Recipe:
+    """The recipe that the station starts with, `number` being None where its folder's only one is meant.
 
     Raises:
-        RecipeError: there is no such recipe, or one in the folder is not sealed or was changed since.
+        RecipeError: there is no such recipe, or it is not sealed, or was changed since.
         ConfigError: the cameras' views are not those of the recipe.
     """
-    recipe = select_recipe(Path(station.recipes), station.recipe)
+    folder = Path(station.recipes)
+    recipe = choose(find_recipes(folder), folder, number)
+    refuse_other_views(station, recipe)
+    return recipe
+
+
+def refuse_other_views(station: Station, recipe: Recipe) -> None:
+    """Refuse a recipe that has other views than the cameras give. Raises ConfigError."""
     views = set(station.views.values())
     if views != recipe.views.keys():
         raise ConfigError(
@@ -23,7 +30,6 @@ def recipe_of(station: Station) -> Recipe:
             where="camera.*.view",
             allowed="a camera for each view of the recipe, named after it or with its `view`",
         )
-    return recipe
 
 
 def refuse_missing(name: str, settings: CameraSettings) -> None:

@@ -1,10 +1,10 @@
 """A recipe as it is used: its file, the networks and thresholds of its views, and the lock that holds them together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline import lock, thresholds
-from pipeline.errors import RecipeError
+from pipeline.errors import DatumdError, RecipeError
 from pipeline.lock import Reference
 from pipeline.recipe_file import FILE_NAME, RecipeFile, ViewSettings, read_recipe_file
 from pipeline.thresholds import Thresholds
@@ -116,33 +116,73 @@ def recipe_folders(folder: Path) -> list[Path]:
     return found
 
 
-def load_recipes(folder: Path) -> dict[int, Recipe]:
-    """Every recipe in `folder` by its number. Raises RecipeError for the first that cannot be used, or a number given twice."""
-    recipes: dict[int, Recipe] = {}
-    for path in recipe_folders(folder):
-        recipe = load_recipe(path)
-        if recipe.number in recipes:
-            other = recipes[recipe.number].folder.name
-            raise RecipeError(
-                f"number {recipe.number} belongs to recipe {other}, too", where=f"{path / FILE_NAME}: number"
-            )
-        recipes[recipe.number] = recipe
-    return recipes
+@dataclass(frozen=True, slots=True)
+class FoundRecipe:
+    """What a folder of recipes holds: a recipe, or why it cannot be used.
+
+    `number` and `name` are as in its recipe.toml; -1 and the folder's name where that cannot be read.
+    """
+
+    folder: Path
+    number: int
+    name: str
+    recipe: Recipe | DatumdError
 
 
-def select_recipe(folder: Path, number: int | None) -> Recipe:
-    """The recipe of this number, or the only one in `folder`. Raises RecipeError where there is no such one."""
-    recipes = load_recipes(folder)
-    known = ", ".join(f"{number} ({recipe.name})" for number, recipe in sorted(recipes.items()))
-    if number is None:
-        if len(recipes) > 1:
-            raise RecipeError(
-                "holds several recipes and none is chosen", where=str(folder), allowed=f"recipe = {known}"
-            )
-        return next(iter(recipes.values()))
-    if number not in recipes:
-        raise RecipeError(f"has no recipe of number {number}", where=str(folder), allowed=known)
-    return recipes[number]
+def find_recipes(folder: Path) -> list[FoundRecipe]:
+    """Every recipe in `folder`, in the order of their folders' names.
+
+    Of two good ones with the same number neither can be used: the line could not say which it means.
+
+    Raises:
+        RecipeError: there is no such folder, or none of a recipe in it.
+    """
+    found = [_find(path) for path in recipe_folders(folder)]
+    return [_unless_twice(one, found) for one in found]
+
+
+def choose(found: list[FoundRecipe], folder: Path, number: int | None) -> Recipe:
+    """The recipe of this number among those found in `folder`; the only one there where `number` is None.
+
+    Raises:
+        DatumdError: there is no such one, or what is wrong with it.
+    """
+    numbered = sorted((one.number, one.name) for one in found if one.number >= 0)
+    known = ", ".join(f"{number} ({name})" for number, name in numbered)
+    if number is None and len(found) > 1:
+        raise RecipeError("holds several recipes and none is chosen", where=str(folder), allowed=f"recipe = {known}")
+    chosen = [one.recipe for one in found if number is None or one.number == number]
+    chosen = chosen or [one.recipe for one in found if one.number < 0]  # one of these may be the one that is meant
+    for recipe in chosen:
+        if isinstance(recipe, Recipe):
+            return recipe
+    for fault in chosen:
+        if isinstance(fault, DatumdError):
+            raise fault
+    raise RecipeError(f"has no recipe of number {number}", where=str(folder), allowed=known)
+
+
+def _find(folder: Path) -> FoundRecipe:
+    try:
+        recipe = load_recipe(folder)
+        return FoundRecipe(folder, recipe.number, recipe.name, recipe)
+    except DatumdError as fault:
+        try:
+            file = read_recipe_file(folder / FILE_NAME)
+        except DatumdError:
+            return FoundRecipe(folder, -1, folder.name, fault)
+        return FoundRecipe(folder, file.number, file.name, fault)
+
+
+def _unless_twice(one: FoundRecipe, found: list[FoundRecipe]) -> FoundRecipe:
+    twins = [two for two in found if two.number == one.number and isinstance(two.recipe, Recipe) and two is not one]
+    if not twins or isinstance(one.recipe, DatumdError):
+        return one
+    others = ", ".join(twin.folder.name for twin in twins)
+    fault = RecipeError(
+        f"number {one.number} belongs to recipe {others}, too", where=f"{one.folder / FILE_NAME}: number"
+    )
+    return replace(one, recipe=fault)
 
 
 def _warnings(file: RecipeFile) -> tuple[str, ...]:

@@ -62,18 +62,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _items(station: "Station") -> Iterator[Item]:
-    from pipeline.recipe import recipe_folders
+    from pipeline.recipe import find_recipes
 
     sizes: dict[str, tuple[int, int]] = {}
     for name, settings in station.camera.items():
         yield Item(f"camera {name}", partial(_camera, station, name, settings, sizes))
     try:
-        folders = recipe_folders(Path(station.recipes))
+        recipes = find_recipes(Path(station.recipes))
     except DatumdError as problem:
         yield Item("recipes", partial(_raise, problem))
     else:
-        for folder in folders:
-            yield Item(f"recipe {folder.name}", partial(_recipe, station, folder, sizes))
+        for found in recipes:
+            yield Item(f"recipe {found.folder.name}", partial(_recipe, station, found.recipe, sizes))
     yield Item("addresses", partial(_addresses, station))
 
 
@@ -123,13 +123,14 @@ def _fits(station: "Station", name: str, size_wh: tuple[int, int], payload_bytes
         )
 
 
-def _recipe(station: "Station", folder: Path, sizes: dict[str, tuple[int, int]]) -> str:
+def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str, tuple[int, int]]) -> str:
     from pipeline.inspector import Inspector
+    from pipeline.preflight import refuse_other_views
     from pipeline.qualify import qualify
-    from pipeline.recipe import load_recipe
 
-    recipe = load_recipe(folder)
-    _views(station, recipe)
+    if isinstance(recipe, DatumdError):
+        raise recipe
+    refuse_other_views(station, recipe)
     _regions(recipe, sizes)
     inspector = Inspector.load(recipe, backend=station.infer.backend, threads=station.infer.threads)
     qualification = qualify(recipe, inspector)
@@ -138,16 +139,6 @@ def _recipe(station: "Station", folder: Path, sizes: dict[str, tuple[int, int]])
         f"{qualification.max_px:.3f} px on {qualification.frames} reference frame(s), {inspector.backend}"
     )
     return "; ".join([found, *(f"warning: {warning}" for warning in recipe.warnings)])
-
-
-def _views(station: "Station", recipe: "Recipe") -> None:
-    missing = [view for view in recipe.views if view not in station.views.values()]
-    if missing:
-        raise ConfigError(
-            f"no camera gives view {', '.join(missing)} of recipe {recipe.name}",
-            where="camera.*.view",
-            allowed=f"a camera for each of {', '.join(recipe.views)}",
-        )
 
 
 def _regions(recipe: "Recipe", sizes: dict[str, tuple[int, int]]) -> None:
@@ -172,7 +163,7 @@ def _regions(recipe: "Recipe", sizes: dict[str, tuple[int, int]]) -> None:
 def _selected(station: "Station") -> str:
     from pipeline.preflight import recipe_of
 
-    recipe = recipe_of(station)
+    recipe = recipe_of(station, station.recipe)
     return f"{recipe.name}, number {recipe.number}"
 
 

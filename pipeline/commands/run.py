@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{spec.name:20} {spec.main}")
         return 0
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="supervisor: %(message)s")
-    recipe_of(station)
+    recipe_of(station, station.recipe)
     for name, settings in station.camera.items():
         refuse_missing(name, settings)
     stop = Event()

@@ -3,14 +3,17 @@
 import logging
 import os
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import cv2
 
 from pipeline.inspector import Inspector
-from pipeline.messages import Abandoned, Dispatched, InferHello, Inspected, PartAnswer, Released
-from pipeline.preflight import recipe_of
-from pipeline.qualify import qualify
+from pipeline.inspectors import Inspectors, load_inspectors
+from pipeline.messages import Abandoned, Dispatched, FromLedger, InferHello, Inspected, PartAnswer, Released
+from pipeline.result import Evaluation, Reason, ResultState
 from pipeline.ring.frame_ring import FrameRing
+from pipeline.ring.layout import SlotWord
 from pipeline.stages.values import ViewFindings
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
@@ -18,18 +21,27 @@ from pipeline.workers.link import LedgerLink
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.1  # how soon a stop is noticed
+POLL_S = 0.03  # how soon a stop or a new ledger is noticed
+RECIPE_MISSING = "recipe_missing"
+
+Frames = tuple[tuple[int, int], ...]  # (slot, generation) each
+
+
+@dataclass(slots=True)
+class Partial:
+    """A part whose views are not all in, and the recipe that all of them are inspected by."""
+
+    recipe: int
+    frames: list[tuple[int, int]] = field(default_factory=list)
+    findings: dict[str, list[ViewFindings]] = field(default_factory=dict)
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
     """Run until `stop` is set."""
     station = context.runtime.station
     cv2.setNumThreads(1)  # one process is one core; more frames at a time are more processes
-    recipe = recipe_of(station)
-    inspector = Inspector.load(recipe, backend=station.infer.backend, threads=station.infer.threads)
-    qualification = qualify(recipe, inspector)
-    log.info("recipe %s (%d) qualified within %.3f px", recipe.name, recipe.number, qualification.max_px)
-    worker = InferWorker(context, inspector)
+    inspectors = load_inspectors(station, station.recipe, context.progress)
+    worker = InferWorker(context, inspectors)
     try:
         worker.run(stop)
     finally:
@@ -37,65 +49,111 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
 
 
 class InferWorker:
-    """Holds the findings of parts whose views are not all in."""
+    """Holds the findings of parts whose views are not all in, and the answers that are not published yet."""
 
-    def __init__(self, context: WorkerContext, inspector: Inspector) -> None:
+    def __init__(self, context: WorkerContext, inspectors: Inspectors) -> None:
         self._context = context
-        self._inspector = inspector
+        self._inspectors = inspectors
         self._ring = FrameRing.attach(context.runtime.ring_path)
         self._link = LedgerLink(context.runtime.ledger_endpoint, context.name)
-        self._parts: dict[int, dict[str, list[ViewFindings]]] = {}
+        self._session = 0  # of the ledger that has our hello
+        self._parts: dict[int, Partial] = {}
+        self._held: dict[Frames, Inspected] = {}
         self._pid = os.getpid()
 
     def run(self, stop: threading.Event) -> None:
-        """Inspect what comes."""
-        recipe = self._inspector.recipe
-        name = self._context.name
-        backend = self._inspector.backend
-        self._link.send(InferHello(name, self._pid, recipe.number, recipe.name, recipe.configuration_id, backend))
+        """Inspect what comes, for whichever ledger is there."""
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
         while not stop.is_set():
+            self._greet()
             for message in self._link.receive(POLL_S):
-                match message:
-                    case Dispatched(pid=pid) if pid == self._pid:
-                        self._inspect(message)
-                    case Abandoned(part):
-                        self._parts.pop(part, None)
+                self._take(message)
                 self._context.progress()
             self._context.progress()
 
+    def _greet(self) -> None:
+        """Once to each ledger: who we are, and what an earlier one was told and did not live to publish."""
+        session = self._ring.session
+        if session == self._session:
+            return
+        if self._session:
+            self._link.reconnect()
+        self._session = session
+        self._parts.clear()
+        self._forget_published()
+        told = self._inspectors
+        self._link.send(InferHello(self._context.name, self._pid, session, told.backend, told.recipes))
+        for answer in self._held.values():
+            self._link.send(answer)
+        log.info("ledger %d: %d answers given again", session, len(self._held))
+
+    def _take(self, message: FromLedger) -> None:
+        """One order; void where another ledger gave it than the one that is there now, or another process was meant."""
+        match message:
+            case Dispatched(pid=self._pid, session=self._session) if self._session == self._ring.session:
+                self._inspect(message)
+            case Abandoned(part, session=self._session):
+                self._parts.pop(part, None)
+
     def _inspect(self, order: Dispatched) -> None:
         """One frame; with the last one of its part, the part."""
-        findings = self._inspector.inspect(order.view, self._ring.frame(order.slot))
+        part = self._parts.setdefault(order.part, Partial(order.recipe))
+        inspector = self._inspectors.by_number.get(part.recipe)
+        if inspector is not None:
+            part.findings[order.view] = inspector.inspect(order.view, self._ring.frame(order.slot))
         self._ring.release(order.slot, order.generation)
         released = [(order.slot, order.generation)]
-        views = self._parts.setdefault(order.part, {})
-        views[order.view] = findings
+        part.frames += released
         if not order.complete:
             self._link.send(Released(self._context.name, released))
             return
         del self._parts[order.part]
-        self._link.send(Inspected(self._context.name, order.part, self._answers(views), released))
+        answers = [_missing(part.recipe)] if inspector is None else _answers(inspector, part.findings)
+        self._hold(Inspected(self._context.name, part.frames, answers, released))
 
-    def _answers(self, views: dict[str, list[ViewFindings]]) -> list[PartAnswer]:
-        """One answer a part, the n-th part of one view being the n-th of every view; at least one: the trigger is owed it."""
-        count = max([1, *(len(findings) for findings in views.values())])
-        parts = [{view: found[n] for view, found in views.items() if n < len(found)} for n in range(count)]
-        return [self._answer(part) for part in parts]
+    def _hold(self, answer: Inspected) -> None:
+        """Send it, and keep it until it is published."""
+        self._forget_published()
+        self._held[tuple(answer.frames)] = answer
+        self._link.send(answer)
 
-    def _answer(self, views: dict[str, ViewFindings]) -> PartAnswer:
-        decision = self._inspector.decide(views)
-        return PartAnswer(
-            result_state=decision.result_state,
-            evaluation=decision.evaluation,
-            reasons=list(decision.reasons),
-            keypoints=list(decision.keypoints),
-            measurements=list(decision.measurements),
-            stages_ns=decision.stages_ns,
-            regions={view: findings.region for view, findings in views.items()},
-        )
+    def _forget_published(self) -> None:
+        """Let go of answers whose frames are all closed or overwritten: so there are no more of them than slots."""
+        self._held = {frames: answer for frames, answer in self._held.items() if any(map(self._is_owed, frames))}
+
+    def _is_owed(self, frame: tuple[int, int]) -> bool:
+        slot, generation = frame
+        if self._ring.word(slot, SlotWord.granted) != generation:
+            return False
+        return self._ring.word(slot, SlotWord.closed) != generation
 
     def close(self) -> None:
         """Let go of the ring and the ledger."""
         self._link.close()
         self._ring.close()
+
+
+def _answers(inspector: Inspector, views: Mapping[str, list[ViewFindings]]) -> list[PartAnswer]:
+    """One answer a part, the n-th part of one view being the n-th of every view; at least one: the trigger is owed it."""
+    count = max([1, *(len(findings) for findings in views.values())])
+    parts = [{view: found[n] for view, found in views.items() if n < len(found)} for n in range(count)]
+    return [_answer(inspector, part) for part in parts]
+
+
+def _answer(inspector: Inspector, views: Mapping[str, ViewFindings]) -> PartAnswer:
+    decision = inspector.decide(views)
+    return PartAnswer(
+        result_state=decision.result_state,
+        evaluation=decision.evaluation,
+        reasons=list(decision.reasons),
+        keypoints=list(decision.keypoints),
+        measurements=list(decision.measurements),
+        stages_ns=decision.stages_ns,
+        regions={view: findings.region for view, findings in views.items()},
+    )
+
+
+def _missing(recipe: int) -> PartAnswer:
+    """The answer to a part whose recipe this process could not load, as when its files were changed since it was selected."""
+    log.error("there is no recipe %d here: its part is answered without a verdict", recipe)
+    return PartAnswer(ResultState.FAILED, Evaluation.UNDEFINED, [Reason(RECIPE_MISSING, str(recipe))], [], [], {}, {})

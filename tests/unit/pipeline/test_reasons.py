@@ -11,7 +11,7 @@ from pipeline.result import Reason
 CODES = {
     *LOSS_KINDS,
     *("low", "high", "hidden", "unsure", "uncertain", "no_part", "part_count", "region_outside"),
-    *("image_dark", "image_saturated", "image_blurred", "network_not_finite", "recipe_changing", "trigger_mismatch"),
+    *("image_dark", "image_saturated", "image_blurred", "network_not_finite", "recipe_missing"),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import RecipeError
-from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, load_recipe, load_recipes, recipe_folders, select_recipe
+from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, Recipe, choose, find_recipes, load_recipe, recipe_folders
 from pipeline.recipe_file import read_recipe_file
 from pipeline.thresholds import Threshold, Thresholds, read_thresholds, write_thresholds
 from tests.recipes import make_recipe
@@ -230,26 +230,52 @@ def test_a_damaged_lock_is_refused(tmp_path: Path) -> None:
             load_recipe(folder)
 
 
-def test_recipes_are_selected_by_number(tmp_path: Path) -> None:
+def chosen(folder: Path, number: int | None) -> Recipe:
+    return choose(find_recipes(folder), folder, number)
+
+
+def test_recipes_are_chosen_by_number(tmp_path: Path) -> None:
     make_recipe(tmp_path / "first", ["top"], number=1)
-    assert select_recipe(tmp_path, None).name == "first"
+    assert chosen(tmp_path, None).name == "first"
     make_recipe(tmp_path / "second", ["top"], number=2)
-    assert {number: recipe.name for number, recipe in load_recipes(tmp_path).items()} == {1: "first", 2: "second"}
-    assert select_recipe(tmp_path, 2).name == "second"
+    assert [(one.number, one.name) for one in find_recipes(tmp_path)] == [(1, "first"), (2, "second")]
+    assert chosen(tmp_path, 2).name == "second"
     with pytest.raises(RecipeError, match=r"has no recipe of number 3; allowed: 1 \(first\), 2 \(second\)"):
-        select_recipe(tmp_path, 3)
+        chosen(tmp_path, 3)
     with pytest.raises(RecipeError, match="several recipes and none is chosen"):
-        select_recipe(tmp_path, None)
+        chosen(tmp_path, None)
+
+
+def test_of_two_good_recipes_with_one_number_neither_can_be_chosen(tmp_path: Path) -> None:
+    make_recipe(tmp_path / "first", ["top"], number=1)
+    make_recipe(tmp_path / "second", ["top"], number=2)
     make_recipe(tmp_path / "third", ["top"], number=2)
-    with pytest.raises(RecipeError, match="number 2 belongs to recipe second, too"):
-        load_recipes(tmp_path)
+    assert chosen(tmp_path, 1).name == "first"
+    with pytest.raises(RecipeError, match=r"second/recipe.toml: number: number 2 belongs to recipe third, too"):
+        chosen(tmp_path, 2)
+
+
+def test_a_bad_recipe_keeps_its_fault_and_hinders_no_other(tmp_path: Path) -> None:
+    make_recipe(tmp_path / "first", ["top"], number=1)
+    make_recipe(tmp_path / "draft", ["top"], number=1, sealed=False)  # a copy that is being worked on
+    make_recipe(tmp_path / "second", ["top"], number=2, sealed=False)
+    (make_recipe(tmp_path / "third", ["top"], number=3) / "recipe.toml").write_text("number = ")
+    faults = {one.folder.name: (one.number, one.name, str(one.recipe)) for one in find_recipes(tmp_path)}
+    assert chosen(tmp_path, 1).name == "first"
+    assert faults["draft"][:2] == (1, "draft")
+    assert "not sealed" in faults["draft"][2]
+    assert faults["third"][:2] == (-1, "third")
+    with pytest.raises(RecipeError, match="second: the recipe is not sealed; next: datumd seal"):
+        chosen(tmp_path, 2)
+    with pytest.raises(RecipeError, match=r"third/recipe.lock|third/recipe.toml: was changed since"):
+        chosen(tmp_path, 3)  # whose number nobody knows
 
 
 def test_folders_without_recipes_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="there is no such folder of recipes"):
-        load_recipes(tmp_path / "missing")
+        find_recipes(tmp_path / "missing")
     with pytest.raises(RecipeError, match="there is no recipe in it"):
-        load_recipes(tmp_path)
+        find_recipes(tmp_path)
     with pytest.raises(RecipeError, match="there is no such recipe folder"):
         load_recipe(tmp_path / "missing")
 
@@ -258,7 +284,7 @@ def test_hidden_folders_are_no_recipes(tmp_path: Path) -> None:
     make_recipe(tmp_path / "part", ["top"])
     (tmp_path / "part").rename(tmp_path / ".old")
     with pytest.raises(RecipeError, match="there is no recipe in it"):
-        load_recipes(tmp_path)
+        find_recipes(tmp_path)
     make_recipe(tmp_path / "new", ["top"])
     assert [path.name for path in recipe_folders(tmp_path)] == ["new"]
 

@@ -1,0 +1,41 @@
+"""Which recipe a station starts with: the one last selected through control, unless the station file was changed since."""
+
+import msgspec
+
+SETTING = "recipe"  # its name among the journal's settings
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """What the journal keeps: the number that was `selected`, and the station file's `recipe` at that time."""
+
+    selected: int
+    configured: int | None
+
+
+def remember(selected: int, configured: int | None) -> str:
+    """The text that the journal keeps when a recipe is selected through control."""
+    return msgspec.json.encode(Selection(selected, configured)).decode()
+
+
+def recipe_number(kept: str | None, configured: int | None) -> int | None:
+    """The number to start with: what was selected, or `configured` where nothing was or the station file was changed since.
+
+    Args:
+        kept: what `remember` gave; None or "" where nothing was selected. A text that is none of ours counts as nothing.
+        configured: the station file's `recipe`; None is the only recipe of the folder.
+    """
+    selection = _read(kept)
+    return selection.selected if selection and selection.configured == configured else configured
+
+
+def is_void(kept: str | None, configured: int | None) -> bool:
+    """Whether `kept` has no say any more. The ledger then empties it, or a station file changed back would bring it to life."""
+    selection = _read(kept)
+    return bool(kept) and (selection is None or selection.configured != configured)
+
+
+def _read(kept: str | None) -> Selection | None:
+    try:
+        return msgspec.json.decode(kept, type=Selection) if kept else None
+    except msgspec.DecodeError:
+        return None
