@@ -12,12 +12,25 @@ class LedgerLink:
     """Send to the ledger, receive from it. Not for use by two threads."""
 
     def __init__(self, endpoint: str, name: str) -> None:
+        self._endpoint, self._name = endpoint, name
         self._context = zmq.Context[zmq.Socket[bytes]]()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.identity = name.encode()
-        self._socket.linger = 200
-        self._socket.sndhwm = self._socket.rcvhwm = 0  # doorbells are small, and the ring bounds how many there can be
-        self._socket.connect(endpoint)
+        self._socket = self._connected()
+
+    def _connected(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.DEALER)
+        socket.identity = self._name.encode()
+        socket.linger = 200
+        socket.sndhwm = socket.rcvhwm = 0  # doorbells are small, and the ring bounds how many there can be
+        socket.connect(self._endpoint)
+        return socket
+
+    def reconnect(self) -> None:
+        """There is a new ledger: drop what is on its way to the old one and begin anew.
+
+        A line that has not noticed yet that its other end died would swallow what is sent next.
+        """
+        self._socket.close(linger=0)
+        self._socket = self._connected()
 
     def send(self, message: ToLedger) -> None:
         """Queue a message; never blocks."""
