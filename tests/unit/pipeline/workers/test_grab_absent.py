@@ -83,7 +83,7 @@ def test_a_camera_absent_for_an_hour_comes_back_by_itself_while_the_other_goes_o
     assert HOUR_S < clock.now_s < HOUR_S + 31
     assert 120 <= attempts <= 126  # 1, 2, 4, 8, 16, then every 30 s
     assert frames > 20
-    assert clock.held_bytes[HOUR_S] - clock.held_bytes[SETTLED_S] < 60_000  # 100 more attempts: 20 kB are the log that pytest keeps
+    assert clock.held_bytes[HOUR_S] - clock.held_bytes[SETTLED_S] < 60_000  # 100 attempts; pytest keeps 20 kB of log
     assert len(caplog.records) in {6, 7}  # at once, and every ten minutes
     assert threading.active_count() == 1
 
