@@ -1,0 +1,222 @@
+"""The infer worker against a ledger that the test plays."""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.camera_settings import SyntheticSettings
+from pipeline.clock import monotonic_ns
+from pipeline.config import Station
+from pipeline.errors import ConfigError, RecipeError
+from pipeline.frame import FrameInfo, PixelFormat
+from pipeline.inspectors import load_inspectors
+from pipeline.messages import Abandoned, Dispatched, InferHello, Inspected, Released
+from pipeline.result import Evaluation, KeypointState
+from pipeline.ring.frame_ring import FrameRing
+from pipeline.ring.layout import RingLayout
+from pipeline.runtime import Runtime
+from pipeline.vitals import Vitals
+from pipeline.worker import WorkerContext
+from pipeline.workers.infer import InferWorker
+from tests.recipes import frame_with_part, make_recipe
+from tests.unit.pipeline.workers.played_ledger import PlayedLedger
+
+SESSION = 7
+VIEWS = ["top", "side"]
+PICTURE = frame_with_part()
+GOOD, PICKY = 1, 2  # the second recipe misses keypoint d in every part
+
+
+@pytest.fixture(scope="session")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recipes")
+    make_recipe(folder / "good", VIEWS, number=GOOD)
+    make_recipe(folder / "picky", VIEWS, number=PICKY, logits=(8, 8, 8, -8))
+    make_recipe(folder / "draft", VIEWS, number=3, sealed=False)
+    make_recipe(folder / "narrow", ["top"], number=4)
+    return folder
+
+
+@dataclass
+class Bench:
+    """One infer worker in a thread, the ring, and the ledger that the test plays."""
+
+    ring: FrameRing
+    ledger: PlayedLedger
+    generation: int = 0
+
+    def frame(self, slot: int, camera: int = 0) -> int:
+        """Lay a part into a slot, as a camera does; returns the slot's generation."""
+        self.generation += 1
+        self.ring.grant(slot, self.generation, camera)
+        self.ring.payload(slot)[: PICTURE.size] = PICTURE.tobytes()
+        info = FrameInfo(256, 256, PixelFormat.Mono8, 0, None, None, None, monotonic_ns(), 0)
+        self.ring.accept(slot, self.generation, camera, info)
+        return self.generation
+
+    def dispatch(self, part: int, recipe: int, slot: int, view: str, *, complete: bool, session: int = SESSION) -> int:
+        """Lay a part into a slot, and tell the worker to inspect it."""
+        generation = self.frame(slot)
+        order = Dispatched(part, view, view, slot, generation, complete, recipe, os.getpid(), session)
+        self.ledger.tell("infer.0", order)
+        return generation
+
+    def answer(self) -> Inspected:
+        message = self.ledger.hear(Inspected)
+        assert isinstance(message, Inspected)
+        return message
+
+    def hello(self) -> InferHello:
+        message = self.ledger.hear()
+        assert isinstance(message, InferHello)
+        return message
+
+    def finds_d(self) -> set[bool]:
+        """Whether the next answer's views see keypoint d, which tells the recipe."""
+        (answer,) = self.answer().answers
+        assert {keypoint.view for keypoint in answer.keypoints} == set(VIEWS)
+        return {keypoint.state is KeypointState.visible for keypoint in answer.keypoints if keypoint.name == "d"}
+
+
+def station_of(name: str, recipes: Path) -> Station:
+    return Station(
+        format=1, station=name, recipes=str(recipes), camera={view: SyntheticSettings() for view in VIEWS}, recipe=GOOD
+    )
+
+
+@pytest.fixture
+def bench(run_dir: Path, station_name: str, recipes: Path) -> Iterator[Bench]:
+    runtime = Runtime(station_of(station_name, recipes), str(run_dir), str(run_dir), ["infer.0"])
+    ring = FrameRing.create(runtime.ring_path, RingLayout(6, 256 * 256, 2))
+    vitals = Vitals(runtime.vitals_path, rows=1)
+    ledger = PlayedLedger(runtime.ledger_endpoint)
+    worker = InferWorker(
+        WorkerContext(runtime, "infer.0", vitals), load_inspectors(runtime.station, GOOD, lambda: None)
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        yield Bench(ring, ledger)
+    finally:
+        stop.set()
+        thread.join()
+        worker.close()
+        ledger.close()
+        vitals.close()
+        runtime.vitals_path.unlink()
+        ring.close(unlink=True)
+
+
+def test_the_hello_waits_for_a_ledger_and_tells_of_every_recipe(bench: Bench) -> None:
+    assert bench.ledger.hear(timeout_ms=100) is None
+    bench.ring.begin_session(SESSION)
+    hello = bench.hello()
+    assert (hello.worker, hello.pid, hello.session) == ("infer.0", os.getpid(), SESSION)
+    assert [(recipe.number, recipe.name, not recipe.fault) for recipe in hello.recipes] == [
+        (GOOD, "good", True),
+        (PICKY, "picky", True),
+        (3, "draft", False),
+        (4, "narrow", False),
+    ]
+    assert all(bool(recipe.configuration_id) != bool(recipe.fault) for recipe in hello.recipes)
+    assert "not sealed" in hello.recipes[2].fault
+    assert "the cameras give the views side, top, recipe narrow has top" in hello.recipes[3].fault
+
+
+def test_a_part_is_inspected_by_the_recipe_that_it_was_dispatched_with(bench: Bench) -> None:
+    bench.ring.begin_session(SESSION)
+    bench.hello()
+    bench.dispatch(1, GOOD, 0, "top", complete=False)
+    bench.dispatch(2, PICKY, 1, "top", complete=False)
+    bench.dispatch(2, PICKY, 2, "side", complete=True)
+    bench.dispatch(1, GOOD, 3, "side", complete=True)
+    bench.dispatch(3, PICKY, 4, "side", complete=False)
+    bench.dispatch(3, GOOD, 5, "top", complete=True)  # which no ledger does
+    assert bench.finds_d() == {False}
+    assert bench.finds_d() == {True}
+    assert bench.finds_d() == {False}
+
+
+def test_a_recipe_that_is_not_here_gets_an_answer_without_a_verdict(bench: Bench) -> None:
+    bench.ring.begin_session(SESSION)
+    bench.hello()
+    first = bench.dispatch(1, 99, 0, "top", complete=False)
+    second = bench.dispatch(1, 99, 1, "side", complete=True)
+    told = bench.answer()
+    assert told.frames == [(0, first), (1, second)]
+    assert [(answer.evaluation, answer.reasons[0].code, answer.reasons[0].name) for answer in told.answers] == [
+        (Evaluation.UNDEFINED, "recipe_missing", "99")
+    ]
+    bench.dispatch(2, GOOD, 2, "top", complete=False)
+    bench.dispatch(2, GOOD, 3, "side", complete=True)
+    assert bench.finds_d() == {True}
+
+
+def test_a_new_ledger_is_told_again_what_is_not_published(bench: Bench) -> None:
+    bench.ring.begin_session(SESSION)
+    bench.hello()
+    first = []
+    for part in range(4):  # one view in slots 0 to 3, the other in slot 4 in turn, closed each time
+        first.append(bench.dispatch(part, GOOD, part, "top", complete=False))
+        second = bench.dispatch(part, GOOD, 4, "side", complete=True)
+        bench.answer()
+        bench.ring.close_slot(4, second)
+    bench.ring.close_slot(0, first[0])  # published
+    bench.frame(1)  # granted anew
+    bench.ring.begin_session(SESSION + 1)
+    assert bench.hello().session == SESSION + 1
+    again = [bench.answer(), bench.answer()]
+    assert [told.frames[0][0] for told in again] == [2, 3]
+    assert all(len(told.answers) == 1 for told in again)
+    assert bench.ledger.hear(timeout_ms=100) is None
+    bench.ring.begin_session(SESSION + 2)  # and the next is told again, without a repetition of the same
+    bench.hello()
+    assert [bench.answer().frames[0][0] for _ in range(2)] == [2, 3]
+    assert bench.ledger.hear(timeout_ms=100) is None
+
+
+def test_orders_of_another_ledger_and_to_another_process_are_void(bench: Bench) -> None:
+    bench.ring.begin_session(SESSION)
+    bench.hello()
+    bench.dispatch(1, GOOD, 0, "top", complete=True, session=SESSION - 1)
+    order = Dispatched(1, "top", "top", 0, bench.frame(0), True, GOOD, os.getpid() + 1, SESSION)
+    bench.ledger.tell("infer.0", order)
+    bench.dispatch(1, PICKY, 1, "top", complete=False)
+    bench.ledger.tell("infer.0", Abandoned(1, SESSION - 1))
+    bench.dispatch(1, PICKY, 2, "side", complete=True)
+    told = bench.answer()
+    assert [slot for slot, _ in told.frames] == [1, 2]
+
+
+def test_a_part_that_a_dead_ledger_began_is_forgotten(bench: Bench) -> None:
+    bench.ring.begin_session(SESSION)
+    bench.hello()
+    bench.dispatch(1, PICKY, 0, "top", complete=False)
+    assert isinstance(bench.ledger.hear(), Released)
+    bench.ring.begin_session(SESSION + 1)
+    bench.hello()
+    bench.dispatch(1, GOOD, 1, "top", complete=False, session=SESSION + 1)
+    bench.dispatch(1, GOOD, 2, "side", complete=True, session=SESSION + 1)
+    assert bench.finds_d() == {True}
+
+
+def test_progress_is_told_between_recipes(station_name: str, recipes: Path) -> None:
+    told = []
+    inspectors = load_inspectors(station_of(station_name, recipes), PICKY, lambda: told.append(len(told)))
+    assert len(told) == 4
+    assert set(inspectors.by_number) == {GOOD, PICKY}
+
+
+def test_the_recipe_to_start_with_must_be_good(station_name: str, recipes: Path) -> None:
+    station = station_of(station_name, recipes)
+    with pytest.raises(RecipeError, match=r"draft: the recipe is not sealed; next: datumd seal"):
+        load_inspectors(station, 3, lambda: None)
+    with pytest.raises(ConfigError, match=r"recipe narrow has top"):
+        load_inspectors(station, 4, lambda: None)
+    with pytest.raises(RecipeError, match=r"has no recipe of number 5"):
+        load_inspectors(station, 5, lambda: None)
