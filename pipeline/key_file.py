@@ -103,9 +103,9 @@ def read_client(path: Path) -> bytes:
 
 def _read(path: Path, *, follow: bool = True) -> dict[str, bytes]:
     """The keys of a file by "public" and "secret"."""
-    text = plain_file.read(path, LARGEST_BYTES, ConfigError, follow=follow).decode("ascii", "replace")
+    text = plain_file.read(path, LARGEST_BYTES, ConfigError, follow=follow).decode("latin-1")
     found = _LINE.findall(text)
-    keys = {kind: key.encode("ascii", "replace") for kind, key in found}
+    keys = {kind: key.encode("latin-1") for kind, key in found}
     if len(keys) != len(found) or "public" not in keys or not all(_is_key(key) for key in keys.values()):
         raise ConfigError("is no key file", where=str(path), next_command="datumd keys new NAME")
     return keys
