@@ -51,6 +51,10 @@ class RingError(DatumdError):
     """The frame ring cannot be made or attached."""
 
 
+class JournalError(DatumdError):
+    """The journal cannot be read."""
+
+
 class AlreadyRunning(DatumdError):  # noqa: N818 - names the state that was found
     """Another daemon of the same station holds the ring, or an address is taken."""
 
