@@ -130,9 +130,10 @@ class FrameRing:
         self._words[self.layout.slot_word(slot, SlotWord.granted_camera)] = camera
         self._words[self.layout.slot_word(slot, SlotWord.granted)] = generation
 
-    def dispatch(self, slot: int, generation: int, reader: int) -> None:
-        """Ledger: an infer worker, `reader` by its row in the process list, is about to be told to read the slot."""
+    def dispatch(self, slot: int, generation: int, reader: int, recipe: int) -> None:
+        """Ledger: an infer worker, `reader` by its row in the process list, is about to be told to inspect the slot."""
         self._words[self.layout.slot_word(slot, SlotWord.reader)] = reader
+        self._words[self.layout.slot_word(slot, SlotWord.recipe)] = recipe
         self._words[self.layout.slot_word(slot, SlotWord.dispatched)] = generation
 
     def close_slot(self, slot: int, generation: int) -> None:

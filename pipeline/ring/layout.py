@@ -49,6 +49,7 @@ class SlotWord(IntEnum):
     granted_camera = 2  # index of the camera that the slot was granted to, written before `granted`
     dispatched = 3  # generation under which infer was told to read it
     reader = 4  # row of that infer worker in the process list, written before `dispatched`
+    recipe = 5  # number of the recipe that it was told to inspect by, likewise
     accepted = 8
     camera = 9
     flags = 10
