@@ -15,7 +15,7 @@ class FaultKind(StrEnum):
     INCOMPLETE = "incomplete"
     """The buffer is delivered with its second half missing, and says so."""
     DROP = "drop"
-    """Exposed, never delivered; the frame id has a gap."""
+    """Exposed, never delivered, as when its packets are lost; the frame id has a gap."""
     IGNORED_EDGE = "ignored_edge"
     """The camera's counter counts the edge, the sensor does not expose."""
     EXTRA_EDGE = "extra_edge"
@@ -26,11 +26,19 @@ class FaultKind(StrEnum):
     """The lamp gives 2% of its light for this exposure."""
     LOSE_DEVICE = "lose_device"
     """The camera disappears for ``seconds``; it must be opened again."""
+    POWER_LOSS = "power_loss"
+    """As ``lose_device``, and it comes back with its settings of power-on and its counters at 0."""
+    WRONG_FORMAT = "wrong_format"
+    """As ``lose_device``, and it comes back with pictures in RGB8, until it is lost once more."""
+    WRONG_SIZE = "wrong_size"
+    """As ``lose_device``, and it comes back with pictures of half the width, until it is lost once more."""
+    CORRUPT_NUMBER = "corrupt_number"
+    """The frame's trigger number is damaged on the way: it is 1000 too high."""
     HANG = "hang"
     """The producer does not come back from its calls for ``seconds``."""
 
 
-TIMED = (FaultKind.LOSE_DEVICE, FaultKind.HANG)
+TIMED = (FaultKind.LOSE_DEVICE, FaultKind.POWER_LOSS, FaultKind.WRONG_FORMAT, FaultKind.WRONG_SIZE, FaultKind.HANG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,14 @@ from simulator.fault import TIMED, Fault, FaultKind
 from simulator.line_log import LoggedEdge, LogWriter, utc_text
 from simulator.line_state import LineState, Tallies
 
-_BITS = {FaultKind.INCOMPLETE: 1, FaultKind.DROP: 2, FaultKind.LAST_EDGE_LOST: 2, FaultKind.IGNORED_EDGE: 4}
+_BITS = {
+    FaultKind.INCOMPLETE: 1,
+    FaultKind.DROP: 2,
+    FaultKind.LAST_EDGE_LOST: 2,
+    FaultKind.IGNORED_EDGE: 4,
+    FaultKind.CORRUPT_NUMBER: 8,
+}
+_RGB8 = 0x02180014  # PFNC
 _DARK_LIGHT = 0.02
 _POLL_S = 0.05
 
@@ -35,6 +42,7 @@ class Line:
         seed: of everything that is drawn at random.
         pool: most images held in memory per camera.
         nominal_exposure_us: exposure at which images arrive as they are.
+        counters: where the cameras' line counters stand before the first part, 0 for those not named.
 
     Raises:
         DatumdError: no room for the shared file, or no place for the log.
@@ -52,6 +60,7 @@ class Line:
         seed: int = 0,
         pool: int = 48,
         nominal_exposure_us: float = 1000.0,
+        counters: Sequence[int] = (),
     ) -> None:
         self._content, self._faults, self._last_part = content, tuple(faults), triggers
         self._random = random.Random(seed)  # noqa: S311 - faults must come again with the same seed
@@ -66,7 +75,9 @@ class Line:
             channels=3 if len(content.shape) == 3 else 1,
             slots=slots_for(content, pool),
             nominal_exposure_us=nominal_exposure_us,
+            counters=counters,
         )
+        self._width = width
         self._written = 0  # pictures that are in the ring, counted without end
         self._write_ahead()
 
@@ -110,9 +121,9 @@ class Line:
         """An edge that no part caused; the cameras see the last part once more."""
         return self._pull(max(self._parts - 1, 0), None, {FaultKind.EXTRA_EDGE: list(range(self._state.devices))})
 
-    def lose(self, device: int, seconds: float) -> None:
-        """Take a camera off the bus now."""
-        self._strike(Fault(FaultKind.LOSE_DEVICE, seconds=seconds), device)
+    def lose(self, device: int, seconds: float, kind: FaultKind = FaultKind.LOSE_DEVICE) -> None:
+        """Take a camera off the bus now; `kind` says how it comes back."""
+        self._strike(Fault(kind, seconds=seconds), device)
 
     def hang(self, device: int, seconds: float) -> None:
         """Let the producer's calls for a camera hang from now on."""
@@ -135,12 +146,19 @@ class Line:
         return struck
 
     def _strike(self, fault: Fault, device: int) -> None:
-        if fault.kind is FaultKind.LOSE_DEVICE:
-            self._state.lose(device, fault.seconds)
-        elif fault.kind is FaultKind.HANG:
-            self._state.hang(device, fault.seconds)
-        else:
-            return
+        match fault.kind:
+            case FaultKind.LOSE_DEVICE:
+                self._state.lose(device, fault.seconds)
+            case FaultKind.POWER_LOSS:
+                self._state.lose(device, fault.seconds, power=True)
+            case FaultKind.WRONG_FORMAT:
+                self._state.lose(device, fault.seconds, pixel_format=_RGB8)
+            case FaultKind.WRONG_SIZE:
+                self._state.lose(device, fault.seconds, width=max(4, self._width // 2 // 4 * 4))
+            case FaultKind.HANG:
+                self._state.hang(device, fault.seconds)
+            case _:
+                return
         stamp_ns = time.monotonic_ns()
         camera = f"SIM-{device}"
         self._log.write({"event": fault.kind, "device": camera, "seconds": fault.seconds, "monotonic_ns": stamp_ns})

@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--nominal-exposure-us", type=float, default=1000.0, help="exposure that leaves images unchanged (%(default)s)")
     add("--fault", action="append", default=[], metavar="F", help="KIND[:device=D][:at=N][:p=P][:seconds=S]")
     add("--announce", metavar="HOST:PORT", help="tell this station the part id of each trigger before it comes")
+    text = "where the line counter of a camera stands at first, once per camera"
+    add("--counter", action="append", default=[], type=int, metavar="N", help=text)
     add("--wait-for-cameras", type=float, default=0.0, metavar="S", help="start when all cameras acquire, or after S s")
     add("--hold", action="store_true", help="move the first part when a line comes in on standard input")
     add("--linger-s", type=float, default=0.0, metavar="S", help="keep the cameras this long after the last part")
@@ -183,6 +185,7 @@ def _run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         pool=arguments.pool,
         nominal_exposure_us=arguments.nominal_exposure_us,
+        counters=arguments.counter,
     )
     with line, contextlib.ExitStack() as stack:
         _say(f"ready state={arguments.state} cameras={arguments.devices}")

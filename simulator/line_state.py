@@ -15,6 +15,7 @@ import platform
 import struct
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DatumdError
+from simulator.line_file import draft, make_file
 
 MAGIC = 0x314D4953444D5444
-LAYOUT = 1
+LAYOUT = 2
 MAX_DEVICES = 4
 MAX_SLOTS = 512
 EDGE_RING = 1024
@@ -43,7 +45,9 @@ _HEADER = struct.Struct("<QIIIIIIQQQQdQ")
 _EDGE = struct.Struct("<QQQQQIId")  # without `reserved`
 _SUPERSEDED = _HEADER.size - 8
 _WAKE, _EDGE_COUNT, _LOSS_COUNT, _LOST_UNTIL, _HANG_UNTIL = 0, 8, 16, 24, 32
-_TALLIES = 256
+_LINE_ZERO, _POWER_LOSSES, _RETURN_WIDTH, _RETURN_FORMAT = 40, 48, 56, 64
+_TALLIES, _LINE_BASE, _POWERED_ON = 256, 320, 336
+_WORD = 2**64
 _ACQUIRING = 0x298
 _PAGE = 4096
 _FUTEX_WAKE = 1
@@ -84,6 +88,7 @@ class LineState:
         channels: 1 for grey content, 3 for RGB.
         slots: images held per camera, 1 to 512.
         nominal_exposure_us: exposure at which content arrives unchanged.
+        counters: where the line counters of the cameras stand before the first edge, 0 for those not named.
 
     Raises:
         DatumdError: a size out of range, or no room at ``path``.
@@ -99,6 +104,7 @@ class LineState:
         channels: int = 1,
         slots: int = 16,
         nominal_exposure_us: float = 1000.0,
+        counters: Sequence[int] = (),
     ) -> None:
         _check(devices=devices, slots=slots, width=width, height=height)
         self.path, self.devices, self.slots = path, devices, slots
@@ -111,16 +117,18 @@ class LineState:
         self._syscall = ctypes.CDLL(None).syscall
         self._futex = _FUTEX_CALL.get(platform.machine())
         _supersede(path)
-        self._file, self._map = _make_file(path, size)
+        self._file, self._map = make_file(path, size)
         self._words = memoryview(self._map).cast("Q")
         self._halves = memoryview(self._map).cast("I")
         header = (0, LAYOUT, devices, width, height, channels, slots, self._content, self._stride, size)
         _HEADER.pack_into(self._map, 0, *header, time.monotonic_ns(), nominal_exposure_us, 0)
+        for device, counter in enumerate(counters):
+            self._words[self._word(device, _LINE_ZERO)] = -counter % _WORD
         self._order()
         self._words[0] = MAGIC
         # `path` names the file only now, so that a camera never maps a half-made one
-        self._inode = _draft(path).stat().st_ino
-        _draft(path).replace(path)
+        self._inode = draft(path).stat().st_ino
+        draft(path).replace(path)
 
     def _order(self) -> None:
         """Keep the stores before this line before those after it, on processors that would not."""
@@ -134,7 +142,7 @@ class LineState:
         return (self._device(device) + offset) // 8
 
     def edge_count(self, device: int) -> int:
-        """Edges that this camera's line counter has seen."""
+        """Edges that have passed this camera."""
         return self._words[self._word(device, _EDGE_COUNT)]
 
     def put_image(self, device: int, slot: int, image: NDArray[np.uint8]) -> None:
@@ -170,10 +178,31 @@ class LineState:
         self._order()
         self._words[self._word(device, _EDGE_COUNT)] = number
         self._wake(device)
-        return number
+        return self.line_counter(device)
 
-    def lose(self, device: int, seconds: float) -> None:
-        """Take the camera off the bus; it can be opened again after ``seconds``."""
+    def line_counter(self, device: int) -> int:
+        """What the camera's line counter reads now."""
+        is_reset_known = (
+            self._words[self._word(device, _POWERED_ON)] == 1 + self._words[self._word(device, _POWER_LOSSES)]
+        )
+        base = self._words[self._word(device, _LINE_BASE)] if is_reset_known else 0
+        return (self.edge_count(device) - self._words[self._word(device, _LINE_ZERO)] - base) % _WORD
+
+    def lose(self, device: int, seconds: float, *, width: int = 0, pixel_format: int = 0, power: bool = False) -> None:
+        """Take the camera off the bus; it can be opened again after ``seconds``.
+
+        Args:
+            device: index of the camera.
+            seconds: how long it stays away.
+            width: of the pictures that it then gives, until it is lost once more; 0: as it was set up.
+            pixel_format: of those pictures, a PFNC number; 0: as it was set up.
+            power: it loses its power, and with that its settings and its counts.
+        """
+        self._words[self._word(device, _RETURN_WIDTH)] = width
+        self._words[self._word(device, _RETURN_FORMAT)] = pixel_format
+        if power:
+            self._words[self._word(device, _LINE_ZERO)] = self.edge_count(device)
+            self._words[self._word(device, _POWER_LOSSES)] += 1
         self._words[self._word(device, _LOST_UNTIL)] = time.monotonic_ns() + int(seconds * 1e9)
         self._order()
         self._words[self._word(device, _LOSS_COUNT)] += 1
@@ -248,28 +277,6 @@ def _check(*, devices: int, slots: int, width: int, height: int) -> None:
     if width < 4 or width % 4 or height < 2 or height % 2:
         allowed = "a width that is a multiple of 4 and an even height"
         raise DatumdError(f"a sensor of {width}x{height}", where="simulated line", allowed=allowed)
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f"{path.name}.new")
-
-
-def _make_file(path: Path, size: int) -> tuple[int, mmap.mmap]:
-    draft = _draft(path)
-    draft.unlink(missing_ok=True)
-    try:
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, size)  # a full memory file system says so now, not by SIGBUS later
-            return descriptor, mmap.mmap(descriptor, size)
-        except OSError:
-            os.close(descriptor)
-            draft.unlink()
-            raise
-    except OSError as error:
-        what = f"no room for the simulated cameras ({size / 1e6:.0f} MB): {error.strerror}"
-        allowed = "a folder in memory with that much room, for example /dev/shm"
-        raise DatumdError(what, where=str(path), allowed=allowed, next_command="use a smaller --pool") from error
 
 
 def _supersede(path: Path) -> None:

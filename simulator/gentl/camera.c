@@ -10,7 +10,8 @@ void camera_power_on(struct device *device)
     struct camera_registers *registers = &shared->registers;
     const struct line_header *header = device->line.header;
 
-    if (shared->powered_on)
+    uint64_t power = 1 + __atomic_load_n(&shared->power_losses, __ATOMIC_ACQUIRE);
+    if (shared->powered_on == power)
         return;
     memset(registers, 0, sizeof *registers);
     memcpy(registers->vendor, VENDOR, sizeof VENDOR);
@@ -28,7 +29,34 @@ void camera_power_on(struct device *device)
     registers->temperature_c = 41.5;
     for (int i = 0; i < CHUNK_KINDS; i++)
         registers->chunk_enable[i] = 1;
-    shared->powered_on = 1;
+    shared->counter_base[COUNTER_LINE] = 0;
+    shared->counter_base[COUNTER_SOFTWARE] = shared->software_count;
+    shared->kept_width = 0;
+    shared->powered_on = power;
+}
+
+/* After a loss: the camera that was set up, or one at its place that gives other pictures, until the next loss. */
+void camera_come_back(struct device *device)
+{
+    struct line_device *shared = shared_of(device);
+    struct camera_registers *registers = &shared->registers;
+
+    if (shared->losses_seen == device->loss_count)
+        return;
+    shared->losses_seen = device->loss_count;
+    if (shared->kept_width != 0) {
+        registers->width = (uint32_t)shared->kept_width;
+        registers->pixel_format = (uint32_t)shared->kept_format;
+        shared->kept_width = 0;
+    }
+    if (shared->return_width == 0 && shared->return_format == 0)
+        return;
+    shared->kept_width = registers->width;
+    shared->kept_format = registers->pixel_format;
+    if (shared->return_width != 0 && shared->return_width < registers->width)
+        registers->width = (uint32_t)shared->return_width;
+    if (shared->return_format != 0)
+        registers->pixel_format = (uint32_t)shared->return_format;
 }
 
 void camera_reset_session(struct device *device)
@@ -54,12 +82,20 @@ size_t camera_payload_size(const struct camera_registers *registers)
     return chunk_start(image) + chunk_bytes(registers);
 }
 
+/* What the line counter shows after this edge, the line's first edge being 1. */
+uint64_t camera_line_number(const struct device *device, uint64_t edge)
+{
+    const struct line_device *shared = shared_of(device);
+    return edge - __atomic_load_n(&shared->line_zero, __ATOMIC_ACQUIRE) - shared->counter_base[COUNTER_LINE];
+}
+
 uint64_t camera_counter(const struct device *device, int counter)
 {
-    struct line_device *shared = shared_of(device);
-    uint64_t raw = counter == COUNTER_LINE ? __atomic_load_n(&shared->edge_count, __ATOMIC_ACQUIRE)
-                                           : shared->software_count;
-    return raw - shared->counter_base[counter];
+    const struct line_device *shared = shared_of(device);
+
+    if (counter == COUNTER_LINE)
+        return camera_line_number(device, __atomic_load_n(&shared->edge_count, __ATOMIC_ACQUIRE));
+    return shared->software_count - shared->counter_base[COUNTER_SOFTWARE];
 }
 
 /* Bit 0 is Line1, the trigger input; bits 1 and 2 are the outputs Line2 and Line3. */

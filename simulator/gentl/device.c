@@ -153,6 +153,7 @@ static GC_ERROR open_device(struct device *device)
     }
     device->loss_count = __atomic_load_n(&shared_of(device)->loss_count, __ATOMIC_ACQUIRE);
     camera_power_on(device);
+    camera_come_back(device);
     camera_reset_session(device);
     device->open = true;
     return GC_ERR_SUCCESS;

@@ -12,13 +12,14 @@
 #include "registers.h"
 
 #define LINE_MAGIC UINT64_C(0x314D4953444D5444) /* "DTMDSIM1" read little endian */
-#define LINE_LAYOUT 1
+#define LINE_LAYOUT 2
 #define MAX_DEVICES 4
 #define MAX_SLOTS 512
 #define EDGE_RING 1024
 #define SOFTWARE_RING 256
 
-enum { FAULT_INCOMPLETE = 1, FAULT_DROP = 2, FAULT_IGNORED = 4 };
+enum { FAULT_INCOMPLETE = 1, FAULT_DROP = 2, FAULT_IGNORED = 4, FAULT_CORRUPT_NUMBER = 8 };
+#define CORRUPTION 1000 /* what a damaged chunk adds to the number */
 
 struct line_header {
     uint64_t magic; /* written last */
@@ -61,7 +62,11 @@ struct line_device {
     uint64_t loss_count;
     uint64_t lost_until_ns;
     uint64_t hang_until_ns;
-    uint64_t reserved1[27];
+    uint64_t line_zero; /* edges that had passed when the line counter stood at 0, modulo 2^64: counters may start apart */
+    uint64_t power_losses;
+    uint64_t return_width; /* of the camera that comes back from the newest loss; 0: as it was set up */
+    uint64_t return_format; /* likewise */
+    uint64_t reserved1[23];
     /* the camera writes */
     uint64_t software_count;
     uint64_t frames_exposed;
@@ -72,8 +77,11 @@ struct line_device {
     uint64_t edges_overrun; /* edges that passed before the camera could look at them */
     uint64_t content_torn;
     uint64_t counter_base[2]; /* CounterReset: what the counters showed then */
-    uint64_t powered_on;
-    uint64_t reserved2[85];
+    uint64_t powered_on; /* 1 + power_losses when it was switched on last */
+    uint64_t losses_seen; /* loss_count when it was opened last */
+    uint64_t kept_width; /* how it was set up before it came back otherwise; 0: it did not */
+    uint64_t kept_format;
+    uint64_t reserved2[82];
     struct line_edge edges[EDGE_RING];
     struct software_trigger software[SOFTWARE_RING];
     struct camera_registers registers;

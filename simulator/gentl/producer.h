@@ -155,11 +155,13 @@ void interface_close(void);
 void system_close(void);
 
 void camera_power_on(struct device *device);
+void camera_come_back(struct device *device);
 void camera_reset_session(struct device *device);
 GC_ERROR camera_read(struct device *device, uint64_t address, void *bytes, size_t size);
 GC_ERROR camera_write(struct device *device, uint64_t address, const void *bytes, size_t size);
 size_t camera_payload_size(const struct camera_registers *registers);
 uint64_t camera_counter(const struct device *device, int counter);
+uint64_t camera_line_number(const struct device *device, uint64_t edge);
 uint32_t camera_lines(const struct device *device, bool trigger_high, bool exposing);
 
 /* chunk.c */

@@ -47,7 +47,8 @@ static bool next_edge(struct device *device, struct line_device *shared, struct 
         return false;
     *exposure = (struct exposure){
         .start_ns = edge.monotonic_ns,
-        .counters = {number - shared->counter_base[COUNTER_LINE], camera_counter(device, COUNTER_SOFTWARE)},
+        .counters = {camera_line_number(device, number) + (edge.faults & FAULT_CORRUPT_NUMBER ? CORRUPTION : 0),
+                     camera_counter(device, COUNTER_SOFTWARE)},
         .slot = edge.slot % device->line.header->slot_count,
         .faults = edge.faults,
         .by_edge = true,
