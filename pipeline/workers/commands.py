@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import msgspec
 
 from pipeline.clock import monotonic_ns, utc_ns
-from pipeline.ledger.actions import Action
+from pipeline.ledger.actions import Action, Answer, Part
 from pipeline.ledger.book import Book
 from pipeline.ledger.journal import Journal
+from pipeline.loss import LossKind
 from pipeline.requests import (
     AskStatus,
     Bind,
     Command,
     ListRecipes,
-    RecipeEntry,
     Replay,
     Reply,
     Resynchronise,
@@ -67,22 +67,26 @@ class Commands:
             case Replay():
                 return Reply(command.id, "is answered elsewhere"), []
 
-    def restore(self) -> None:
-        """A new ledger goes on as the last one was told to."""
+    def restore(self) -> list[Action]:
+        """A new ledger goes on as the last one was told to, and answers the software triggers that it did not live to answer."""
+        now = monotonic_ns()
+        actions: list[Action] = []
         if self.journal.setting(RUNNING) == "no":
-            self.book.set_running(running=False, now=monotonic_ns())
+            actions += self.book.set_running(running=False, now=now)
+        for key, part_id in self.journal.software_open():
+            part = Part(-key, "", None, now, now, self.recipes.selected, key, part_id, ended=LossKind.daemon_restarted)
+            actions.append(Answer(part, LossKind.daemon_restarted))
+        return actions
 
     def _trigger(self, command: Trigger, peer: str, now: int) -> tuple[Reply, list[Action]]:
         key, is_new = self.journal.software(command.id, peer, command.part_id, utc_ns())
-        if not key:
-            return Reply(command.id, "the journal cannot be written, and a trigger must be written down first"), []
         return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now) if is_new else []
 
     def _bind(self, command: Bind) -> tuple[str, str]:
         if not self.binds_part_ids:
             return "this station takes no part ids", 'set part.part_id = "plc" in the station file'
         error = self.book.bind(command.parts)
-        if not error and not self.journal.commit([], [], self.book.accounts(), {}):
+        if not error and not self.journal.commit([], [], self.book.accounts()):
             return "bound, but the journal cannot be written", ""
         return error, ""
 

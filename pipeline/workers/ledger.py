@@ -11,13 +11,12 @@ from pipeline.addresses import split
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.config import Station
 from pipeline.evidence.keeping import Keeping
-from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost
+from pipeline.ledger.actions import Action
 from pipeline.ledger.answers import Answering
 from pipeline.ledger.book import Book, BookSettings
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import (
-    Abandoned,
     Accepted,
     Asked,
     CameraHello,
@@ -25,32 +24,28 @@ from pipeline.messages import (
     Copied,
     Counted,
     DiskReport,
-    Dispatched,
     EvidenceHello,
     Exhausted,
     Fired,
-    Granted,
     InferHello,
     Inspected,
     LoadedRecipe,
     Lost,
-    PartAnswer,
     Refused,
     Released,
     RequestsHello,
     Stored,
+    Told,
     ToLedger,
 )
-from pipeline.messages import Copy as CopyOrder
-from pipeline.messages import Fire as FireOrder
-from pipeline.messages import Told as ToldOrder
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import SlotWord
 from pipeline.security import Gate
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
+from pipeline.workers.carrier import Carrier
 from pipeline.workers.commands import Commands
-from pipeline.workers.publishing import Publishing, Told
+from pipeline.workers.publishing import Publishing
 from pipeline.workers.recipes import Recipes
 from pipeline.workers.recovery import find, left_answers
 from pipeline.workers.reporter import Reporter
@@ -58,7 +53,7 @@ from pipeline.workers.switchboard import Switchboard
 
 BEAT_NS = 1_000_000_000
 LAST_TURNS = 50
-PRUNED_AFTER_AN_ANSWER, PRUNED_AT_A_BEAT = 4, 200
+PRUNED_AT_A_BEAT = 200
 YOUNG_NS = 2_000_000_000  # results so young may not have been published by the ledger that journaled them
 REQUESTS, EVIDENCE = "requests", "evidence"
 
@@ -110,6 +105,9 @@ class LedgerWorker:
         self._commands = Commands(self._book, self._journal, self._recipes, self._reporter.status, plc)
         self._keeping = Keeping(station.archive)
         self._switchboard = Switchboard(self._zmq, runtime.ledger_endpoint)
+        self._carrier = Carrier(
+            self._ring, self._book, self._switchboard, self._publishing, self._cameras, runtime.processes
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Take up what the last ledger left; then hear the workers, watch the deadlines, beat once a second."""
@@ -120,7 +118,7 @@ class LedgerWorker:
         while not stop.is_set():
             self._switchboard.wait(self._wait_ms(next_beat))
             self._hear()
-            self._carry_out(self._book.tick(monotonic_ns()))
+            self._carrier.carry_out(self._book.tick(monotonic_ns()))
             if monotonic_ns() >= next_beat:
                 self._beat()
                 next_beat = max(next_beat + BEAT_NS, monotonic_ns())
@@ -135,13 +133,14 @@ class LedgerWorker:
             for payload in payloads:
                 self._publishing.stream.publish_result(payload)
             self._ring.close_slot(slot, generation)
-        self._commands.restore()
         now = monotonic_ns()
-        self._carry_out(self._book.recovered(now))
-        for file, actions in left_answers(self._context.runtime.ring_path, self._book, self._journal, self._cameras, now):
-            self._carry_out(actions)
+        self._carrier.carry_out(self._book.recovered(now))
+        for file, actions in left_answers(
+            self._context.runtime.ring_path, self._book, self._journal, self._cameras, now
+        ):
+            self._carrier.carry_out(actions)
             file.unlink()
-        self._carry_out([Answer(part, loss) for part, loss in self._commands.abandoned(now)])
+        self._carrier.carry_out(self._commands.restore())
 
     def _end(self) -> None:
         """The others have ended: hear what they said last, find the frames they had no time to tell of, answer what is owed."""
@@ -150,8 +149,8 @@ class LedgerWorker:
             if not self._hear():
                 break
         for camera in self._cameras:
-            self._carry_out(self._scan(camera, monotonic_ns()))
-        self._carry_out(self._book.stopping())
+            self._carrier.carry_out(self._scan(camera, monotonic_ns()))
+        self._carrier.carry_out(self._book.stopping())
         self._journal.forget_accounts()
         self._reporter.stopping = True
         self._beat()
@@ -168,53 +167,53 @@ class LedgerWorker:
             self._take(message)
         now = monotonic_ns()
         for name in self._switchboard.ended():
-            self._carry_out(self._ended(name, now))
+            self._carrier.carry_out(self._ended(name, now))
         return heard
 
-    def _take(self, message: ToLedger) -> None:  # noqa: C901, PLR0912 - one for each kind of message
+    def _take(self, message: ToLedger) -> None:  # noqa: PLR0912 - one for each kind of message
         """One message: an event of the book, or something to remember."""
         now = monotonic_ns()
         book = self._book
         match message:
             case Accepted(camera, slot, generation):
-                self._carry_out(book.accepted(camera, slot, generation, self._ring.info(slot), now))
+                self._carrier.carry_out(book.accepted(camera, slot, generation, self._ring.info(slot), now))
             case Inspected(worker, frames, answers, released):
                 keep = self._keeping.is_worth_keeping(answers)
-                self._carry_out(book.inspected(worker, frames, keep, now), answers)
+                self._carrier.carry_out(book.inspected(worker, frames, keep, now), answers)
                 self._release(released)
             case Released(_, released):
                 self._release(released)
             case Counted(camera, number):
-                self._carry_out(book.counted(camera, number, now))
+                self._carrier.carry_out(book.counted(camera, number, now))
             case Lost(camera, kind, number, count):
                 if number is None:
-                    self._carry_out(book.lost(camera, kind, None, count, now))
+                    self._carrier.carry_out(book.lost(camera, kind, None, count, now))
                 else:
                     for step in range(count):
-                        self._carry_out(book.lost(camera, kind, number + step, 1, now))
+                        self._carrier.carry_out(book.lost(camera, kind, number + step, 1, now))
             case Fired(camera, trigger, number, _):
-                self._carry_out(book.fired(camera, trigger, number, now))
+                self._carrier.carry_out(book.fired(camera, trigger, number, now))
             case CameraStatus(camera=camera, up=up):
                 self._reporter.cameras[camera] = message
                 self._publishing.answering.is_simulated |= message.is_simulated
                 if up and message.counts_triggers:
-                    self._carry_out(book.connected(camera, message.baseline, now))
+                    self._carrier.carry_out(book.connected(camera, message.baseline, now))
             case Exhausted(camera):
                 self._reporter.exhausted.add(camera)
             case CameraHello() | InferHello() | EvidenceHello() | RequestsHello():
                 if message.session == self._journal.session:  # one that was meant for an earlier ledger is void
-                    self._carry_out(self._greet(message, now))
+                    self._carrier.carry_out(self._greet(message, now))
             case Copied(slot, generation, good):
-                self._reporter.images_lost += not good
-                self._carry_out(book.copied(slot, generation))
+                self._carrier.images_lost += not good
+                self._carrier.carry_out(book.copied(slot, generation))
             case Stored():
                 self._note_stored(message)
             case DiskReport():
                 self._reporter.disk = message
             case Asked(ticket, peer, command):
                 reply, actions = self._commands.carry_out(command, peer)
-                self._carry_out(actions)
-                self._switchboard.tell(REQUESTS, ToldOrder(ticket, requests.encode(reply)))
+                self._carrier.carry_out(actions)
+                self._switchboard.tell(REQUESTS, Told(ticket, requests.encode(reply)))
             case Refused(count):
                 self._reporter.refused_messages += count
             case _:
@@ -266,87 +265,19 @@ class LedgerWorker:
 
     def _release(self, released: list[tuple[int, int]]) -> None:
         for slot, generation in released:
-            self._carry_out(self._book.released(slot, generation))
+            self._carrier.carry_out(self._book.released(slot, generation))
 
     def _note_stored(self, stored: Stored) -> None:
         self._reporter.images_stored += not stored.fault
-        self._reporter.images_lost += bool(stored.fault)
+        self._carrier.images_lost += bool(stored.fault)
         self._journal.image(stored.session, stored.seq, stored.view, stored.path, stored.fault)
-
-    def _carry_out(self, actions: list[Action], found: list[PartAnswer] | None = None) -> None:
-        """Dispatch first, as the networks need not wait for the disk; answer; then what rests on the answers, in order."""
-        for action in actions:
-            match action:
-                case Dispatch():
-                    self._dispatch(action)
-                case Fire(key, camera):
-                    name = f"grab.{camera}"
-                    self._switchboard.tell(name, FireOrder(key, self._switchboard.pids[name], self._journal.session))
-        answers = [action for action in actions if isinstance(action, Answer)]
-        told: dict[int, Told] = {}
-        if answers:
-            copies = [action for action in actions if isinstance(action, Copy)]
-            told = self._publishing.publish(answers, found or [], copies, self._book.accounts())
-        for action in actions:
-            match action:
-                case Grant():
-                    self._grant(action)
-                case Close(slot, generation):
-                    self._ring.close_slot(slot, generation)
-                case Copy():
-                    self._copy(action, told[action.part.number])
-                case ImageLost():
-                    self._reporter.images_lost += 1
-                case Abandon(worker, part):
-                    self._switchboard.tell(worker, Abandoned(part, self._journal.session))
-        if answers:
-            self._journal.prune(utc_ns(), PRUNED_AFTER_AN_ANSWER)
-
-    def _grant(self, grant: Grant) -> None:
-        name = f"grab.{grant.camera}"
-        self._ring.grant(grant.slot, grant.generation, self._cameras.index(grant.camera))
-        pid, session = self._switchboard.pids[name], self._journal.session
-        self._switchboard.tell(name, Granted(grant.slot, grant.generation, pid, session))
-
-    def _dispatch(self, order: Dispatch) -> None:
-        frame, worker = order.frame, order.worker
-        self._ring.dispatch(frame.slot, frame.generation, self._context.runtime.processes.index(worker))
-        self._switchboard.tell(
-            worker,
-            Dispatched(
-                order.part,
-                frame.camera,
-                self._publishing.answering.views[frame.camera],
-                frame.slot,
-                frame.generation,
-                order.complete,
-                order.recipe,
-                self._switchboard.pids[worker],
-                self._journal.session,
-            ),
-        )
-
-    def _copy(self, copy: Copy, told: Told) -> None:
-        view = self._publishing.answering.views[copy.frame.camera]
-        self._switchboard.tell(
-            EVIDENCE,
-            CopyOrder(
-                copy.frame.slot,
-                copy.frame.generation,
-                told.seq,
-                view,
-                told.evaluation,
-                told.images[view],
-                told.payload,
-                self._journal.session,
-            ),
-        )
 
     def _beat(self) -> None:
         """Heartbeat and status; what could not be written before; results that are too old."""
         self._journal.retry()
         self._journal.prune(utc_ns(), PRUNED_AT_A_BEAT)
         self._publishing.stream.publish_heartbeat(self._reporter.heartbeat())
+        self._reporter.images_lost = self._carrier.images_lost
         self._publishing.stream.publish_status(self._reporter.status())
 
     def close(self) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.ledger.actions import Action, SlotState
+from pipeline.ledger.actions import Action
 from pipeline.ledger.book import Book
 from pipeline.ledger.journal import Journal
+from pipeline.ledger.slots import SlotState
 from pipeline.loss import LossKind
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import SlotWord
@@ -40,6 +41,7 @@ def find(ring: FrameRing, journal: Journal, cameras: list[str], processes: list[
                 camera=None if closed else cameras[ring.word(slot, SlotWord.granted_camera)],
                 reader=_reader(ring, slot, generation, processes),
                 frame=ring.info(slot) if accepted and not closed else None,
+                recipe=ring.word(slot, SlotWord.recipe) if ring.word(slot, SlotWord.dispatched) == generation else None,
             )
         )
     return found
@@ -55,8 +57,9 @@ def _reader(ring: FrameRing, slot: int, generation: int, processes: list[str]) -
 def left_answers(
     ring: Path, book: Book, journal: Journal, cameras: list[str], now: int
 ) -> Iterator[tuple[Path, list[Action]]]:
-    """For each file that a killed daemon's ring left: the actions that answer for its frames, to be carried out before it is
-    removed. Which of their triggers have an answer already, the book knows.
+    """For each file that a killed daemon's ring left: the actions that answer for its frames.
+
+    They are to be carried out before the file is removed. Which of their triggers have an answer already, the book knows.
     """
     for file, frames in left_behind(ring):
         actions: list[Action] = []

@@ -33,7 +33,7 @@ class Reporter:
     exhausted: set[str] = field(default_factory=set)
     backend: str = ""
     stopping: bool = False
-    disk: DiskReport = DiskReport(0, 0, "")
+    disk: DiskReport = field(default_factory=lambda: DiskReport(0, 0, ""))
     images_stored: int = 0
     images_lost: int = 0
     refused_messages: int = 0
@@ -76,7 +76,9 @@ class Reporter:
                 "(next: stop the belt, datumd resynchronise)"
             )
         faults += [
-            f"{name} down" for row, name in enumerate(self.processes) if name.startswith("infer.") and not self._is_alive(row)
+            f"{name} down"
+            for row, name in enumerate(self.processes)
+            if name.startswith("infer.") and not self._is_alive(row)
         ]
         if self.recipes.fault:
             faults.append(self.recipes.fault)

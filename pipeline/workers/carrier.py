@@ -1,0 +1,109 @@
+"""Carries out what the book asks for: words in the ring, messages to the workers, answers to the journal and the stream."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.clock import utc_ns
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost
+from pipeline.ledger.book import Book
+from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer
+from pipeline.messages import Copy as CopyOrder
+from pipeline.messages import Fire as FireOrder
+from pipeline.ring.frame_ring import FrameRing
+from pipeline.workers.publishing import Publishing, Told
+from pipeline.workers.switchboard import Switchboard
+
+EVIDENCE = "evidence"
+PRUNED_AFTER_AN_ANSWER = 4
+
+
+@dataclass(slots=True)
+class Carrier:
+    """The book's hands. `cameras` and `processes` give numbers to names, as they stand in the ring."""
+
+    ring: FrameRing
+    book: Book
+    switchboard: Switchboard
+    publishing: Publishing
+    cameras: Sequence[str]
+    processes: Sequence[str]
+    images_lost: int = 0
+
+    def carry_out(self, actions: Sequence[Action], found: Sequence[PartAnswer] = ()) -> None:
+        """Dispatch, as the networks need not wait for the disk; answer; then what rests on the answers, in the book's order.
+
+        `found` is what infer found of the part that is answered without a loss.
+        """
+        for action in actions:
+            match action:
+                case Dispatch():
+                    self._dispatch(action)
+                case Fire(key, camera):
+                    name = f"grab.{camera}"
+                    self.switchboard.tell(name, FireOrder(key, self.switchboard.pids[name], self._session))
+        told = self._answer(actions, found)
+        for action in actions:
+            match action:
+                case Grant():
+                    self._grant(action)
+                case Close(slot, generation):
+                    self.ring.close_slot(slot, generation)
+                case Copy(part):
+                    self._copy(action, told[part.number])
+                case ImageLost():
+                    self.images_lost += 1
+                case Abandon(worker, number):
+                    self.switchboard.tell(worker, Abandoned(number, self._session))
+
+    @property
+    def _session(self) -> int:
+        return self.publishing.answering.session
+
+    def _answer(self, actions: Sequence[Action], found: Sequence[PartAnswer]) -> dict[int, Told]:
+        answers = [action for action in actions if isinstance(action, Answer)]
+        if not answers:
+            return {}
+        copies = [action for action in actions if isinstance(action, Copy)]
+        told = self.publishing.publish(answers, found, copies, self.book.accounts())
+        self.publishing.journal.prune(utc_ns(), PRUNED_AFTER_AN_ANSWER)
+        return told
+
+    def _grant(self, grant: Grant) -> None:
+        name = f"grab.{grant.camera}"
+        self.ring.grant(grant.slot, grant.generation, self.cameras.index(grant.camera))
+        self.switchboard.tell(name, Granted(grant.slot, grant.generation, self.switchboard.pids[name], self._session))
+
+    def _dispatch(self, order: Dispatch) -> None:
+        frame, worker = order.frame, order.worker
+        self.ring.dispatch(frame.slot, frame.generation, self.processes.index(worker), order.recipe)
+        self.switchboard.tell(
+            worker,
+            Dispatched(
+                order.part,
+                frame.camera,
+                self.publishing.answering.views[frame.camera],
+                frame.slot,
+                frame.generation,
+                order.complete,
+                order.recipe,
+                self.switchboard.pids[worker],
+                self._session,
+            ),
+        )
+
+    def _copy(self, copy: Copy, told: Told) -> None:
+        frame = copy.frame
+        view = self.publishing.answering.views[frame.camera]
+        self.switchboard.tell(
+            EVIDENCE,
+            CopyOrder(
+                frame.slot,
+                frame.generation,
+                told.seq,
+                view,
+                told.evaluation,
+                told.images[view],
+                told.payload,
+                self._session,
+            ),
+        )
