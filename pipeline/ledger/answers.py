@@ -1,11 +1,12 @@
 """From an answer of the book to the results that are published: one for each part found, or one that tells the loss."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.clock import iso_utc
-from pipeline.ledger.actions import Answer, Part
+from pipeline.ledger.actions import Answer, Part, ViewFrame
 from pipeline.loss import LossKind
-from pipeline.messages import PartAnswer
+from pipeline.messages import LoadedRecipe, PartAnswer
 from pipeline.result import SCHEMA_VERSION, Disposition, Evaluation, Reason, Result, ResultState, View
 
 
@@ -21,7 +22,11 @@ class Moment:
 class Answering:
     """What every result of this session has in common, and the number of the last one.
 
-    `recipe` fields are filled in when the first infer worker says which recipe it has loaded.
+    Attributes:
+        views: camera name to the name of its view.
+        passing: evaluations that let a part pass.
+        shots: camera name to the name of its shot.
+        recipes: by number, as the infer workers tell of them; a result bears the name of the recipe of its part.
     """
 
     station: str
@@ -29,52 +34,81 @@ class Answering:
     views: dict[str, str]
     passing: frozenset[Evaluation]
     shots: dict[str, str]
-    recipe_id: int = 0
-    product_id: str = ""
-    configuration_id: str = ""
+    recipes: dict[int, LoadedRecipe]
     is_simulated: bool = False
     last_seq: int = 0
 
-    def results(self, answer: Answer, found: list[PartAnswer], moment: Moment) -> list[Result]:
-        """The results of one trigger, numbered on."""
+    def results(
+        self,
+        answer: Answer,
+        found: Sequence[PartAnswer],
+        moment: Moment,
+        *,
+        journaled: bool,
+        images: Mapping[str, str],
+    ) -> list[Result]:
+        """The results of one trigger, numbered on: one for each part that was found in it, or one that tells the loss.
+
+        Args:
+            answer: of the book.
+            found: what infer found of it, of no account where there is a loss.
+            moment: when it is answered.
+            journaled: whether it is about to be written down.
+            images: view to the URI of its image, for those that are kept.
+        """
         if answer.loss is not None:
-            found = [_loss_answer(answer.loss, answer.lost_views or ("",))]
+            found = [_loss_answer(answer.loss, answer.lost_views)]
         return [
-            self._result(answer.part, part_answer, index, len(found), moment) for index, part_answer in enumerate(found)
+            self._result(answer.part, one, (index, len(found)), moment, journaled=journaled, images=images)
+            for index, one in enumerate(found)
         ]
 
-    def _result(self, part: Part, answer: PartAnswer, index: int, count: int, moment: Moment) -> Result:
+    def _result(
+        self,
+        part: Part,
+        answer: PartAnswer,
+        place: tuple[int, int],
+        moment: Moment,
+        *,
+        journaled: bool,
+        images: Mapping[str, str],
+    ) -> Result:
+        recipe = self.recipes.get(part.recipe)
         self.last_seq += 1
-        disposition = Disposition.PASS if answer.evaluation in self.passing else Disposition.REJECT
-        created_utc_ns = moment.utc_ns - (moment.monotonic_ns - part.opened_ns)
         return Result(
             schema_version=SCHEMA_VERSION,
             session=self.session,
             seq=self.last_seq,
             station=self.station,
             result_id=f"{self.session}-{self.last_seq}",
+            part_id=part.part_id,
             trigger_number=part.trigger_number,
-            part_index=index,
-            part_count=count,
-            product_id=self.product_id,
-            recipe_id=self.recipe_id,
-            configuration_id=self.configuration_id,
+            part_index=place[0],
+            part_count=place[1],
+            product_id=recipe.name if recipe else "",
+            recipe_id=part.recipe,
+            configuration_id=recipe.configuration_id if recipe else "",
             is_simulated=self.is_simulated,
             result_state=answer.result_state,
             result_evaluation=answer.evaluation,
-            disposition=disposition,
+            disposition=Disposition.PASS if answer.evaluation in self.passing else Disposition.REJECT,
             reasons=answer.reasons,
-            creation_time=iso_utc(created_utc_ns),
+            creation_time=iso_utc(moment.utc_ns - (moment.monotonic_ns - part.opened_ns)),
             answered_time=iso_utc(moment.utc_ns),
-            views=[self._view(part, view, answer) for view in part.frames],
+            views=[
+                self._view(frame, view, answer.regions.get(view), images.get(view, ""))
+                for view, frame in part.frames.items()
+            ],
             keypoints=answer.keypoints,
             measurements=answer.measurements,
             stages_ns=answer.stages_ns,
             times=_times(part, moment),
+            journaled=journaled,
         )
 
-    def _view(self, part: Part, view: str, answer: PartAnswer) -> View:
-        frame = part.frames[view]
+    def _view(
+        self, frame: ViewFrame, view: str, region: tuple[float, float, float, float] | None, image_uri: str
+    ) -> View:
         return View(
             view=view,
             camera=frame.camera,
@@ -83,15 +117,18 @@ class Answering:
             exposure_us=frame.info.exposure_us,
             camera_ns=frame.info.camera_ns,
             received_time=iso_utc(frame.info.received_utc_ns),
-            region=answer.regions.get(view),
+            region=region,
+            image_uri=image_uri,
         )
 
 
-def _loss_answer(loss: LossKind, views: tuple[str, ...]) -> PartAnswer:
+def _loss_answer(loss: LossKind, lost_views: Mapping[str, LossKind]) -> PartAnswer:
+    """Why there is no verdict: for each view that is missing its own reason, or the one that is the part's as a whole."""
+    reasons = [Reason(code=kind.value, view=view) for view, kind in lost_views.items()]
     return PartAnswer(
         result_state=ResultState.FAILED,
         evaluation=Evaluation.UNDEFINED,
-        reasons=[Reason(code=loss.value, view=view) for view in views],
+        reasons=reasons or [Reason(code=loss.value)],
         keypoints=[],
         measurements=[],
         stages_ns={},
