@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def monotonic_ns() -> int:
@@ -16,5 +17,10 @@ def utc_ns() -> int:
 
 def iso_utc(nanoseconds: int) -> str:
     """RFC 3339 text of a UTC time in nanoseconds, to the microsecond."""
-    stamp = datetime.fromtimestamp(nanoseconds // 1_000 / 1e6, tz=UTC)
-    return stamp.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    seconds, rest_ns = divmod(nanoseconds, 1_000_000_000)
+    return f"{_iso_second(seconds)}.{rest_ns // 1_000:06d}Z"
+
+
+@lru_cache(maxsize=8)  # every result carries several stamps, nearly all of the same second
+def _iso_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).replace(tzinfo=None).isoformat()
