@@ -83,7 +83,8 @@ class RecipeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Results `first` to `last` of a session that are no longer in the journal, or never were.
 
-    `station` is filled in by a subscription, which may hear several; a reply leaves it out.
+    `last` is `first` - 1 where a session has ended and nobody can say how many results it had after that, if any. A subscription
+    fills in `station`, as it may hear several; a reply leaves it out.
     """
 
     session: int

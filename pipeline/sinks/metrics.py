@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, gene
 from pipeline.addresses import split
 from pipeline.client import Subscription
 from pipeline.errors import AlreadyRunning
+from pipeline.security import own_client_keys
 from pipeline.sinks.figures import Figures
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
@@ -29,7 +30,8 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
     server = _serve(station.metrics.bind, figures)
     context.vitals.set_state(context.row, WorkerState.ready)
     try:
-        with Subscription(context.runtime.results_endpoint, station.station) as subscription:
+        keys = own_client_keys(station.security)
+        with Subscription(context.runtime.results_endpoint, station.station, keys=keys, replay=False) as subscription:
             while not stop.is_set():
                 message = subscription.receive(POLL_S)
                 if message is not None:
