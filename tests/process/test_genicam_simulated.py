@@ -156,6 +156,41 @@ def test_losses_are_told_before_the_frame_that_shows_them(lines: Lines, cameras:
     assert camera.poll_trigger_counter() == 10
 
 
+def test_a_damaged_number_is_a_loss_and_never_a_number(lines: Lines, cameras: list[GenicamCamera]) -> None:
+    line = lines("corrupt_number:at=1", "corrupt_number:at=3", "corrupt_number:at=6")
+    camera, _, target = started(cameras, settings())
+    outcomes: list[Outcome] = []
+    for _ in range(4):
+        line.edge()
+        outcomes += all_outcomes(camera, target)
+    for _ in range(4):  # they wait at the producer: the counter is ahead of the damaged one
+        line.edge()
+    wait_for(lambda: line.tallies(0).delivered == 8)
+    outcomes += all_outcomes(camera, target)
+    assert short(outcomes) == [
+        ("incomplete", None, 1),  # nothing is known before the first
+        ("frame", 2, 1),
+        ("incomplete", 3, 1),
+        ("frame", 4, 1),
+        ("frame", 5, 1),
+        ("incomplete", None, 1),
+        ("frame", 7, 1),
+        ("frame", 8, 1),
+    ]
+
+
+def test_a_chunk_of_another_counter_than_the_polled_one_is_told(lines: Lines, cameras: list[GenicamCamera]) -> None:
+    line = lines()
+    line.edge()
+    camera, _, target = started(cameras, settings({"CounterSelector": "Counter1"}))
+    for _ in range(3):
+        line.edge()
+    with pytest.raises(
+        CameraError, match=r"numbers frames 2 to 4 while its counter stands at 0; allowed: .*CounterSelector"
+    ):
+        all_outcomes(camera, target)
+
+
 def test_without_numbers_losses_are_the_account(lines: Lines, cameras: list[GenicamCamera]) -> None:
     line = lines("incomplete:at=3", "drop:at=5", "drop:at=6")
     camera, info, target = started(cameras, settings(trigger_number="", trigger_counter=""))

@@ -10,6 +10,7 @@ from pipeline.camera.genicam.chunks import Chunks
 from pipeline.camera.genicam.device import Buffer, Device
 from pipeline.camera.genicam.picture import describe
 from pipeline.camera.genicam.producer import Producer
+from pipeline.camera.genicam.trust import NumberTrust
 from pipeline.camera.source import CameraInfo, Loss
 from pipeline.camera_settings import GenicamSettings
 from pipeline.clock import monotonic_ns, utc_ns
@@ -35,6 +36,7 @@ class GenicamCamera:
         self._info: CameraInfo | None = None
         self._chunks = Chunks()
         self._account: FrameAccount | None = None
+        self._trust = NumberTrust(None, self._where)
         self._exposure_us: float | None = None
         self._losses: deque[Loss] = deque()
         self._held: tuple[Buffer, FrameInfo] | None = None
@@ -69,6 +71,7 @@ class GenicamCamera:
             raise CameraError("is started already", where=self._where)
         self._losses.clear()
         self._held, self._checked_shape = None, False
+        self._trust = NumberTrust(self.poll_trigger_counter(), self._where)
         device.start()
         exposure = features.optional(device.nodes, "ExposureTime")
         self._exposure_us = float(exposure) if isinstance(exposure, int | float) else None
@@ -102,8 +105,8 @@ class GenicamCamera:
         if not name:
             return None
         value = features.require(self._connected().nodes, name).read(fresh=True)
-        if not isinstance(value, int):
-            raise CameraError(f"reads {value!r}", where=f"{self._where}: feature {name}", allowed="a whole number")
+        if not isinstance(value, int) or value < 0:
+            raise CameraError(f"reads {value!r}", where=f"{self._where}: feature {name}", allowed="a count")
         return value
 
     def trigger_software(self) -> None:
@@ -137,13 +140,14 @@ class GenicamCamera:
         return self._device
 
     def _take(self, buffer: Buffer, account: FrameAccount, underruns: int) -> None:
-        """Queue what this buffer tells of losses; hold it for delivery if it is whole, else give it back."""
+        """Queue what this buffer tells of losses; hold it for delivery if it is whole and its number is no lie."""
         received_monotonic_ns, received_utc_ns = monotonic_ns(), utc_ns()
         number, exposure_us = self._chunks.read(buffer)
         frame_id = buffer.frame_id
-        if not buffer.is_complete or self._info is None:
+        is_false = number is not None and not self._trust.believes(number, self.poll_trigger_counter)
+        if is_false or not buffer.is_complete or self._info is None:
             buffer.release()
-            if number is None:
+            if number is None or is_false:
                 number = self._number_by_counter(account, frame_id)
             self._losses.extend(account.incomplete(frame_id, number, underruns))
             return
