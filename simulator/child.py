@@ -19,8 +19,7 @@ from simulator.producer import LINE_VARIABLE
 
 END_LIMIT_S = 10.0
 READY_LIMIT_S = 60.0
-READY_STATES = (StationState.Ready, StationState.ContinuousExecution)
-INSPECTING = ("ContinuousExecution", "Ready")  # or ready to: somebody stopped the station, and that outlives the daemon
+READY_STATES = (StationState.Ready, StationState.ContinuousExecution)  # somebody may have stopped the station
 
 
 class LineProcess:
@@ -102,7 +101,7 @@ class DaemonProcess:
         until = time.monotonic() + READY_LIMIT_S
         while not stopped():
             message = subscription.receive(0.2)
-            if isinstance(message, Status) and message.state in INSPECTING:
+            if isinstance(message, Status) and message.state in READY_STATES:
                 return
             if not self.is_running or time.monotonic() > until:
                 raise DatumdError(f"the daemon did not come up:\n{self.words()}")
