@@ -4,7 +4,8 @@
 2. The payload is copied into private memory. Only if `granted` still shows the frame's generation afterwards is it whole:
    the ledger waits for a limited time, and then gives the slot away.
 3. Copied: the ledger may give the slot away.
-4. Encoded and written by another thread; then Stored. For every Copy there is one Copied and one Stored.
+4. Encoded and written by another thread; then Stored, which tells too of those for which there was no memory here. Only of a
+   slot that had been given away nothing more is said: the ledger counted that loss when it gave the slot away.
 """
 
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.clock import monotonic_ns
 from pipeline.evidence.buffers import BufferPool
@@ -30,7 +32,6 @@ log = logging.getLogger(__name__)
 POLL_S = 0.03  # how soon a stop or a new ledger is noticed
 REPORT_NS = 1_000_000_000
 END_LIMIT_S = 2.0  # what is copied by then and not written is lost
-LATE = "not copied in time: its memory was needed for the next frame"
 NO_ROOM = "images come faster than they can be written"
 
 
@@ -81,29 +82,30 @@ class EvidenceWorker:
         self._link.send(EvidenceHello(os.getpid(), session))
 
     def _copy(self, order: Copy) -> None:
-        """One frame out of the ring, or why not."""
-        taken = self._take(order)
-        self._link.send(Copied(order.slot, order.generation, isinstance(taken, Taken)))
-        if isinstance(taken, Taken):
-            self._writer.write(taken)
-        else:
-            self._link.send(Stored(order.session, order.seq, order.view, order.path, taken))
-
-    def _take(self, order: Copy) -> Taken | str:
+        """One frame out of the ring."""
         if not self._is_there(order):
-            return LATE
+            self._link.send(Copied(order.slot, order.generation, good=False))
+            return
+        buffer = self._pool.take(order.evaluation)
+        if buffer is None:
+            self._link.send(Copied(order.slot, order.generation, good=False))
+            self._link.send(Stored(order.session, order.seq, order.view, order.path, NO_ROOM))
+            return
+        taken = self._take(order, buffer)
+        self._link.send(Copied(order.slot, order.generation, good=taken is not None))
+        if taken is None:
+            self._pool.give_back(buffer)
+        else:
+            self._writer.write(taken)
+
+    def _take(self, order: Copy, buffer: NDArray[np.uint8]) -> Taken | None:
+        """Identity and payload; None where the slot was given away meanwhile."""
         camera = self._cameras[self._ring.word(order.slot, SlotWord.camera)]
         frame = self._ring.frame(order.slot)
         if not self._is_there(order):  # else what was just read may be half of another frame's identity
-            return LATE
-        buffer = self._pool.take(order.evaluation)
-        if buffer is None:
-            return NO_ROOM
+            return None
         np.copyto(buffer[: frame.info.payload_bytes], np.frombuffer(frame.payload, np.uint8))
-        if not self._is_there(order):
-            self._pool.give_back(buffer)
-            return LATE
-        return Taken(order, camera, frame.info, buffer)
+        return Taken(order, camera, frame.info, buffer) if self._is_there(order) else None
 
     def _is_there(self, order: Copy) -> bool:
         return self._ring.word(order.slot, SlotWord.granted) == order.generation

@@ -1,0 +1,173 @@
+"""The copier against a ledger that the test plays."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.camera_settings import SyntheticSettings
+from pipeline.clock import utc_ns
+from pipeline.config import ArchiveSettings, Station
+from pipeline.evidence import record
+from pipeline.evidence.image_name import image_path
+from pipeline.frame import FrameInfo, PixelFormat
+from pipeline.messages import Copied, Copy, DiskReport, EvidenceHello, Stored
+from pipeline.result import Evaluation
+from pipeline.ring.frame_ring import FrameRing
+from pipeline.ring.layout import RingLayout
+from pipeline.runtime import Runtime
+from pipeline.vitals import Vitals
+from pipeline.worker import WorkerContext
+from pipeline.workers.evidence import NO_ROOM, EvidenceWorker
+from tests.unit.pipeline.workers.played_ledger import SESSION, PlayedLedger
+
+SIDE = 96
+SLOTS = 4
+RESULT = b'{"configuration_id":"ab12","seq":1}'
+
+
+class Scene:
+    """A ring with frames in it, a ledger that the test plays, and the copier of this process."""
+
+    def __init__(self, run_dir: Path, station_name: str, slot_bytes: int) -> None:
+        self.folder = run_dir / "state"
+        self.folder.mkdir()
+        cameras = {name: SyntheticSettings() for name in ("left", "right")}
+        station = Station(
+            format=1, station=station_name, recipes="", camera=cameras, archive=ArchiveSettings(sample_ok=1)
+        )
+        self.runtime = Runtime(station, str(run_dir), str(self.folder), ["evidence"])
+        self.ring = FrameRing.create(self.runtime.ring_path, RingLayout(SLOTS, slot_bytes, 2))
+        self.ring.begin_session(SESSION)
+        self.vitals = Vitals(self.runtime.vitals_path, rows=1)
+        self.ledger = PlayedLedger(self.runtime.ledger_endpoint)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        worker, stop = EvidenceWorker(WorkerContext(self.runtime, "evidence", self.vitals)), threading.Event()
+        thread = threading.Thread(target=worker.run, args=(stop,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            worker.close()
+
+    def accept(self, slot: int, generation: int, camera: int = 1) -> bytes:
+        """A frame of noise lies in a slot. Returns its payload."""
+        info = FrameInfo(SIDE, SIDE, PixelFormat.Mono8, generation, 7, 900.5, None, 1, utc_ns())
+        payload = np.random.default_rng(generation).integers(0, 256, SIDE * SIDE, np.uint8).tobytes()
+        self.ring.grant(slot, generation, camera)
+        self.ring.payload(slot)[: len(payload)] = payload
+        self.ring.accept(slot, generation, camera, info)
+        return payload
+
+    def order(
+        self, slot: int, generation: int, *, session: int = SESSION, evaluation: Evaluation = Evaluation.NOT_OK
+    ) -> Copy:
+        path = image_path(session, generation, "top", utc_ns(), evaluation)
+        copy = Copy(slot, generation, generation, "top", evaluation, path, RESULT, session)
+        self.ledger.tell("evidence", copy)
+        return copy
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.vitals.close()
+        self.runtime.vitals_path.unlink()
+        self.ring.close(unlink=True)
+
+
+@pytest.fixture
+def scene(run_dir: Path, station_name: str) -> Iterator[Scene]:
+    made = Scene(run_dir, station_name, SIDE * SIDE)
+    yield made
+    made.close()
+
+
+def test_a_frame_is_copied_then_written_as_the_camera_gave_it_with_its_result(scene: Scene) -> None:
+    payload = scene.accept(2, 40)
+    with scene.at_work():
+        assert scene.ledger.hear(EvidenceHello) == EvidenceHello(os.getpid(), SESSION)
+        order = scene.order(2, 40)
+        assert scene.ledger.hear(Copied, Stored) == Copied(2, 40, good=True)
+        scene.accept(2, 41)  # from here on the slot is the next frame's
+        assert scene.ledger.hear(Copied, Stored) == Stored(SESSION, 40, "top", order.path)
+    frame, text = record.load(scene.folder / order.path)
+    assert bytes(frame.payload) == payload
+    assert (frame.info.frame_id, frame.info.trigger_number, frame.info.exposure_us) == (40, 7, 900.5)
+    assert (text.camera, text.view, bytes(text.result)) == ("right", "top", RESULT)
+
+
+def test_a_slot_that_was_given_away_is_not_copied(scene: Scene) -> None:
+    scene.accept(0, 5)
+    scene.ring.grant(0, 6, 0)
+    with scene.at_work():
+        scene.ledger.hear(EvidenceHello)
+        scene.order(0, 5)
+        assert scene.ledger.hear(Copied, Stored) == Copied(0, 5, good=False)
+        assert scene.ledger.hear(Copied, Stored, timeout_ms=200) is None  # who gave it away knows of the loss
+    assert not list(scene.folder.rglob("*.png"))
+
+
+def test_a_new_ledger_hears_a_hello_and_what_the_old_one_orders_is_void(scene: Scene) -> None:
+    scene.accept(0, 5)
+    with scene.at_work():
+        assert scene.ledger.hear(EvidenceHello) == EvidenceHello(os.getpid(), SESSION)
+        scene.ring.begin_session(SESSION + 1)
+        assert scene.ledger.hear(EvidenceHello) == EvidenceHello(os.getpid(), SESSION + 1)
+        scene.order(0, 5)
+        order = scene.order(0, 5, session=SESSION + 1)
+        assert scene.ledger.hear(Copied, Stored) == Copied(0, 5, good=True)
+        assert scene.ledger.hear(Copied, Stored) == Stored(SESSION + 1, 5, "top", order.path)
+        assert scene.ledger.hear(Copied, Stored, timeout_ms=200) is None
+
+
+def test_what_was_copied_is_written_before_the_end(scene: Scene) -> None:
+    with scene.at_work():
+        scene.ledger.hear(EvidenceHello)
+        orders = []
+        for generation in range(1, 13):
+            scene.accept(generation % SLOTS, generation)
+            orders.append(scene.order(generation % SLOTS, generation))
+            assert scene.ledger.hear(Copied) == Copied(generation % SLOTS, generation, good=True)
+    assert all((scene.folder / order.path).exists() for order in orders)
+
+
+def test_more_than_memory_holds_is_lost_and_told_ok_first(run_dir: Path, station_name: str) -> None:
+    scene = Scene(run_dir, station_name, 100 * 2**20)  # two buffers fit, one of them not for OK parts
+    with (scene.folder / "images").open("w"), scene.at_work():
+        scene.ledger.hear(EvidenceHello)
+        scene.accept(0, 1)
+        for _ in range(40):
+            scene.order(0, 1, evaluation=Evaluation.OK)
+            scene.order(0, 1)
+        stored = [scene.ledger.hear(Stored) for _ in range(80)]
+    faults = [message.fault for message in stored if isinstance(message, Stored)]
+    assert len(faults) == 80
+    assert faults.count(NO_ROOM) > 0
+    assert all(fault == NO_ROOM or "cannot write images" in fault for fault in faults)
+    scene.close()
+
+
+def test_once_a_second_it_says_how_the_disk_is(scene: Scene) -> None:
+    (scene.folder / "images").write_bytes(b"")
+    with scene.at_work():
+        scene.accept(0, 1)
+        scene.order(0, 1)
+        while not (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]
+            pass
+        assert "cannot write images" in report.fault  # type: ignore[union-attr]
+        (scene.folder / "images").unlink()
+        while (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]
+            pass
+        scene.order(0, 1)
+        while (report := scene.ledger.hear(DiskReport)).images == 0:  # type: ignore[union-attr]
+            pass
+    assert isinstance(report, DiskReport)
+    assert (report.images, report.fault) == (1, "")
+    assert report.used_bytes > SIDE * SIDE
