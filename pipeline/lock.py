@@ -8,12 +8,15 @@ from typing import Literal
 
 import msgspec
 
+from pipeline import plain_file
 from pipeline.errors import RecipeError
 from pipeline.result import Keypoint
 from pipeline.thresholds import Thresholds
 
 FILE_NAME = "recipe.lock"
 LARGEST_BYTES = 50_000_000
+LARGEST_FILE_BYTES = 2 << 30  # of a recipe: what an ONNX file can have
+MOST_FILES = 10_000
 
 
 class ReferencePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,9 +65,10 @@ def hash_files(folder: Path) -> dict[str, str]:
     """Hashes of every file in the folder and below, but for the lock and hidden files.
 
     Raises:
-        RecipeError: a symbolic link or another thing that is no plain file: what it leads to could change unseen.
+        RecipeError: a symbolic link or another thing that is no plain file: what it leads to could change unseen. Or more
+            files, or a larger one, than a recipe has.
     """
-    found = {}
+    found: dict[str, str] = {}
     for parent, folders, files in os.walk(folder, onerror=_cannot_read):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in (*folders, *files):
@@ -74,6 +78,8 @@ def hash_files(folder: Path) -> dict[str, str]:
             relative = path.relative_to(folder).as_posix()
             if not name.startswith(".") and relative != FILE_NAME:
                 found[relative] = _sha256(path)
+                if len(found) > MOST_FILES:
+                    raise RecipeError("holds too many files", where=str(folder), allowed=f"{MOST_FILES} at most")
     return dict(sorted(found.items()))
 
 
@@ -94,17 +100,12 @@ def read_lock(folder: Path) -> tuple[Lock, str]:
         RecipeError: there is none, or it is not one.
     """
     path = folder / FILE_NAME
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise RecipeError("is too large for a lock", where=str(path), next_command=seal_command(folder))
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise RecipeError("the recipe is not sealed", where=str(folder), next_command=seal_command(folder)) from None
-    except OSError as problem:
-        raise RecipeError(f"cannot be read ({problem.strerror})", where=str(path)) from None
+    if not os.path.lexists(path):
+        raise RecipeError("the recipe is not sealed", where=str(folder), next_command=seal_command(folder))
+    text = plain_file.read(path, LARGEST_BYTES, RecipeError, follow=False)
     try:
         lock = msgspec.json.decode(text, type=Lock)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise RecipeError(f"is damaged: {problem}", where=str(path), next_command=seal_command(folder)) from None
     return lock, hashlib.sha256(text).hexdigest()[:16]
 
@@ -141,8 +142,12 @@ def _refuse_special(path: Path) -> None:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with plain_file.open_plain(path, follow=False) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_FILE_BYTES:
+                raise RecipeError("is too large", where=str(path), allowed=f"{LARGEST_FILE_BYTES} bytes in each file")
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except plain_file.NotPlainError as problem:
+        raise RecipeError(problem.what, where=str(path)) from None
     except OSError as problem:
         raise RecipeError(f"cannot be read ({problem.strerror})", where=str(path)) from None
 

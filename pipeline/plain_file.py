@@ -2,10 +2,12 @@
 
 import os
 import stat
-from pathlib import Path
-from typing import BinaryIO
+from io import BufferedReader
+from pathlib import Path, PurePath
 
 from pipeline.errors import DatumdError
+
+LONGEST_NAME = 1024  # bytes; PATH_MAX is 4096, the folder's included
 
 
 class NotPlainError(Exception):
@@ -44,7 +46,21 @@ def read(path: Path, at_most: int, error: type[DatumdError], *, follow: bool = T
     return content
 
 
-def open_plain(path: Path, *, follow: bool = True) -> BinaryIO:
+def below(folder: Path, name: str, error: type[DatumdError], *, where: str) -> Path:
+    """The path that a file's text, `where`, names relative to `folder`. Raises `error` for one that leads out of it."""
+    path = PurePath(name)
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or not path.parts
+        or "\0" in name
+        or len(os.fsencode(name)) > LONGEST_NAME
+    ):
+        raise error(f"names {name[:80]!r}", where=where, allowed=f"a path that stays in {folder}")
+    return folder / path
+
+
+def open_plain(path: Path, *, follow: bool = True) -> BufferedReader:
     """Open the plain file at `path` for reading.
 
     Raises:

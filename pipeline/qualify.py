@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.camera.image_file import read_image
 from pipeline.errors import RecipeError
 from pipeline.inspector import Inspector
 from pipeline.lock import Reference, ReferencePart, seal_command
@@ -59,13 +59,7 @@ def make_reference(image: str, found: Sequence[ViewFindings]) -> Reference:
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
     """An image file as grey levels, uint8 (h, w), as stored, like a folder camera's. Raises RecipeError where it is none."""
-    try:
-        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:  # larger than OpenCV decodes
-        image = None
-    if image is None:
-        raise RecipeError("is no image that can be read", where=str(path), allowed="PNG, JPEG, TIFF, BMP")
-    return image.astype(np.uint8, copy=False)
+    return read_image(path, colour=False, error=RecipeError)
 
 
 def _compare(

@@ -1,5 +1,6 @@
 """A recipe as it is used: its file, the networks and thresholds of its views, and the lock that holds them together."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
             name=name,
             settings=settings,
             coarse=_network(folder / name / "coarse.onnx"),
-            refine=folder / name / "refine.onnx" if (folder / name / "refine.onnx").exists() else None,
+            refine=_refine(folder / name / "refine.onnx"),
             thresholds=limits,
             references=references,
         )
@@ -198,4 +199,12 @@ def _network(path: Path) -> Path:
             where=str(path),
             next_command="datumd train METHOD.toml --coco FILE --images DIR --out RECIPE",
         )
+    return path
+
+
+def _refine(path: Path) -> Path | None:
+    if not os.path.lexists(path):
+        return None
+    if not path.is_file():
+        raise RecipeError("is no plain file", where=str(path), allowed="a network, or none")
     return path

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import lock, reference_frames
+from pipeline import lock, plain_file, reference_frames
 from pipeline.errors import DataError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.lock import Lock, LockedView, Reference
@@ -20,6 +20,7 @@ from pipeline.stages.image import ImageFigures, image_figures
 from pipeline.stages.values import ViewFindings
 
 LIMIT_PX = 0.25
+LARGEST_COCO_BYTES = 1 << 30
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
@@ -97,11 +98,12 @@ def image_files(source: Path) -> list[Path]:
         found = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     elif source.is_file():
         try:
-            coco = msgspec.json.decode(source.read_bytes(), type=_Coco)
+            coco = msgspec.json.decode(plain_file.read(source, LARGEST_COCO_BYTES, DataError), type=_Coco)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise DataError(f"is no COCO file: {problem}", where=str(source)) from None
         places = (source.parent, source.parent / "images")
-        listed = [place / image.file_name for image in coco.images for place in places]
+        names = [image.file_name for image in coco.images]
+        listed = [plain_file.below(place, name, DataError, where=str(source)) for name in names for place in places]
         found = [path for path in listed if path.is_file()]
     else:
         raise DataError("there is no such folder or file", where=str(source), allowed="a folder of images, a COCO file")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pipeline import toml_fault
+from pipeline import plain_file, toml_fault
 from pipeline.errors import DatumdError
 
 LARGEST_BYTES = 200_000  # 1024 keypoints with the longest names fit; an image given by mistake is not parsed
@@ -38,11 +38,7 @@ def read(path: Path, struct: type[T], error: type[DatumdError]) -> T:
 def read_table(path: Path, error: type[DatumdError]) -> Table:
     """The file's keys and values before they are typed, for a caller whose defaults depend on what is in the file."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise error("too large for a configuration file", where=str(path), allowed=f"{LARGEST_BYTES} bytes")
-        text = path.read_bytes().decode()
-    except OSError as problem:
-        raise error(f"cannot be read ({problem.strerror})", where=str(path)) from None
+        text = plain_file.read(path, LARGEST_BYTES, error).decode()
     except UnicodeDecodeError as problem:
         raise error(f"is not UTF-8 text (byte {problem.start})", where=str(path)) from None
     deep = _DEEP_KEY.search(text)

@@ -7,9 +7,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from pipeline import plain_file
+from pipeline.errors import DataError
 from simulator.render import Rendered
 from simulator.truth import State
 
+LARGEST_BYTES = 1 << 30
 COMMAND = "datumd render"  # begins the description of every set
 _CORNER = 0.5  # COCO counts from the corner of the top left pixel, our truth from its centre
 
@@ -56,8 +59,8 @@ class _Said(msgspec.Struct):
 def is_rendered(path: Path) -> bool:
     """Whether the file at `path` is there, can be read and says that `datumd render` wrote it."""
     try:
-        said = msgspec.json.decode(path.read_bytes(), type=_Said)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = msgspec.json.decode(plain_file.read(path, LARGEST_BYTES, DataError), type=_Said)
+    except (DataError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return str(said.info.get("description", "")).startswith(f"{COMMAND} ")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.camera.image_file import read_image
 from pipeline.errors import DatumdError
 from simulator.render import Occlusion, PartRenderer, frame_seed
 
@@ -78,7 +78,7 @@ class FolderContent:
     def __init__(self, folder: Path, *, colour: bool = False, turn: bool = False) -> None:
         if not folder.is_dir():
             raise DatumdError("no such folder", where=str(folder), allowed="a folder of images, renderer or pattern")
-        self._flag = (cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
+        self._colour = colour
         self._files: list[Path] = []
         self.left_out: list[Path] = []
         self.shape: tuple[int, ...] = ()
@@ -98,11 +98,12 @@ class FolderContent:
         self._files.append(file)
 
     def _read(self, file: Path) -> NDArray[np.uint8] | None:
-        image = cv2.imread(str(file), self._flag)
-        if image is None:
+        try:
+            image = read_image(file, colour=self._colour, error=DatumdError)
+        except DatumdError:
             return None
         if self._turn and self.shape and (image.shape[0] > image.shape[1]) != (self.shape[0] > self.shape[1]):
-            image = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
+            image = np.rot90(image, -1)
         image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 4 * 4]
         if image.ndim == 3:
             image = image[:, :, ::-1]

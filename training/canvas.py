@@ -14,12 +14,12 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from pipeline.camera.image_file import read_image
 from pipeline.errors import DataError
 from training.data import Dataset, Part
 from training.method import ViewShape
 
 Region = tuple[float, float, float, float]
-_READ = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,14 @@ def read_grey(part: Part) -> NDArray[np.uint8]:
     Raises:
         DataError: it cannot be decoded, or its size is not the one in the annotation file.
     """
-    image = cv2.imread(str(part.image), _READ)
-    if image is None:
-        raise DataError("cannot be decoded", where=str(part.image), allowed="an image file that OpenCV reads")
+    image = read_image(part.image, colour=False, error=DataError)
     if (image.shape[1], image.shape[0]) != part.image_wh:
         raise DataError(
             f"is {image.shape[1]}x{image.shape[0]}",
             where=str(part.image),
             allowed=f"{part.image_wh[0]}x{part.image_wh[1]}, as its entry in the COCO file says",
         )
-    return np.asarray(image, np.uint8)
+    return image
 
 
 def cut_region(image: NDArray[np.uint8], region: Region, large_wh: tuple[int, int], out: NDArray[np.uint8]) -> None:

@@ -11,8 +11,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pipeline import plain_file
 from pipeline.errors import DataError
 
+LARGEST_BYTES = 1 << 30
 VISIBLE, HIDDEN, MISSING = 2, 1, 0
 
 
@@ -126,9 +128,7 @@ def read_coco(path: Path, images: Path) -> Dataset:
 
 def _decode(path: Path) -> CocoFile:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=CocoFile)
-    except OSError as problem:
-        raise DataError(f"cannot be read ({problem.strerror})", where=str(path)) from None
+        return msgspec.json.decode(plain_file.read(path, LARGEST_BYTES, DataError), type=CocoFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise DataError(
             f"is not a COCO keypoint file: {problem}",
@@ -159,7 +159,7 @@ def _images(coco: CocoFile, path: Path, folder: Path) -> dict[int, CocoImage]:
         by_id[image.id] = image
     for image_id in {annotation.image_id for annotation in coco.annotations} & by_id.keys():
         image = by_id[image_id]
-        if not (folder / image.file_name).is_file():
+        if not plain_file.below(folder, image.file_name, DataError, where=f"{path}: image {image.id}").is_file():
             raise DataError(
                 f"there is no file {folder / image.file_name}",
                 where=f"{path}: image {image.id}",

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from pipeline.camera.image_file import read_image
 from pipeline.camera.image_size import image_size
 from pipeline.camera.played import Image, PlayedCamera, converted, played_info
 from pipeline.camera.source import CameraInfo
@@ -54,15 +54,8 @@ class FolderCamera(PlayedCamera):
                 return
 
     def _read(self, path: Path) -> Image:
-        flag = cv2.IMREAD_GRAYSCALE if self._pixel_format is PixelFormat.Mono8 else cv2.IMREAD_COLOR
-        try:
-            encoded = np.fromfile(path, np.uint8)
-            image = cv2.imdecode(encoded, flag | cv2.IMREAD_IGNORE_ORIENTATION)
-        except (OSError, cv2.error) as problem:
-            raise CameraError(f"cannot be read ({type(problem).__name__})", where=str(path)) from None
-        if image is None:
-            raise CameraError("cannot be decoded", where=str(path), allowed="png, jpg, bmp, tif of 8 bits")
-        return converted(np.asarray(image, np.uint8), self._pixel_format)
+        colour = self._pixel_format is not PixelFormat.Mono8
+        return converted(read_image(path, colour=colour), self._pixel_format)
 
     def _padded(self, image: Image) -> Image:
         width, height = self._size_wh

@@ -6,11 +6,28 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline import plain_file
+from pipeline.camera.image_size import LARGEST_PIXELS
 from pipeline.camera.played import Image, PlayedCamera, converted, played_info
 from pipeline.camera.source import CameraInfo
 from pipeline.camera_settings import VideoSettings
 from pipeline.errors import CameraError
 from pipeline.frame import PixelFormat
+
+CONTAINERS = (  # what a file begins with: place and bytes
+    (0, b"RIFF"),  # avi
+    (4, b"ftyp"),  # mp4, mov
+    (4, b"moov"),
+    (4, b"mdat"),
+    (4, b"wide"),
+    (4, b"free"),
+    (0, b"\x1a\x45\xdf\xa3"),  # mkv, webm
+    (0, b"\0\0\1"),  # mpg, h264
+    (0, b"\0\0\0\1"),
+    (0, b"OggS"),
+    (0, b"\xff\xd8\xff"),  # mjpeg
+)
+LONGEST_MAGIC = 16
 
 
 class VideoCamera(PlayedCamera):
@@ -43,10 +60,14 @@ class VideoCamera(PlayedCamera):
     def _frames(self) -> Iterator[Image]:
         """The frames from the first to the last that can be decoded."""
         path = Path(self._settings.path)
-        if not path.is_file():
-            raise CameraError("is not a file", where=str(path), allowed="a video file")
-        capture = cv2.VideoCapture(str(path))
+        _refuse_other_kinds(path)
+        capture = cv2.VideoCapture(
+            str(path.absolute()), cv2.CAP_FFMPEG
+        )  # another backend may take a name for a pattern
         try:
+            width, height = (capture.get(size) for size in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            if width * height > LARGEST_PIXELS:
+                raise CameraError(f"is {width:.0f} x {height:.0f}", where=str(path), allowed=f"{LARGEST_PIXELS} px")
             while True:
                 is_read, frame = capture.read()
                 if not is_read:
@@ -54,3 +75,18 @@ class VideoCamera(PlayedCamera):
                 yield converted(np.asarray(frame, np.uint8), self._pixel_format)
         finally:
             capture.release()
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Refuse what is no container of video: FFmpeg would follow a play list, under any name, to other files and hosts."""
+    try:
+        with plain_file.open_plain(path) as file:
+            head = file.read(LONGEST_MAGIC)
+    except (plain_file.NotPlainError, FileNotFoundError):
+        raise CameraError("is not a file", where=str(path), allowed="a video file") from None
+    except OSError as problem:
+        raise CameraError(f"cannot be read ({problem.strerror})", where=str(path)) from None
+    if not any(head[place:].startswith(magic) for place, magic in CONTAINERS):
+        raise CameraError(
+            "is no video that is known", where=str(path), allowed="avi, mp4, mov, mkv, webm, mpg, ogg"
+        )

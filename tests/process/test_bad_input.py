@@ -5,6 +5,7 @@ A second daemon of the same name is refused in test_daemon.
 
 import dataclasses
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
@@ -128,6 +129,12 @@ def test_a_line_counter_without_numbered_frames(station: StationFolder) -> None:
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_missing_station_file(tmp_path: Path, command: str) -> None:
     assert "nowhere.toml" in refusal(command, tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_station_file_that_would_be_waited_for(tmp_path: Path, command: str) -> None:
+    os.mkfifo(tmp_path / "station.toml")
+    assert "station.toml: is no plain file" in refusal(command, tmp_path / "station.toml")
 
 
 def test_missing_recipes(station: StationFolder) -> None:

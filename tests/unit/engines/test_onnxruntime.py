@@ -1,5 +1,6 @@
 """The ONNX Runtime backend through the loader."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from onnx import TensorProto, helper
 
 from engines.engine import Engine
 from engines.errors import EngineRefused, EngineUnavailable
-from engines.load import load_engine
+from engines.load import LARGEST_BYTES, load_engine
 
 
 def write_network(path: Path, shape: list[int | str], operator: str = "Neg") -> Path:
@@ -89,6 +90,41 @@ def test_weights_outside_of_the_file_are_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EngineRefused, match="External data"):
         load_engine(tmp_path / "split.onnx")
+
+
+@pytest.mark.parametrize(
+    "location", ["/weights.bin", "../weights.bin", "*/_ORT_MEM_ADDR_/*", "./*/_ORT_MEM_ADDR_/*", "weights.bin"]
+)
+def test_no_place_of_weights_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: str) -> None:
+    """Absolute, above, beside; and a place that means an address in memory to ONNX Runtime itself."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 300]) for name in ("x", "y")]
+    weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[300, 300])
+    weights.data_location = TensorProto.EXTERNAL
+    address = np.ones(300 * 300, np.float32)
+    where = tmp_path / "below" if location.startswith("..") else tmp_path
+    where.mkdir(exist_ok=True)
+    (tmp_path / "weights.bin").write_bytes(address.tobytes())
+    offset = address.ctypes.data if "MEM" in location else 0
+    place = str(tmp_path / "weights.bin") if location.startswith("/") else location
+    for key, value in (("location", place), ("offset", str(offset)), ("length", str(address.nbytes))):
+        weights.external_data.add(key=key, value=value)
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "t", tensors[:1], tensors[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    (where / "split.onnx").write_bytes(model.SerializeToString())
+    monkeypatch.chdir(where)
+    with pytest.raises(EngineRefused, match="is no network that ONNX Runtime accepts"):
+        load_engine(where / "split.onnx")
+
+
+@pytest.mark.time_limit_s(20)
+def test_only_plain_files_of_a_size_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(EngineRefused, match="is no plain file"):
+        load_engine(tmp_path / "pipe.onnx")
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(LARGEST_BYTES + 1)
+    with pytest.raises(EngineRefused, match="is too large"):
+        load_engine(tmp_path / "huge.onnx")
 
 
 def test_an_unknown_backend_is_named(tmp_path: Path) -> None:

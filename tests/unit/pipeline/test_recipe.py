@@ -1,11 +1,13 @@
 """Recipe files: what may be written, and the line that says what may not."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import RecipeError
+from pipeline.lock import LARGEST_FILE_BYTES, MOST_FILES
 from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, Recipe, choose, find_recipes, load_recipe, recipe_folders
 from pipeline.recipe_file import read_recipe_file
 from pipeline.thresholds import Threshold, Thresholds, read_thresholds, write_thresholds
@@ -219,6 +221,56 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(folder / "top" / "pipe")  # reading it would wait for ever
     with pytest.raises(RecipeError, match=r"top/pipe: is no plain file; allowed: plain files in the recipe's folder"):
         load_recipe(folder)
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    (folder / "top").rename(tmp_path / "elsewhere")
+    (folder / "top").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RecipeError, match=r"part/top: is a symbolic link"):
+        load_recipe(folder)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("recipe.toml"), os.mkfifo])
+def test_a_lock_is_a_plain_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    (folder / "recipe.lock").unlink()
+    make(folder / "recipe.lock")
+    with pytest.raises(RecipeError, match=r"recipe.lock: is (a symbolic link|no plain file)"):
+        load_recipe(folder)
+
+
+def test_a_recipe_is_of_limited_size(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"])
+    with (folder / "huge").open("wb") as file:
+        file.truncate(LARGEST_FILE_BYTES + 1)
+    with pytest.raises(RecipeError, match=r"huge: is too large"):
+        load_recipe(folder)
+    (folder / "huge").unlink()
+    many = folder / "many"
+    many.mkdir()
+    for number in range(MOST_FILES):
+        (many / str(number)).touch()
+    with pytest.raises(RecipeError, match=r"part: holds too many files; allowed: 10000 at most"):
+        load_recipe(folder)
+
+
+@pytest.mark.parametrize("view", ["..", "a/b", "/tmp", ".hidden"])  # noqa: S108 - nothing is written there
+def test_a_view_names_no_folder_elsewhere(tmp_path: Path, view: str) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"], sealed=False)
+    file = folder / "recipe.toml"
+    file.write_text(file.read_text().replace("[view.top", f'[view."{view}"'))
+    with pytest.raises(RecipeError, match=r"recipe.toml: view"):
+        load_recipe(folder, sealed=False)
+
+
+def test_a_network_that_is_no_plain_file(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top"], sealed=False)
+    refine = folder / "top" / "refine.onnx"
+    refine.unlink(missing_ok=True)
+    os.mkfifo(refine)
+    with pytest.raises(RecipeError, match=r"refine.onnx: is no plain file"):
+        load_recipe(folder, sealed=False)
 
 
 def test_a_damaged_lock_is_refused(tmp_path: Path) -> None:

@@ -228,7 +228,18 @@ def test_an_image_that_is_none_is_named(tmp_path: Path, capfd: pytest.CaptureFix
     frames.mkdir()
     header = struct.pack(">4sIIBBBBB", b"IHDR", 100_000, 100_000, 8, 0, 0, 0, 0)  # 10 GB of pixels in a few bytes
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    for content in (b"no image", bomb):
+    for content, what in (
+        (b"no image", "is not an image; allowed: png"),
+        (bomb, "is 100000 x 100000; allowed: 268435456 px"),
+    ):
         (frames / "1.png").write_bytes(content)
         assert main(["seal", str(folder), "--frames", str(frames)]) == 2
-        assert "1.png: is no image that can be read; allowed: PNG, JPEG, TIFF, BMP" in capfd.readouterr().err
+        assert f"1.png: {what}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../1.png", "images/../../1.png", "a\0b", "x" * 5000, ""])
+def test_a_coco_file_names_no_image_elsewhere(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "coco.json"
+    path.write_bytes(msgspec.json.encode({"images": [{"file_name": name}]}))
+    with pytest.raises(DataError, match=r"coco.json: names .*; allowed: a path that stays in"):
+        image_files(path)

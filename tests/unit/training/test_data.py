@@ -47,6 +47,12 @@ def test_a_missing_feature_may_have_a_position(square_set: Path) -> None:
         (lambda c: c["annotations"][1]["keypoints"].__setitem__(2, 3), "annotation 2: v is"),
         (lambda c: c["annotations"][1]["keypoints"].__setitem__(0, 500.0), "upper_left is visible at [500.0"),
         (lambda c: c["images"][1].update(file_name="gone.png"), "image 2: there is no file"),
+        (
+            lambda c: c["images"][1].update(file_name="../images/001.png"),
+            "image 2: names '../images/001.png'; allowed: a path",
+        ),
+        (lambda c: c["images"][1].update(file_name="/etc/passwd"), "image 2: names '/etc/passwd'; allowed: a path"),
+        (lambda c: c["images"][1].update(file_name="x" * 5000), "image 2: names 'xxx"),
         (lambda c: c["images"][1].update(id=1), "image 1 (001.png): this id is used twice"),
         (lambda c: c["categories"].append(c["categories"][0]), "2 categories; allowed: exactly one"),
         (lambda c: c["categories"][0].update(keypoints=["a", "a", "b"]), "keypoint names ['a', 'a', 'b']"),

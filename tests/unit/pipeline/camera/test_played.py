@@ -1,5 +1,6 @@
 """Folders, videos and synthetic pictures as cameras."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,9 +191,31 @@ def test_a_repeated_video_that_cannot_be_decoded_any_more_ends(tmp_path: Path) -
     writer.release()
     camera, target = started(VideoSettings(path=str(path), repeat=True))
     assert [next_frame(camera, target).trigger_number for _ in range(2)] == [1, 2]
-    path.write_bytes(b"no video any more")
+    path.write_bytes(path.read_bytes()[:12])
     with pytest.raises(CameraError, match=r"a\.avi: no frame can be decoded any more; allowed: a video file"):
         camera.grab_into(memoryview(target), 0.1)
+
+
+@pytest.mark.parametrize(
+    "content", [b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.avi\n", b"ffconcat version 1.0\nfile other.avi\n"]
+)
+def test_a_play_list_leads_to_no_other_file(tmp_path: Path, content: bytes) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "other.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    (tmp_path / "list.avi").write_bytes(content)
+    with pytest.raises(CameraError, match="is no video that is known"):
+        open_camera(VideoSettings(path=str(tmp_path / "list.avi"))).connect()
+
+
+@pytest.mark.time_limit_s(20)
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.avi")
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(CameraError, match=r"a\.avi: is not a file"):
+        open_camera(VideoSettings(path=str(tmp_path / "a.avi"))).connect()
+    with pytest.raises(CameraError, match=r"a\.png: is no plain file"):
+        open_camera(FolderSettings(path=str(tmp_path))).connect()
 
 
 @pytest.mark.parametrize(("width", "height"), [(8, 8), (8, 1024), (1280, 8)])
@@ -206,7 +229,7 @@ def test_the_smallest_synthetic_pictures_can_be_made(width: int, height: int) ->
     [
         (FolderSettings(path="/no/such/folder"), "cannot be read"),
         (VideoSettings(path="/no/such/video.avi"), "is not a file"),
-        (VideoSettings(path=__file__), "has no frame that can be decoded"),
+        (VideoSettings(path=__file__), "is no video that is known"),
     ],
 )
 def test_what_cannot_be_played_is_named(settings: FolderSettings | VideoSettings, what: str) -> None:
