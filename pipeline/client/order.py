@@ -50,7 +50,7 @@ class Order:
         self._held_bytes = 0
         self._early_beats = 0
         self._heard_ns = 0
-        self._unknown_end = 0  # the session of which nobody knows how many results it had
+        self._unknown_end = -1  # the session of which nobody knows how many results it had
         self._asked = 0  # number of the newest request
         self._asked_ns: int | None = None  # None: there is none under way
         self._newest_when_asked = 0

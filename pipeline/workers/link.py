@@ -32,6 +32,11 @@ class LedgerLink:
         self._socket.close(linger=0)
         self._socket = self._connected()
 
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """For a poller, together with other sockets; another one after `reconnect`."""
+        return self._socket
+
     def send(self, message: ToLedger) -> None:
         """Queue a message; never blocks."""
         self._socket.send(messages.encode(message))
