@@ -10,6 +10,7 @@ def test_a_fault_is_read_from_the_command_line() -> None:
     assert parse_fault("drop:device=1:at=12") == Fault(FaultKind.DROP, device=1, at=12)
     assert parse_fault("incomplete:p=0.25") == Fault(FaultKind.INCOMPLETE, probability=0.25)
     assert parse_fault("lose_device:at=3:seconds=0.5") == Fault(FaultKind.LOSE_DEVICE, at=3, seconds=0.5)
+    assert parse_fault("power_loss:at=3:seconds=2") == Fault(FaultKind.POWER_LOSS, at=3, seconds=2.0)
     assert parse_fault("last_edge_lost") == Fault(FaultKind.LAST_EDGE_LOST)
 
 

@@ -69,6 +69,19 @@ def test_losses_and_hangs_stand_in_the_log_between_the_edges(tmp_path: Path) -> 
     assert len(read_log(log).edges) == 2
 
 
+def test_the_log_has_what_the_counters_read_where_they_start_apart_or_begin_again(tmp_path: Path) -> None:
+    plan = [Fault(FaultKind.POWER_LOSS, device=1, at=3, seconds=0.0), Fault(FaultKind.CORRUPT_NUMBER, at=2)]
+    log = tmp_path / "log"
+    with Line(tmp_path / "state", small(), devices=2, log_path=log, faults=plan, counters=[0, 50]) as line:
+        for _ in range(4):
+            line.edge()
+        line.lose(0, 0.5, FaultKind.WRONG_SIZE)
+    counters = [edge.counters for edge in read_log(log).edges]
+    assert counters == [{"SIM-0": n, "SIM-1": m} for n, m in ((1, 51), (2, 52), (3, 1), (4, 2))]
+    events = [record["event"] for text in log.read_text().splitlines() if "event" in (record := json.loads(text))]
+    assert events == ["power_loss", "wrong_size"]
+
+
 def test_rendered_parts_are_logged_with_the_seed_that_shows_them_again(tmp_path: Path) -> None:
     with Line(tmp_path / "state", RenderedContent(seed=9, pictures=2)) as line:
         assert [line.edge().seed for _ in range(3)] == [frame_seed(9, 0), frame_seed(9, 1), frame_seed(9, 0)]

@@ -31,6 +31,18 @@ def test_each_camera_counts_its_own_edges(state: LineState) -> None:
     assert (state.edge_count(0), state.edge_count(1)) == (3, 1)
 
 
+def test_counters_may_start_apart_and_begin_again_without_power(tmp_path: Path) -> None:
+    state = LineState(tmp_path / "apart", devices=3, width=16, height=8, counters=[0, 700])
+    assert [edge(state, device) for device in (0, 1, 2, 1)] == [1, 701, 1, 702]
+    state.lose(1, 0.0)
+    assert edge(state, 1) == 703
+    state.lose(1, 0.0, power=True)
+    assert state.line_counter(1) == 0
+    assert [edge(state, 1), edge(state, 0)] == [1, 2]
+    assert state.edge_count(1) == 4  # edges pass all the same
+    state.close()
+
+
 def test_an_edge_names_its_content_as_it_is_then(state: LineState) -> None:
     for _ in range(3):
         state.put_image(1, 2, np.zeros((8, 16), np.uint8))
