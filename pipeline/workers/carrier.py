@@ -1,12 +1,12 @@
 """Carries out what the book asks for: words in the ring, messages to the workers, answers to the journal and the stream."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.clock import utc_ns
 from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost
 from pipeline.ledger.book import Book
-from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer
+from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer, Stored
 from pipeline.messages import Copy as CopyOrder
 from pipeline.messages import Fire as FireOrder
 from pipeline.ring.frame_ring import FrameRing
@@ -27,7 +27,9 @@ class Carrier:
     publishing: Publishing
     cameras: Sequence[str]
     processes: Sequence[str]
+    images_stored: int = 0
     images_lost: int = 0
+    _promised: dict[tuple[int, int], tuple[int, str, str]] = field(default_factory=dict)
 
     def carry_out(self, actions: Sequence[Action], found: Sequence[PartAnswer] = ()) -> None:
         """Dispatch, as the networks need not wait for the disk; answer; then what rests on the answers, in the book's order.
@@ -50,8 +52,8 @@ class Carrier:
                     self.ring.close_slot(slot, generation)
                 case Copy(part):
                     self._copy(action, told[part.number])
-                case ImageLost():
-                    self.images_lost += 1
+                case ImageLost(frame):
+                    self._lose(frame.key)
                 case Abandon(worker, number):
                     self.switchboard.tell(worker, Abandoned(number, self._session))
 
@@ -91,9 +93,28 @@ class Carrier:
             ),
         )
 
+    def copied(self, slot: int, generation: int) -> None:
+        """The copier has had its look at the frame; what became of the image is told by Stored."""
+        self._promised.pop((slot, generation), None)
+        self.carry_out(self.book.copied(slot, generation))
+
+    def stored(self, stored: Stored) -> None:
+        """What became of an image that was copied."""
+        self.images_stored += not stored.fault
+        self.images_lost += bool(stored.fault)
+        self.publishing.journal.image(stored.session, stored.seq, stored.view, stored.path, stored.fault)
+
+    def _lose(self, key: tuple[int, int]) -> None:
+        """The frame is given away before it was copied; the journal tells of an image that was promised."""
+        self.images_lost += 1
+        promised = self._promised.pop(key, None)
+        if promised is not None:
+            self.publishing.journal.image(self._session, *promised, "was not copied in time")
+
     def _copy(self, copy: Copy, told: Told) -> None:
         frame = copy.frame
         view = self.publishing.answering.views[frame.camera]
+        self._promised[frame.key] = (told.seq, view, told.images[view])
         self.switchboard.tell(
             EVIDENCE,
             CopyOrder(

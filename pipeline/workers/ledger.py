@@ -83,6 +83,7 @@ class LedgerWorker:
         self._book = Book(_book_settings(station, self._ring), self._found.slots, self._journal.accounts())
         loaded: dict[int, LoadedRecipe] = {}
         self._recipes = Recipes(self._journal, station.recipe, loaded)
+        self._book.recipe = self._recipes.selected
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._zmq, station.security)
         self._publishing = Publishing(
@@ -203,11 +204,10 @@ class LedgerWorker:
             case CameraHello() | InferHello() | EvidenceHello() | RequestsHello():
                 if message.session == self._journal.session:  # one that was meant for an earlier ledger is void
                     self._carrier.carry_out(self._greet(message, now))
-            case Copied(slot, generation, good):
-                self._carrier.images_lost += not good
-                self._carrier.carry_out(book.copied(slot, generation))
+            case Copied(slot, generation):
+                self._carrier.copied(slot, generation)
             case Stored():
-                self._note_stored(message)
+                self._carrier.stored(message)
             case DiskReport():
                 self._reporter.disk = message
             case Asked(ticket, peer, command):
@@ -230,7 +230,6 @@ class LedgerWorker:
             case InferHello(worker, pid):
                 self._switchboard.greet(worker, pid)
                 self._recipes.greet(hello.recipes)
-                self._book.recipe = self._recipes.selected
                 self._reporter.backend = hello.backend
                 return self._book.worker_ready(worker, now)
             case EvidenceHello(pid):
@@ -267,17 +266,15 @@ class LedgerWorker:
         for slot, generation in released:
             self._carrier.carry_out(self._book.released(slot, generation))
 
-    def _note_stored(self, stored: Stored) -> None:
-        self._reporter.images_stored += not stored.fault
-        self._carrier.images_lost += bool(stored.fault)
-        self._journal.image(stored.session, stored.seq, stored.view, stored.path, stored.fault)
-
     def _beat(self) -> None:
         """Heartbeat and status; what could not be written before; results that are too old."""
         self._journal.retry()
         self._journal.prune(utc_ns(), PRUNED_AT_A_BEAT)
         self._publishing.stream.publish_heartbeat(self._reporter.heartbeat())
-        self._reporter.images_lost = self._carrier.images_lost
+        self._reporter.images_stored, self._reporter.images_lost = (
+            self._carrier.images_stored,
+            self._carrier.images_lost,
+        )
         self._publishing.stream.publish_status(self._reporter.status())
 
     def close(self) -> None:
