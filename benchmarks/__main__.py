@@ -10,7 +10,7 @@ from pathlib import Path
 
 import benchmarks
 
-NOT_BENCHMARKS = {"__main__", "dots", "report"}
+NOT_BENCHMARKS = {"__main__", "bare", "bracket_station", "dots", "report"}
 
 
 def main() -> int:

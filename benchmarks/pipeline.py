@@ -3,32 +3,22 @@
 import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import cv2
 
+from benchmarks.bare import RECIPE, bracket_frames, inspect_bare
+from benchmarks.bracket_station import listen_to_brackets
 from benchmarks.report import Figure, Measured, main
-from pipeline.client import Subscription
-from pipeline.clock import monotonic_ns, utc_ns
-from pipeline.frame import Frame, FrameInfo, PixelFormat
+from pipeline.client import Message
+from pipeline.frame import Frame
 from pipeline.inspector import Inspector
 from pipeline.recipe import load_recipe
 from pipeline.result import Result, ResultState
 from pipeline.result_text import percentile
 from pipeline.status import Status
-from simulator.child import DaemonProcess, LineProcess
-from simulator.demo import GENICAM, RECIPES, STATION
-from simulator.producer import cti_path
-from simulator.render import PartRenderer, frame_seed
 
-RECIPE = RECIPES / "bracket"
-VIEW = "top"
-POOL = 24
-RESULTS, METRICS = "127.0.0.1:5599", "127.0.0.1:9599"
 NETWORKS = ("coarse", "refine")
 OVERLOAD = 1.25  # the line is this much faster than the bare loop, so that the daemon never waits for a part
 WARM_UP_FRAMES = 1000  # after so many frames every buffer has been used; memory is compared with here
@@ -56,7 +46,7 @@ def measure(quick: bool) -> Measured:
     cv2.setNumThreads(1)
     seconds = 8.0 if quick else 30.0
     inspector = Inspector.load(load_recipe(RECIPE))
-    frames = _frames()
+    frames = bracket_frames()
     _bare(inspector, frames, 1.0)
     before = _bare(inspector, frames, seconds)
     daemon = _overloaded(before.frames_per_s * OVERLOAD, seconds, 2000 if quick else 11_000)
@@ -88,26 +78,14 @@ def measure(quick: bool) -> Measured:
     )
 
 
-def _frames() -> list[Frame]:
-    renderer = PartRenderer("bracket")
-    frames = []
-    for index in range(POOL):
-        image = renderer.render(frame_seed(0, index)).image
-        height, width = image.shape
-        info = FrameInfo(width, height, PixelFormat.Mono8, index, index, None, None, monotonic_ns(), utc_ns())
-        frames.append(Frame(info, memoryview(image.tobytes())))
-    return frames
-
-
 def _bare(inspector: Inspector, frames: list[Frame], seconds: float) -> Bare:
     """Inspect and decide, as fast as one process can."""
     stages: dict[str, list[int]] = {}
     count = 0
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:
-        for findings in inspector.inspect(VIEW, frames[count % len(frames)]):
-            for stage, duration_ns in inspector.decide({VIEW: findings}).stages_ns.items():
-                stages.setdefault(stage, []).append(duration_ns)
+        for stage, duration_ns in inspect_bare(inspector, frames[count % len(frames)]).items():
+            stages.setdefault(stage, []).append(duration_ns)
         count += 1
     rate = count / (time.perf_counter() - start)
     return Bare(rate, {stage: statistics.median(values) / 1e6 for stage, values in stages.items()})
@@ -118,16 +96,16 @@ def _overloaded(rate_hz: float, seconds: float, frames: int) -> Daemon:
     daemon = Daemon()
     times: list[int] = []
 
-    def take(message: Result | Status) -> bool:
+    def take(message: Message) -> bool:
         if isinstance(message, Status):
             if len(times) >= min(WARM_UP_FRAMES, frames // 2):
                 for process in message.processes:
                     daemon.memory_mib.setdefault(process.name, []).append(process.resident_bytes / 2**20)
-        elif message.result_state is ResultState.COMPLETED:
+        elif isinstance(message, Result) and message.result_state is ResultState.COMPLETED:
             times.append(message.times["answered_monotonic_ns"])
         return len(times) < frames or times[-1] - times[0] < seconds * 1e9
 
-    _run(rate_hz, take)
+    listen_to_brackets(_options(rate_hz), take)
     daemon.frames = len(times)
     daemon.frames_per_s = (len(times) - 1) / ((times[-1] - times[0]) / 1e9)
     return daemon
@@ -138,48 +116,19 @@ def _unhurried(rate_hz: float, frames: int) -> tuple[float, float]:
     overheads: list[float] = []
     totals: list[float] = []
 
-    def take(message: Result | Status) -> bool:
+    def take(message: Message) -> bool:
         if isinstance(message, Result) and message.result_state is ResultState.COMPLETED:
             took = message.times["received_to_answered_ns"]
             overheads.append((took - sum(message.stages_ns.values())) / 1e6)
             totals.append(took / 1e6)
         return len(totals) < frames
 
-    _run(rate_hz, take)
+    listen_to_brackets(_options(rate_hz), take)
     return percentile(overheads, 50), percentile(totals, 99)
 
 
-def _run(rate_hz: float, take: Callable[[Result | Status], bool]) -> None:
-    """A daemon on a simulated line, until `take` has had enough."""
-    with tempfile.TemporaryDirectory(prefix="datumd-bench-") as name, Subscription(f"tcp://{RESULTS}") as subscription:
-        folder = Path(name)
-        line = LineProcess(folder, ["--rate-hz", f"{rate_hz:.1f}", "--pool", str(POOL)])
-        station = folder / "station.toml"
-        station.write_text(
-            STATION.format(
-                station=f"bench-{os.getpid()}",
-                recipes=RECIPES,
-                recipe=load_recipe(RECIPE).number,
-                deadline_ms=2000,
-                results=RESULTS,
-                metrics=METRICS,
-                camera=GENICAM.format(producer=cti_path()),
-            )
-        )
-        daemon = DaemonProcess(station, line.environment)
-        try:
-            daemon.wait_until_ready(subscription)
-            line.go()
-            is_wanted = True
-            while is_wanted:
-                message = subscription.receive(5.0)
-                if message is None:
-                    raise RuntimeError(f"nothing heard for 5 s:\n{daemon.words()}")
-                if isinstance(message, Result | Status):
-                    is_wanted = take(message)
-        finally:
-            daemon.close()
-            line.close()
+def _options(rate_hz: float) -> list[str]:
+    return ["--rate-hz", f"{rate_hz:.1f}"]
 
 
 if __name__ == "__main__":
