@@ -159,6 +159,9 @@ def test_once_a_second_it_says_how_the_disk_is(scene: Scene) -> None:
     with scene.at_work():
         scene.accept(0, 1)
         scene.order(0, 1)
+        stored = scene.ledger.hear(Stored)
+        assert isinstance(stored, Stored)
+        assert "cannot write images" in stored.fault
         while not (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]
             pass
         assert "cannot write images" in report.fault  # type: ignore[union-attr]
