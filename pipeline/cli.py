@@ -11,7 +11,20 @@ from pipeline.errors import DatumdError
 from pipeline.version import VERSION
 
 STDERR = 2
-OWN_COMMANDS = ("run", "check", "listen", "cameras", "snapshot", "seal", "keys", "schema", "worker")
+OWN_COMMANDS = (
+    "run",
+    "check",
+    "listen",
+    "trigger",
+    "recipe",
+    "control",
+    "cameras",
+    "snapshot",
+    "seal",
+    "keys",
+    "schema",
+    "worker",
+)
 
 
 class Command(Protocol):

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from pipeline.requests import Gap
 from pipeline.result import Reason, Result
 
 NEWEST = 100_000  # times that a summary keeps, so that it may go on for months
@@ -17,6 +18,16 @@ def line(result: Result) -> str:
     milliseconds = f"{took / 1e6:7.1f} ms" if took is not None else "      - ms"
     reasons = ", ".join(reason_text(reason) for reason in result.reasons) or measured(result)
     return f"{part:>7}  {result.result_evaluation.value:13} {result.disposition.value:6} {milliseconds}  {reasons}"
+
+
+def gap_text(gap: Gap) -> str:
+    """Results that can be had no more: `gap: results 12 to 15 of session 1700000000`."""
+    which = f"session {gap.session}{f' of {gap.station}' if gap.station else ''}"
+    if gap.last < gap.first:
+        return f"gap: nobody knows how many results after {gap.first - 1} {which} had"
+    if gap.first == gap.last:
+        return f"gap: result {gap.first} of {which}"
+    return f"gap: results {gap.first} to {gap.last} of {which}"
 
 
 def reason_text(reason: Reason) -> str:

@@ -1,13 +1,10 @@
-"""`datumd listen`: results as they come."""
+"""`datumd listen`: results as they come, and those that were missed."""
 
 import argparse
 import sys
+from pathlib import Path
 
-from pipeline import result as result_schema
-from pipeline.client import Subscription
-from pipeline.clock import monotonic_ns
-from pipeline.result import Result
-from pipeline.result_text import Summary, line
+from pipeline.commands.connection import add_connection, keys_of
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,14 +13,24 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "listen",
         help="print results as they come",
         description="Subscribe to a station's results and print one line each: trigger, verdict, disposition, time from the "
-        "frame to the answer, reasons. Ctrl-C ends with a summary.",
-        epilog="Example: datumd listen tcp://127.0.0.1:5570 --json > results.jsonl",
+        "frame to the answer, reasons. What the connection or a restart of the station loses is fetched from the station's "
+        "journal; what cannot be had any more is told as a gap. Ctrl-C ends with a summary.",
+        epilog="Examples: datumd listen tcp://127.0.0.1:5570 --json > results.jsonl    "
+        "datumd listen --from-start --cursor press4.cursor (all results from the oldest, and next time from where this ended)",
+    )
+    add_connection(parser)
+    parser.add_argument("--json", action="store_true", help="print the whole result, one JSON object a line")
+    parser.add_argument(
+        "--cursor",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE how far this has come, and go on from there: no result is missed while nobody listens",
     )
     parser.add_argument(
-        "endpoint", nargs="?", default="tcp://127.0.0.1:5570", help="results address (default: %(default)s)"
+        "--from-start",
+        action="store_true",
+        help="begin with the oldest result that the station still has (with --cursor: where FILE does not say otherwise)",
     )
-    parser.add_argument("--station", default="", help="only this station")
-    parser.add_argument("--json", action="store_true", help="print the whole result, one JSON object a line")
     parser.add_argument("--count", type=int, default=0, metavar="N", help="end after N results")
     parser.add_argument(
         "--timeout",
@@ -37,9 +44,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print until told to stop."""
+    from pipeline import result as result_schema
+    from pipeline.client import Gap, Subscription
+    from pipeline.clock import monotonic_ns
+    from pipeline.result import Result
+    from pipeline.result_text import Summary, gap_text, line
+
     summary = Summary()
     timed_out = False
-    with Subscription(args.endpoint, args.station) as subscription:
+    subscription = Subscription(
+        args.endpoint, args.station, cursor=args.cursor, from_start=args.from_start, keys=keys_of(args)
+    )
+    with subscription:
         quiet_since = monotonic_ns()
         try:
             while not timed_out and (args.count == 0 or summary.results < args.count):
@@ -48,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
                     quiet_since = monotonic_ns()
                     summary.add(message)
                     print(result_schema.encode(message).decode() if args.json else line(message), flush=True)
+                elif isinstance(message, Gap):
+                    print(gap_text(message), file=sys.stderr)
                 timed_out = bool(args.timeout) and monotonic_ns() - quiet_since > args.timeout * 1e9
         except KeyboardInterrupt:
             pass

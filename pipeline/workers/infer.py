@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 
@@ -14,8 +15,9 @@ from pipeline.messages import Abandoned, Dispatched, FromLedger, InferHello, Ins
 from pipeline.result import Evaluation, Reason, ResultState
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import SlotWord
+from pipeline.selection import kept_selection, recipe_number
 from pipeline.stages.values import ViewFindings
-from pipeline.vitals import WorkerState
+from pipeline.vitals import VitalWord, WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.link import LedgerLink
 
@@ -40,7 +42,12 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
     """Run until `stop` is set."""
     station = context.runtime.station
     cv2.setNumThreads(1)  # one process is one core; more frames at a time are more processes
-    inspectors = load_inspectors(station, station.recipe, context.progress)
+    number = recipe_number(kept_selection(Path(context.runtime.state_folder)), station.recipe)
+    is_first = context.vitals.read(context.row, VitalWord.starts) == 1
+    # What the station file says must be good, or the daemon does not start. One that runs, or whose recipe was selected
+    # through control, goes on with what there is: every trigger is answered, and another recipe can be selected.
+    must_be_good = is_first and number == station.recipe
+    inspectors = load_inspectors(station, number, context.progress, is_required=must_be_good)
     worker = InferWorker(context, inspectors)
     try:
         worker.run(stop)

@@ -1,64 +1,66 @@
 """Which recipe the station inspects by: loaded by every infer worker at its start, selected by number at a part boundary."""
 
-from dataclasses import dataclass
-
 from pipeline import selection
 from pipeline.ledger.journal import Journal
 from pipeline.messages import LoadedRecipe
 from pipeline.requests import RecipeEntry
 
 
-@dataclass(slots=True)
 class Recipes:
     """The recipes that infer has, and the selected one, which outlives the daemon (see `selection`).
 
     Attributes:
-        configured: the station file's `recipe`.
-        loaded: by number, as the last infer worker that said its hello told them.
-        selected: 0 before the first hello.
-        fault: why the last selection was refused; "" after a good one.
+        loaded: by number, as the last infer worker that said its hello told them; empty before the first.
+        selected: its number; it may be none that infer has, and its parts are then answered without a verdict.
     """
 
-    journal: Journal
-    configured: int | None
-    loaded: dict[int, LoadedRecipe]
-    selected: int = 0
-    fault: str = ""
+    def __init__(self, journal: Journal, configured: int | None, loaded: dict[int, LoadedRecipe]) -> None:
+        """`configured` is the station file's `recipe`; `loaded` is filled by the hellos."""
+        self.loaded = loaded
+        self._journal = journal
+        self._configured = configured
+        self._told: list[LoadedRecipe] = []
+        self._refusal = ""
+        kept = journal.setting(selection.SETTING)
+        if selection.is_void(kept, configured):
+            journal.set_setting(selection.SETTING, "")
+        self.selected = selection.recipe_number(kept, configured) or 0
+
+    @property
+    def fault(self) -> str:
+        """Why parts are not inspected by the recipe that is wanted: the selected one is none, or the last request was refused."""
+        return self._refusal or (self._fault_of(self.selected) if self.loaded else "")
 
     def greet(self, recipes: list[LoadedRecipe]) -> None:
         """An infer worker has said what it has loaded."""
+        self._told = recipes
         self.loaded.clear()
         self.loaded.update((recipe.number, recipe) for recipe in recipes)
-        if self.selected:
-            return
-        kept = self.journal.setting(selection.SETTING)
-        if selection.is_void(kept, self.configured):
-            self.journal.set_setting(selection.SETTING, "")
-        good = [recipe.number for recipe in recipes if not recipe.fault]
-        wanted = selection.recipe_number(kept, self.configured)
-        if wanted is not None and wanted not in good:
-            self.fault = self._refusal(wanted)
-            wanted = self.configured
-        self.selected = wanted if wanted in good else good[0]
 
     def select(self, number: int) -> str:
         """Returns "" or why the number cannot be selected; the old one stays then, and the fault, until a good selection."""
-        self.fault = self._refusal(number)
-        if not self.fault:
+        self._refusal = self._fault_of(number)
+        if not self._refusal:
             self.selected = number
-            self.journal.set_setting(selection.SETTING, selection.remember(number, self.configured))
-        return self.fault
+            self._journal.set_setting(selection.SETTING, selection.remember(number, self._configured))
+        return self._refusal
 
     def entries(self) -> list[RecipeEntry]:
         """All of them, by number."""
         return [
-            RecipeEntry(number, recipe.name, number == self.selected, recipe.configuration_id, recipe.fault)
-            for number, recipe in sorted(self.loaded.items())
+            RecipeEntry(
+                recipe.number,
+                recipe.name,
+                recipe is self.loaded.get(self.selected),
+                recipe.configuration_id,
+                recipe.fault,
+            )
+            for recipe in self._told
         ]
 
-    def _refusal(self, number: int) -> str:
+    def _fault_of(self, number: int) -> str:
         recipe = self.loaded.get(number)
         if recipe is None:
-            numbers = ", ".join(str(known) for known in sorted(self.loaded))
+            numbers = ", ".join(str(known) for known in sorted(self.loaded) if known >= 0)
             return f"there is no recipe {number} (there are {numbers or 'none yet'})"
         return f"recipe {number} cannot be selected: {recipe.fault}" if recipe.fault else ""

@@ -49,7 +49,7 @@ class Reporter:
         """The state, and a sentence."""
         if self.stopping:
             return StationState.Halted, "the daemon ends"
-        if not self.recipes.selected:
+        if not self.recipes.loaded:
             return StationState.Preoperational, "loading the recipes"
         if faults := self._faults():
             return StationState.Error, "; ".join(faults)

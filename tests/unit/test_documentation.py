@@ -1,5 +1,7 @@
 """What the documents name exists: files, make targets and commands."""
 
+import argparse
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -17,7 +19,10 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=
 
 def commands() -> set[str]:
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["datumd.commands"]
-    return {*OWN_COMMANDS, *(name.rpartition(".")[2].removesuffix("_command") for name in points)}
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    for module in OWN_COMMANDS:
+        importlib.import_module(f"pipeline.commands.{module}").add_parser(subparsers)
+    return {*subparsers.choices, *(name.rpartition(".")[2].removesuffix("_command") for name in points)}
 
 
 @pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
