@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from pipeline.clock import utc_ns
 from pipeline.errors import AlreadyRunning
 from pipeline.ledger.account import Account
@@ -19,12 +21,13 @@ from pipeline.ledger.journal_file import JournalFile, fault_text, is_damage, is_
 from pipeline.ledger.journal_recall import read_audits, read_published, read_young
 from pipeline.ledger.journal_retention import Retention
 from pipeline.ledger.journal_rows import AuditEntry, FrameKey, Row
-from pipeline.ledger.journal_schema import SEQ_BITS
+from pipeline.ledger.journal_schema import BUSY_S, LARGEST_PLACE, SEQ_BITS
 from pipeline.ledger.journal_waiting import Note, Waiting
 from pipeline.ledger.journal_write import begin_session, write
 from pipeline.result import Evaluation
 from pipeline.status import JournalReport
 
+START_WAIT_S = 5.0  # a new ledger must know what is answered
 ROWS_A_TRANSACTION = 100
 FLUSH_S = 0.02  # how long a call may go on writing what has waited
 MOST_YOUNG = 2_000
@@ -70,6 +73,7 @@ class Journal:
             file.lock()
         journal = cls(file, ring_id, retention)
         journal._open(ring_session)
+        journal._flush()
         return journal
 
     def report(self) -> JournalReport:
@@ -185,7 +189,9 @@ class Journal:
 
     def young(self, utc_ns: int) -> list[bytes]:
         """Payloads of earlier sessions that were answered at `utc_ns` or later, in order."""
-        return self._read(lambda connection: read_young(connection, self._place, utc_ns, MOST_YOUNG), [])
+        return self._read(
+            lambda connection: read_young(connection, self._place or LARGEST_PLACE, utc_ns, MOST_YOUNG), []
+        )
 
     def software_open(self) -> list[tuple[int, str]]:
         """Key and part id of every software trigger that is not answered, in order."""
@@ -203,20 +209,20 @@ class Journal:
     # Inside
 
     def _open(self, ring_session: int = 0) -> None:
-        """Open the file, or another that is in its place now, and give it all that must be in it."""
+        """Open the file, or another that is in its place now, and see to it that all is in it that must be."""
+        self._place = 0
         try:
             self._file.lock()
-            found = self._file.open()
+            found = self._file.open(BUSY_S if self.session else START_WAIT_S)
             if self.session and found.session > self.session:  # another file, of a time to come: order would be lost
                 self._file.put_aside()
-                found = self._file.open()
-            self._number(max(ring_session, found.session))
-            self._place = begin_session(self._file.connection, self.session, utc_ns())
+                found = self._file.open(BUSY_S)
         except (*_TROUBLE, AlreadyRunning) as error:
             self._number(ring_session)
             self._fault = fault_text(error, self._file.path)
             self._file.close()
             return
+        self._number(max(ring_session, found.session))
         self._next_software = max(self._next_software, found.software + 1)
         self._waiting.accounts = {**self._accounts, **self._waiting.accounts}
         self._accounts = found.accounts
@@ -241,8 +247,10 @@ class Journal:
         if not self._fault and self._file.has_moved():
             self._open()
         until = time.monotonic() + FLUSH_S
-        while not (self._fault or self._waiting.is_empty) and time.monotonic() < until:
+        while not (self._fault or (self._place and self._waiting.is_empty)) and time.monotonic() < until:
             try:
+                if not self._place:
+                    self._place = begin_session(self._file.connection, self.session, utc_ns())
                 self._write()
             except sqlite3.Error as error:
                 self._trouble(error)
@@ -253,7 +261,10 @@ class Journal:
         write(self._file.connection, self._waiting, rows, self._place, self._ring_id, self._accounts)
         if self._waiting.drops_accounts:
             self._accounts = {}
-        self._accounts.update(self._waiting.accounts)
+        for domain, account in self._waiting.accounts.items():
+            self._accounts[domain] = msgspec.structs.replace(
+                account, part_ids=dict(account.part_ids)
+            )  # as it is written now
         self._waiting.written(len(rows))
 
     def _trouble(self, error: sqlite3.Error) -> None:

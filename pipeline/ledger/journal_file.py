@@ -16,6 +16,7 @@ from pipeline.ledger.journal_schema import FILE_NAME, NotAJournal, connect_write
 
 LOCK_NAME = "journal.lock"
 LOCK_WAIT_S = 1.0  # a ledger that was just killed may still be ending
+FILE_MAGIC = b"SQLite format 3\0"
 WAL_MAGICS = (0x377F0682, 0x377F0683)
 MOST_ASIDE = 3  # files a minute
 SUFFIXES = ("", "-wal", "-shm")
@@ -87,8 +88,10 @@ class JournalFile:
                 os.pwrite(self._lock, b"%020d\n" % session, 0)
                 os.fsync(self._lock)
 
-    def open(self) -> Contents:
+    def open(self, wait_s: float) -> Contents:
         """Open the journal and read what a ledger goes on with; a damaged one is put aside first, and a fresh one begun.
+
+        It may wait `wait_s` for other processes.
 
         Raises:
             sqlite3.Error, OSError: the disk does not let us.
@@ -98,15 +101,15 @@ class JournalFile:
         if not self._looks_whole():
             self.put_aside()
         try:
-            return self._connect()
+            return self._connect(wait_s)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
         self.put_aside()
-        return self._connect()
+        return self._connect(wait_s)
 
-    def _connect(self) -> Contents:
-        self._connection = connect_writer(self.path)
+    def _connect(self, wait_s: float) -> Contents:
+        self._connection = connect_writer(self.path, wait_s)
         self._identity = self._found()
         return read_contents(self._connection)
 
@@ -170,13 +173,21 @@ class JournalFile:
         parts = [Path(f"{self.path}{suffix}") for suffix in SUFFIXES]
         if any(part.exists() and not part.is_file() for part in parts):
             return False
-        file_bytes, wal_bytes, _ = (part.stat().st_size if part.exists() else 0 for part in parts)
-        if wal_bytes == 0:
+        file_header, wal_header = _header(parts[0]), _header(parts[1])
+        if file_header and not file_header.startswith(FILE_MAGIC):
+            return False
+        if not wal_header.strip(b"\0"):  # as after a power failure, before anything was in it
             return True
-        with parts[1].open("rb") as wal:
-            header = wal.read(32)
-        is_unwritten = not header.strip(b"\0")  # as after a power failure, before anything was in it
-        return file_bytes > 0 and (is_unwritten or int.from_bytes(header[:4], "big") in WAL_MAGICS)
+        return bool(file_header) and int.from_bytes(wal_header[:4], "big") in WAL_MAGICS
+
+
+def _header(path: Path) -> bytes:
+    """The first bytes of a file, empty where there is none. Only while no connection is open: closing it drops their locks."""
+    try:
+        with path.open("rb") as file:
+            return file.read(32)
+    except FileNotFoundError:
+        return b""
 
 
 def is_damage(error: sqlite3.Error) -> bool:

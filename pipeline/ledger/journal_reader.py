@@ -14,10 +14,12 @@ from pipeline.ledger.journal_page import read_page
 from pipeline.ledger.journal_recall import read_audits
 from pipeline.ledger.journal_rows import AuditEntry, Page
 from pipeline.ledger.journal_schema import FILE_NAME, connect_reader
+from pipeline.ledger.journal_wal import WalLength
 from pipeline.requests import Gap
 
 CHECKPOINT_BYTES = 4 * 2**20
 LARGEST_WAL_BYTES = 64 * 2**20
+RESTART_WAIT_MS = 10
 
 
 class JournalReader:
@@ -28,7 +30,9 @@ class JournalReader:
         self._wal = Path(f"{path}-wal")
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
-        self._synced = (0, 0)
+        self._synced_ns = 0
+        self._wal_length = WalLength()
+        self._restart_bytes = LARGEST_WAL_BYTES
 
     @classmethod
     def open(cls, folder: Path) -> "JournalReader":
@@ -50,6 +54,14 @@ class JournalReader:
         """The newest entries of the audit trail, oldest first. Raises JournalError."""
         with self._reading() as connection:
             return read_audits(connection, limit) if connection is not None else []
+
+    def setting(self, name: str) -> str | None:
+        """A value that the ledger keeps, None where there is none. Raises JournalError."""
+        with self._reading() as connection:
+            if connection is None:
+                return None
+            found = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+            return found[0] if found else None
 
     def export(self, span: Span) -> Iterator[Exported | Gap]:
         """The results of a span of time, in order, with the gaps between them.
@@ -73,17 +85,21 @@ class JournalReader:
             What is wrong, "" where all is well.
         """
         try:
-            status = self._wal.stat()
-            if status.st_size == 0 or (status.st_size, status.st_mtime_ns) == self._synced:
-                return ""
-            _sync(self._wal)
-            if status.st_size > CHECKPOINT_BYTES:
-                self._move(may_wait=status.st_size > LARGEST_WAL_BYTES)
-            self._synced = status.st_size, status.st_mtime_ns
+            descriptor = os.open(self._wal, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            return fault_text(error, self._path)
+        try:
+            changed_ns = os.fstat(descriptor).st_mtime_ns
+            if changed_ns != self._synced_ns:
+                os.fdatasync(descriptor)
+                self._empty(self._wal_length.bytes_in(descriptor))
+                self._synced_ns = changed_ns
         except (sqlite3.Error, OSError) as error:
             return fault_text(error, self._path)
+        finally:
+            os.close(descriptor)  # allowed: unlike the other two files, a -wal carries no locks of this process
         return ""
 
     def close(self) -> None:
@@ -99,13 +115,21 @@ class JournalReader:
                 raise JournalError("was removed while it was read", where=str(self._path))
             return read_stretch(connection, span, position)
 
-    def _move(self, *, may_wait: bool) -> None:
-        """Move what is in the -wal into the file: what no reader holds back, and with `may_wait` all of it."""
+    def _empty(self, wal_bytes: int) -> None:
+        """Move what is in the -wal into the file: what no reader holds back, and of one that is far too large all of it."""
+        if wal_bytes <= LARGEST_WAL_BYTES:
+            self._restart_bytes = LARGEST_WAL_BYTES
+        if wal_bytes <= CHECKPOINT_BYTES:
+            return
         connection = connect_reader(self._path, may_checkpoint=True)
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if may_wait:  # little is left to be moved now, so that the writer's lock is held for a moment
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if (
+                wal_bytes > self._restart_bytes
+            ):  # little is left to be moved now: the writer's lock is held for a moment
+                connection.execute(f"PRAGMA busy_timeout = {RESTART_WAIT_MS}")
+                connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                self._restart_bytes = wal_bytes * 5 // 4  # somebody reads for long: do not trouble the writer each time
         finally:
             connection.close()
 
@@ -139,12 +163,3 @@ class JournalReader:
                 return None
             self._connection, self._identity = connect_reader(self._path), identity
         return self._connection
-
-
-def _sync(path: Path) -> None:
-    """The data of a file to the disk. A descriptor of the -wal may be closed: unlike the others it carries no locks."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)

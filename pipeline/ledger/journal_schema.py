@@ -9,12 +9,14 @@ FILE_NAME = "journal.db"
 APPLICATION_ID = int.from_bytes(b"dtmJ", "big")
 VERSION = 1
 BUSY_S = 0.05  # no commit waits longer for another process
+WAL_KEPT_BYTES = 8 * 2**20  # of the -wal when it is begun again: room that a full disk cannot take
 EVALUATIONS = {Evaluation.NOT_OK: 0, Evaluation.UNDEFINED: 1, Evaluation.NOT_DECIDABLE: 2, Evaluation.OK: 3}
 LARGEST_INTEGER = 2**63 - 1
 
 # A result's id is place << SEQ_BITS | seq. The place of a session counts from 1 in this file: ids are in the order of
 # (session, seq), every insert goes to the right end of the table, and no further index is needed.
 SEQ_BITS = 40
+LARGEST_PLACE = (1 << 63 - SEQ_BITS) - 1
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
 TABLES = f"""
@@ -59,21 +61,30 @@ def result_id(place: int, seq: int) -> int:
     return place << SEQ_BITS | seq
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(path: Path, wait_s: float) -> sqlite3.Connection:
     """A connection that may write; the file is made where it is not there.
+
+    Args:
+        path: the file.
+        wait_s: how long this may wait for other processes; no later call waits longer than BUSY_S.
 
     Raises:
         sqlite3.Error: it cannot be opened, or is no journal of this version (NotAJournal).
     """
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
     try:
+        is_new = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not is_new:
+            _refuse_other(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        connection.execute("PRAGMA journal_size_limit = 0")  # so that the size of the -wal says how much is in it
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         connection.execute("PRAGMA secure_delete = OFF")  # some builds overwrite what is deleted
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise sqlite3.OperationalError("this file system cannot share memory between processes")
-        _make_tables(connection)
+        if is_new:
+            _make_tables(connection)
+        connection.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
     except BaseException:
         connection.close()
         raise
@@ -100,11 +111,9 @@ class NotAJournal(sqlite3.DatabaseError):
 
 def _make_tables(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-        for statement in TABLES.split(";"):
-            connection.execute(statement)
+    for statement in TABLES.split(";"):
+        connection.execute(statement)
     connection.execute("COMMIT")
-    _refuse_other(connection)
 
 
 def _refuse_other(connection: sqlite3.Connection) -> None:

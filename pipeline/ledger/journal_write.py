@@ -85,8 +85,6 @@ def _write_row(connection: sqlite3.Connection, row: Row, place: int) -> None:
 def _write_account(connection: sqlite3.Connection, domain: str, account: Account, before: Account | None) -> None:
     connection.execute(_ACCOUNT, (domain, msgspec.json.encode(msgspec.structs.replace(account, part_ids={}))))
     old, new = before.part_ids if before else {}, account.part_ids
-    if old is new:
-        return
     connection.executemany(_UNBIND, [(domain, number) for number in old.keys() - new.keys()])
     connection.executemany(
         _BIND, [(domain, number, part_id) for number, part_id in new.items() if old.get(number) != part_id]
