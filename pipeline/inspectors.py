@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Station
-from pipeline.errors import DatumdError
+from pipeline.errors import DatumdError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.messages import LoadedRecipe
 from pipeline.preflight import refuse_other_views
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inspectors:
-    """The inspectors by recipe number, and what is told of every recipe in the folder."""
+    """The inspectors by recipe number, and what is told of every recipe in the folder, of one number the good one last."""
 
     by_number: dict[int, Inspector]
     recipes: list[LoadedRecipe]
@@ -29,36 +29,41 @@ class Inspectors:
         return next(iter(self.by_number.values())).backend
 
 
-def load_inspectors(station: Station, number: int | None, progress: Callable[[], None]) -> Inspectors:
-    """Load and qualify one recipe after the other, first that of `number`; None is the folder's only one.
+def load_inspectors(
+    station: Station, number: int | None, progress: Callable[[], None], *, is_required: bool
+) -> Inspectors:
+    """Load and qualify one recipe after the other. One that is refused gets a fault, and does not hinder the rest.
 
     Args:
         station: says where the recipes are, which views there are, and what runs the networks.
-        number: the recipe that must be good.
+        number: the recipe that is loaded first; None is the folder's only one.
         progress: called after each recipe.
+        is_required: whether that of `number` must be good.
 
     Raises:
-        DatumdError: the recipe of `number` is refused. Any other that is gets a fault, and does not hinder the rest.
+        DatumdError: the recipe of `number` is refused and must be good, or no recipe is good.
     """
     folder = Path(station.recipes)
     found = find_recipes(folder)
-    first = choose(found, folder, number)
-    by_number = {first.number: load_inspector(station, first)}
-    recipes = [LoadedRecipe(first.number, first.name, first.configuration_id)]
-    progress()
-    for one in (one for one in found if one.recipe is not first):
-        configuration_id, fault = "", ""
+    required = choose(found, folder, number) if is_required else None
+    by_number, recipes = {}, []
+    for one in sorted(found, key=lambda one: one.number != number):
         try:
             if isinstance(one.recipe, DatumdError):
                 raise one.recipe
             by_number[one.number] = load_inspector(station, one.recipe)
-            configuration_id = one.recipe.configuration_id
+            recipes.append(LoadedRecipe(one.number, one.name, one.recipe.configuration_id))
         except DatumdError as problem:
-            fault = str(problem)
-            log.warning("the recipe in %s cannot be selected: %s", one.folder, fault)
-        recipes.append(LoadedRecipe(one.number, one.name, configuration_id, fault))
+            if one.recipe is required:
+                raise
+            log.warning("the recipe in %s cannot be selected: %s", one.folder, problem)
+            recipes.append(LoadedRecipe(one.number, one.name, "", str(problem)))
         progress()
-    return Inspectors(by_number, sorted(recipes, key=lambda recipe: recipe.number))
+    if not by_number:
+        raise RecipeError(
+            "holds no recipe that can be used", where=str(folder), next_command="datumd check STATION.toml"
+        )
+    return Inspectors(by_number, sorted(recipes, key=lambda recipe: (recipe.number, not recipe.fault)))
 
 
 def load_inspector(station: Station, recipe: Recipe) -> Inspector:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import msgspec
+
 from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, VideoSettings
 from pipeline.config import Station
 from pipeline.errors import CameraError, ConfigError
@@ -9,7 +11,7 @@ from pipeline.recipe import Recipe, choose, find_recipes
 
 
 def recipe_of(station: Station, number: int | None) -> Recipe:
-    """The recipe that the station starts with, `number` being None where its folder's only one is meant.
+    """The recipe of this number, None being the folder's only one.
 
     Raises:
         RecipeError: there is no such recipe, or it is not sealed, or was changed since.
@@ -19,6 +21,14 @@ def recipe_of(station: Station, number: int | None) -> Recipe:
     recipe = choose(find_recipes(folder), folder, number)
     refuse_other_views(station, recipe)
     return recipe
+
+
+def resolved(station: Station) -> Station:
+    """The station with the number of its folder's only recipe where it names none. Raises RecipeError where that is not one."""
+    if station.recipe is not None:
+        return station
+    folder = Path(station.recipes)
+    return msgspec.structs.replace(station, recipe=choose(find_recipes(folder), folder, None).number)
 
 
 def refuse_other_views(station: Station, recipe: Recipe) -> None:

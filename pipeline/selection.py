@@ -1,12 +1,17 @@
 """Which recipe a station starts with: the one last selected through control, unless the station file was changed since."""
 
+from pathlib import Path
+
 import msgspec
+
+from pipeline.errors import JournalError
+from pipeline.ledger.journal_reader import JournalReader
 
 SETTING = "recipe"  # its name among the journal's settings
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What the journal keeps: the number that was `selected`, and the station file's `recipe` at that time."""
+    """What the journal keeps: the number that was `selected`, and what the station file said at that time."""
 
     selected: int
     configured: int | None
@@ -22,7 +27,7 @@ def recipe_number(kept: str | None, configured: int | None) -> int | None:
 
     Args:
         kept: what `remember` gave; None or "" where nothing was selected. A text that is none of ours counts as nothing.
-        configured: the station file's `recipe`; None is the only recipe of the folder.
+        configured: the station file's `recipe`; a daemon has resolved None, the folder's only one, before it starts.
     """
     selection = _read(kept)
     return selection.selected if selection and selection.configured == configured else configured
@@ -32,6 +37,17 @@ def is_void(kept: str | None, configured: int | None) -> bool:
     """Whether `kept` has no say any more. The ledger then empties it, or a station file changed back would bring it to life."""
     selection = _read(kept)
     return bool(kept) and (selection is None or selection.configured != configured)
+
+
+def kept_selection(folder: Path) -> str | None:
+    """What the journal in a station's state folder keeps; None where there is nothing, or nothing that can be read."""
+    reader = JournalReader.open(folder)
+    try:
+        return reader.setting(SETTING)
+    except JournalError:
+        return None
+    finally:
+        reader.close()
 
 
 def _read(kept: str | None) -> Selection | None:

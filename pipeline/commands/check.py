@@ -51,13 +51,15 @@ def run(args: argparse.Namespace) -> int:
         try:
             print(f"ok    {item.name}: {item.look()}", flush=True)
         except DatumdError as problem:
-            wrong.append(problem)
-            print(f"WRONG {item.name}: {problem}", flush=True)
+            if str(problem) not in {
+                str(known) for known in wrong
+            }:  # the recipe to start with has been looked at before
+                wrong.append(problem)
+                print(f"WRONG {item.name}: {problem}", flush=True)
     if len(wrong) == 1:
         raise wrong[0]
     if wrong:
         raise ConfigError(f"{len(wrong)} things are wrong, see above", where=str(args.station))
-    print(f"ok    recipe to start with: {_selected(station)}")
     return 0
 
 
@@ -74,6 +76,7 @@ def _items(station: "Station") -> Iterator[Item]:
     else:
         for found in recipes:
             yield Item(f"recipe {found.folder.name}", partial(_recipe, station, found.recipe, sizes))
+        yield Item("recipe to start with", partial(_selected, station))
     yield Item("addresses", partial(_addresses, station))
 
 
@@ -161,10 +164,16 @@ def _regions(recipe: "Recipe", sizes: dict[str, tuple[int, int]]) -> None:
 
 
 def _selected(station: "Station") -> str:
-    from pipeline.preflight import recipe_of
+    """The recipe that the daemon would start with. Raises DatumdError where it is refused."""
+    from pipeline.preflight import recipe_of, resolved
+    from pipeline.runtime import state_folder
+    from pipeline.selection import kept_selection, recipe_number
 
-    recipe = recipe_of(station, station.recipe)
-    return f"{recipe.name}, number {recipe.number}"
+    station = resolved(station)
+    number = recipe_number(kept_selection(state_folder(station)), station.recipe)
+    recipe = recipe_of(station, number)
+    why = "" if number == station.recipe else f", selected through control; the station file says {station.recipe}"
+    return f"{recipe.name}, number {recipe.number}{why}"
 
 
 def _addresses(station: "Station") -> str:

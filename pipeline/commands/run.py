@@ -9,7 +9,9 @@ from threading import Event
 
 from pipeline.addresses import refuse_taken
 from pipeline.config import load_station
-from pipeline.preflight import recipe_of, refuse_missing
+from pipeline.preflight import recipe_of, refuse_missing, resolved
+from pipeline.runtime import state_folder
+from pipeline.selection import kept_selection, recipe_number
 from pipeline.supervisor.processes import processes
 from pipeline.supervisor.supervise import Supervisor
 from pipeline.supervisor.systemd import Notifier
@@ -39,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
             print(f"{spec.name:20} {spec.main}")
         return 0
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="supervisor: %(message)s")
-    recipe_of(station, station.recipe)
+    station = resolved(station)
+    if recipe_number(kept_selection(state_folder(station)), station.recipe) == station.recipe:
+        recipe_of(station, station.recipe)  # one that was selected through control is judged by the daemon: see infer
     for name, settings in station.camera.items():
         refuse_missing(name, settings)
     stop = Event()

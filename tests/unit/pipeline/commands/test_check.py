@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.cli import main
+from pipeline.ledger.journal import Journal
+from pipeline.selection import SETTING, remember
 from tests.recipes import frame_with_part, make_recipe
 from tests.stations import write_station
 
@@ -50,6 +52,41 @@ def test_a_recipe_that_nobody_started_is_checked_too(station: Path, capsys: pyte
     assert [line.split(":")[0] for line in lines if line.startswith("WRONG")] == ["WRONG recipe first"]
     assert "first/recipe.toml: was changed since the recipe was sealed; next: datumd seal " in errors
     assert any(line.startswith("ok    recipe second") for line in lines)
+
+
+def test_the_recipe_that_was_selected_through_control_is_named(
+    station: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(station.parent / "state", remember(1, 2))
+    assert checked(station, capsys)[1][-2] == (
+        "ok    recipe to start with: first, number 1, selected through control; the station file says 2"
+    )
+    (station.parent / "recipes" / "first").rename(station.parent / "first")
+    code, lines, errors = checked(station, capsys)
+    assert code == 2
+    assert lines[-2].startswith("WRONG recipe to start with: ")
+    assert "recipes: has no recipe of number 1; allowed: 2 (second)" in errors
+    station.write_text(station.read_text().replace("recipe = 2\n", ""))  # changed since: the only one there is
+    code, lines, _ = checked(station, capsys)
+    assert (code, lines[-2]) == (0, "ok    recipe to start with: second, number 2")
+
+
+def keep(folder: Path, selection: str) -> None:
+    """As a ledger does when a recipe is selected."""
+    folder.mkdir(exist_ok=True)
+    journal = Journal.open(folder, ring_id=1, ring_session=0, retention=lambda _: 7.0)
+    journal.set_setting(SETTING, selection)
+    journal.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all" * 500])
+def test_a_journal_that_cannot_be_read_keeps_no_selection(
+    station: Path, capsys: pytest.CaptureFixture[str], damage: bytes
+) -> None:
+    (station.parent / "state").mkdir()
+    (station.parent / "state" / "journal.db").write_bytes(damage)
+    code, lines, _ = checked(station, capsys)
+    assert (code, lines[-2]) == (0, "ok    recipe to start with: second, number 2")
 
 
 def test_several_things_wrong_are_all_told(station: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.camera_settings import SyntheticSettings
 from pipeline.clock import monotonic_ns
 from pipeline.config import Station
-from pipeline.errors import ConfigError, RecipeError
+from pipeline.errors import ConfigError, DatumdError, RecipeError
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.inspectors import load_inspectors
 from pipeline.messages import Abandoned, Dispatched, InferHello, Inspected, Released
@@ -95,7 +95,8 @@ def bench(run_dir: Path, station_name: str, recipes: Path) -> Iterator[Bench]:
     vitals = Vitals(runtime.vitals_path, rows=1)
     ledger = PlayedLedger(runtime.ledger_endpoint)
     worker = InferWorker(
-        WorkerContext(runtime, "infer.0", vitals), load_inspectors(runtime.station, GOOD, lambda: None)
+        WorkerContext(runtime, "infer.0", vitals),
+        load_inspectors(runtime.station, GOOD, lambda: None, is_required=True),
     )
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
@@ -206,17 +207,32 @@ def test_a_part_that_a_dead_ledger_began_is_forgotten(bench: Bench) -> None:
 
 
 def test_progress_is_told_between_recipes(station_name: str, recipes: Path) -> None:
-    told = []
-    inspectors = load_inspectors(station_of(station_name, recipes), PICKY, lambda: told.append(len(told)))
+    told: list[int] = []
+    station = station_of(station_name, recipes)
+    inspectors = load_inspectors(station, PICKY, lambda: told.append(len(told)), is_required=True)
     assert len(told) == 4
     assert set(inspectors.by_number) == {GOOD, PICKY}
 
 
-def test_the_recipe_to_start_with_must_be_good(station_name: str, recipes: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "error", "message"),
+    [
+        (3, RecipeError, r"draft: the recipe is not sealed; next: datumd seal"),
+        (4, ConfigError, r"recipe narrow has top"),
+        (5, RecipeError, r"has no recipe of number 5"),
+        (None, RecipeError, r"several recipes and none is chosen"),
+    ],
+)
+def test_a_recipe_that_is_required_must_be_good(
+    station_name: str, recipes: Path, number: int | None, error: type[DatumdError], message: str
+) -> None:
     station = station_of(station_name, recipes)
-    with pytest.raises(RecipeError, match=r"draft: the recipe is not sealed; next: datumd seal"):
-        load_inspectors(station, 3, lambda: None)
-    with pytest.raises(ConfigError, match=r"recipe narrow has top"):
-        load_inspectors(station, 4, lambda: None)
-    with pytest.raises(RecipeError, match=r"has no recipe of number 5"):
-        load_inspectors(station, 5, lambda: None)
+    with pytest.raises(error, match=message):
+        load_inspectors(station, number, lambda: None, is_required=True)
+    assert set(load_inspectors(station, number, lambda: None, is_required=False).by_number) == {GOOD, PICKY}
+
+
+def test_one_recipe_at_least_must_be_good(station_name: str, tmp_path: Path) -> None:
+    make_recipe(tmp_path / "draft", VIEWS, sealed=False)
+    with pytest.raises(RecipeError, match=r"holds no recipe that can be used; next: datumd check"):
+        load_inspectors(station_of(station_name, tmp_path), GOOD, lambda: None, is_required=False)
