@@ -66,9 +66,9 @@ def test_the_recipe_that_was_selected_through_control_is_named(
     assert code == 2
     assert lines[-2].startswith("WRONG recipe to start with: ")
     assert "recipes: has no recipe of number 1; allowed: 2 (second)" in errors
-    station.write_text(station.read_text().replace("recipe = 2\n", ""))  # changed since: the only one there is
-    code, lines, _ = checked(station, capsys)
-    assert (code, lines[-2]) == (0, "ok    recipe to start with: second, number 2")
+    (station.parent / "first").rename(station.parent / "recipes" / "first")
+    station.write_text(station.read_text().replace("recipe = 2\n", "recipe = 1\n"))  # changed since
+    assert checked(station, capsys)[1][-2] == "ok    recipe to start with: first, number 1"
 
 
 def keep(folder: Path, selection: str) -> None:
