@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # `make run TRIGGERS=200` stops by itself; without it the demo runs until Ctrl-C.
 TRIGGERS ?=
-SOAK_TRIGGERS ?= 10000
+# `make soak SOAK_TRIGGERS=5000 SOAK_KILLS=20` is the same in a minute or two.
+SOAK_TRIGGERS ?= 100000
+SOAK_KILLS ?= 200
 # More words for pytest and for the benchmarks, for example `make test ARGS=tests/unit` or `make bench ARGS=--quick`.
 ARGS ?=
 PIP := $(BIN)/pip --disable-pip-version-check install -qq --constraint constraints.txt
@@ -43,8 +45,8 @@ check: $(VENV)/.ready-dev  ## lint, types, who may import whom, warnings of the 
 bench: $(VENV)/.ready-dev $(CAMERA)  ## run every benchmark against its budgets (ARGS=--quick: under 2 minutes each)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.ready $(CAMERA)  ## answer SOAK_TRIGGERS triggers (10000) and compare with the line's own log
-	@$(BIN)/datumd demo --triggers $(SOAK_TRIGGERS)
+soak: $(VENV)/.ready-dev $(CAMERA)  ## kill anything at any moment: SOAK_TRIGGERS answers, SOAK_KILLS kills, nothing lost
+	@$(BIN)/python -m benchmarks.chaos --triggers $(SOAK_TRIGGERS) --kills $(SOAK_KILLS) --latency $(ARGS)
 
 constraints: pyproject.toml  ## pin anew the newest versions of everything, in constraints.txt
 	rm -rf build/pins

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import latency
 from benchmarks.chaos import table
 from benchmarks.chaos.run import Chaos, Run, Settings
+from benchmarks.report import table_text
 from pipeline.errors import DatumdError
 
 QUICK = Settings(triggers=3000, kills=15, seed=1, rate_hz=75.0)
@@ -33,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work in FOLDER, and leave logs and journal there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.triggers} triggers, {QUICK.kills} kills")
+    parser.add_argument("--latency", action="store_true", help="measure latencies as well, as `benchmarks.latency` does")
     options = parser.parse_args(argv)
     settings = QUICK if options.quick else Settings(options.triggers, options.kills, options.seed, options.rate_hz)
     if settings.triggers < 1 or settings.kills < 0 or settings.rate_hz <= 0:
@@ -54,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"benchmarks.chaos: {error}\n")
         return 2
     print(table.text(run))
+    if options.latency and not stop:
+        measured = latency.measure(options.quick)
+        print(f"\n{measured.title}\n\n{table_text(measured.columns, measured.rows)}")
     is_good = table.is_good(run)
     if options.json:
         options.json.write_text(json.dumps(_figures(run), indent=2) + "\n", encoding="utf-8")
