@@ -11,9 +11,13 @@ class Account(msgspec.Struct, frozen=True):
         beyond: answered ones above it.
         offsets: camera to what is added to its counter to get the trigger number, after a resynchronise.
         part_ids: bound and not answered yet, by trigger number.
+        delivered: camera to the trigger number of its newest frame.
+        software: trigger numbers that cameras gave to software triggers and that are not answered yet, with their keys.
     """
 
     through: int
     beyond: tuple[int, ...] = ()
     offsets: dict[str, int] = {}
     part_ids: dict[int, str] = {}
+    delivered: dict[str, int] = {}
+    software: dict[int, int] = {}

@@ -1,71 +1,96 @@
 """The book: which trigger is owed an answer, which slot holds what, and what must happen next.
 
 A pure state machine. Events go in by method calls with the time they happened at, actions come out as a list; nothing is
-read, written or waited for here, so that every order of events can be tested.
+read, written or waited for here, so that every order of events can be tested, and a death of the ledger between any two.
+
+Of the actions of one list those of Dispatch and Fire may be carried out first; then all of Answer are committed together with
+`accounts`, published, and the rest is done in order. Wherever that is cut off, a new book made from the ring and the journal
+answers what is owed.
 
 Invariant: a part that was opened is answered exactly once, and a slot is granted again only when nobody can touch it.
 """
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from pipeline.config import GRANTED_AHEAD, PARTS_AT_WORKER
+from pipeline.config import GRANTED_AHEAD
 from pipeline.frame import FrameInfo
-from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Part, ViewFrame
+from pipeline.ledger.account import Account
+from pipeline.ledger.actions import Action, Answer, Close, Copy, Fire, ImageLost, Part, SlotState, ViewFrame
+from pipeline.ledger.binding import bind
+from pipeline.ledger.book_settings import BookSettings
+from pipeline.ledger.counting import Counting
+from pipeline.ledger.holds import Holds
+from pipeline.ledger.shots import Shots
 from pipeline.ledger.slots import Slots
+from pipeline.ledger.triggers import Heard
+from pipeline.ledger.work import Work
 from pipeline.loss import LossKind
 
-LARGEST_COUNTER_STEP = 10_000
-MOST_DEATHS = 2  # a part that so many workers died of is answered, not given to one more
+__all__ = ["Book", "BookSettings"]
 
-
-@dataclass(frozen=True, slots=True)
-class BookSettings:
-    """What the book must know of the station.
-
-    Attributes:
-        views: camera name to view name, in the order of the station.
-        joined: whether views of one part share a trigger number; else every frame is a part of its own.
-        deadline_ns: from the trigger to its answer.
-        queue_depth: parts that may wait for a worker.
-        policy: what happens when more wait: drop_oldest, drop_latest, or wait (sources that can).
-    """
-
-    views: dict[str, str]
-    joined: bool
-    deadline_ns: int
-    queue_depth: int
-    policy: str
-    slots: int
+ANSWERS_A_TURN = (
+    500  # losses answered in one call, so that no deadline waits for the journal; `tick` goes on with the others
+)
+MOST_LOST = 10_000  # frames without numbers that are believed lost at once
+NOT_KEPT = {LossKind.overrun, LossKind.stopped}  # their images say nothing of the part
 
 
 class Book:
     """The state machine. Times are monotonic nanoseconds."""
 
-    def __init__(self, settings: BookSettings, generations: Sequence[int] = ()) -> None:
-        """`generations`: the last one granted of each slot, where the ring is older than this book."""
+    def __init__(
+        self,
+        settings: BookSettings,
+        slots: Sequence[SlotState] | None = None,
+        accounts: Mapping[str, Account] | None = None,
+    ) -> None:
+        """`slots`, `accounts`: what an earlier ledger left in the ring and in the journal; call `recovered` first."""
         self.settings = settings
         self.late_results = 0
         self.late_frames = 0
-        self.triggers = 0
-        self.mismatched: set[str] = set()
-        self._parts: dict[int, Part] = {}
-        self._next_part = 0
-        self._by_trigger: dict[tuple[str, int], Part] = {}
-        self._highest: dict[str, int] = {}
-        self._counters: dict[str, int] = {}
-        self._delivered: dict[str, int] = {}
-        self._waiting: deque[tuple[int, str]] = deque()
-        self._slots = Slots(generations or [0] * settings.slots)
-        self._workers: dict[str, set[int]] = {}
+        self._found = list(slots) if slots is not None else [SlotState(0)] * settings.slots
+        self._counting = Counting(settings, accounts or {})
+        self._parts = self._counting.parts
+        self._slots = Slots(self._found)
+        self._work = Work(self._counting, self._slots)
+        self._holds = Holds(settings.hold_ns)
+        self._shots = Shots(self._counting)
+        self._has_copier = False
+        self._now = 0
 
     # Events
 
+    def recovered(self, now: int) -> list[Action]:
+        """Once, first of all: open what an earlier ledger did not live to answer."""
+        found = [(slot, state, state.frame, state.camera) for slot, state in enumerate(self._found)]
+        frames = [
+            (ViewFrame(camera, slot, state.generation, info), state)
+            for slot, state, info, camera in found
+            if info is not None and camera is not None
+        ]
+        actions: list[Action] = []
+        for frame, state in sorted(frames, key=lambda one: one[0].info.received_monotonic_ns):
+            actions += self._take(frame, now)
+            part = self._parts.of_frame(frame.key)
+            if part is not None:
+                part.is_recovered = True
+                part.recipe = part.recipe if state.recipe is None else state.recipe
+        self._counting.open_before(now)
+        self._found.clear()
+        return self._follow(actions, now)
+
     def camera_ready(self, camera: str) -> list[Action]:
-        """The camera's worker has started: whatever an earlier one was granted and did not fill comes back."""
+        """The camera's worker has started, or speaks to a new ledger: what was granted and is not filled comes back."""
+        self._slots.welcome(camera)
+        self._shots.gone(camera, self._now)
+        self._counting.ready(camera)
+        return self._follow([], self._now)
+
+    def camera_died(self, camera: str) -> list[Action]:
+        """The camera's worker has ended: what it was granted comes back, and it is given none before it is ready again."""
         self._slots.take_back(camera)
-        return self._grants()
+        self._shots.gone(camera, self._now)
+        return self._follow([], self._now)
 
     def connected(self, camera: str, counter: int | None, now: int) -> list[Action]:
         """The camera is armed and its line counter stands at `counter`; what it counted before gives no frame any more.
@@ -76,105 +101,169 @@ class Book:
         """
         if counter is None:
             return []
-        domain = self._domain(camera)
-        if counter < self._seen(camera):
-            return self._reset(camera, counter)
-        self._counters[camera] = counter
-        self._highest.setdefault(domain, counter)
-        self._open_through(domain, counter, now)
-        return self._lose_through(camera, counter, LossKind.lost_while_down)
+        if self._counting.hear(camera, counter, now, is_baseline=True) is Heard.believed:
+            number = self._counting.domain(camera).number(camera, counter)
+            self._counting.lose_through(camera, number, LossKind.lost_while_down)
+        return self._follow([], now)
 
     def accepted(self, camera: str, slot: int, generation: int, info: FrameInfo, now: int) -> list[Action]:
         """A frame lies in a slot that was granted to the camera."""
         if not self._slots.fill(camera, slot, generation):
             return []
-        frame = ViewFrame(camera, slot, generation, info)
-        part, actions = self._part_of(camera, info, now)
-        if part is None or self.settings.views[camera] in part.frames:
-            self.late_frames += 1
-            return [*actions, *self._close(frame), *self._grants()]
-        view = self.settings.views[camera]
-        part.frames[view] = frame
-        part.lost.pop(view, None)
-        self._waiting.append((part.number, view))
-        actions += self._drop_over_depth()
-        return [*actions, *self._settle(part), *self._dispatches(now), *self._grants()]
+        actions = self._take(ViewFrame(camera, slot, generation, info), now)
+        for part in self._work.over_depth(self.settings.queue_depth, self.settings.policy):
+            actions += self._finish(part, LossKind.overrun)
+        return self._follow(actions, now)
 
     def counted(self, camera: str, number: int, now: int) -> list[Action]:
         """The camera's line counter stands at `number`: every trigger up to it is owed an answer."""
-        self._counters[camera] = number
-        self._open_through(self._domain(camera), number, now)
-        return []
+        self._counting.hear(camera, number, now)
+        return self._follow([], now)
 
     def lost(self, camera: str, kind: LossKind, number: int | None, count: int, now: int) -> list[Action]:
-        """The camera or its transport lost frames.
+        """The camera or its transport lost `count` frames, of the triggers from `number` on.
 
-        With a trigger number the loss belongs to that part. Without one, it is a part of its own where frames are counted
+        With a trigger number each loss belongs to that part. Without one, it is a part of its own where frames are counted
         (nothing else would ever tell of it), and is left to the line counter where there is one.
         """
-        domain = self._domain(camera)
-        if number is not None:
-            self._open_through(domain, number, now)
-            part = self._by_trigger.get((domain, number))
-            return self._lose(part, self.settings.views[camera], kind) if part else []
-        if domain in self._highest:
-            return []
-        actions: list[Action] = []
-        for _ in range(min(count, LARGEST_COUNTER_STEP)):
-            part = self._open(domain, None, now)
-            actions += self._lose(part, self.settings.views[camera], kind)
-        return actions
+        counting, view = self._counting, self.settings.views[camera]
+        domain = counting.domain(camera)
+        if number is None:
+            for _ in range(min(count, MOST_LOST) if not domain.is_begun else 0):
+                counting.lose(counting.open(domain.name, None, now), view, kind)
+        elif counting.hear_lost(camera, number, count, now) is Heard.believed:
+            first = domain.number(camera, number)
+            for part in self._parts.between(domain.name, first, first + count - 1):
+                counting.lose(part, view, kind)
+        return self._follow([], now)
 
     def worker_ready(self, worker: str, now: int) -> list[Action]:
-        """An infer worker has started and holds nothing; what its forerunner held is given out again, once."""
-        actions: list[Action] = []
-        orphans = sorted(self._workers.get(worker, set()))
-        self._workers[worker] = set()
-        self._slots.reader_gone(worker)
-        for number in reversed(orphans):
-            part = self._parts.get(number)
-            if part is None:
-                continue
-            part.dispatched.clear()
-            part.worker = None
-            part.deaths += 1
-            if part.deaths >= MOST_DEATHS:
-                actions += self._finish(part, LossKind.worker_died)
-            else:
-                self._waiting.extendleft((number, view) for view in reversed(list(part.frames)))
-        return [*actions, *self._dispatches(now), *self._grants()]
+        """An infer worker has started, or speaks to a new ledger, and holds nothing."""
+        actions = self._dismiss(worker)
+        self._work.welcome(worker)
+        return self._follow(actions, now)
 
-    def inspected(self, worker: str, part_number: int, now: int) -> list[Action]:
-        """An infer worker has an answer. A late one is counted and changes nothing."""
-        self._workers.get(worker, set()).discard(part_number)
-        part = self._parts.get(part_number)
-        if part is None or part.worker != worker:
+    def worker_died(self, worker: str, now: int) -> list[Action]:
+        """An infer worker has ended: what it held is given to another one, and it is given nothing before it is ready."""
+        return self._follow(self._dismiss(worker), now)
+
+    def inspected(self, worker: str, frames: Sequence[tuple[int, int]], keep: bool, now: int) -> list[Action]:
+        """An infer worker has an answer for the part of these frames, (slot, generation) each, whoever asked for it.
+
+        `keep`: their images are worth keeping. An answer that comes late, or that is not for all views of a part, is
+        counted and changes nothing.
+        """
+        self._now = now
+        keys = {(slot, generation) for slot, generation in frames}
+        self._work.answered(worker, list(keys))
+        part = self._parts.of_frame(next(iter(keys), (-1, -1)))
+        if part is None or part.ended is not None or {frame.key for frame in part.frames.values()} != keys:
             self.late_results += 1
-            return [*self._dispatches(now), *self._grants()]
-        return [*self._finish(part, None), *self._dispatches(now), *self._grants()]
+            return self._follow([], now)
+        if len(part.frames) < len(self._counting.views(part)):
+            self.late_results += 1
+            return self._follow([], now)
+        return self._follow(self._finish(part, None, keep=keep, worker=worker), now)
 
-    def released(self, slot: int, generation: int) -> list[Action]:
-        """The infer worker reads the slot no more."""
-        self._slots.release(slot, generation)
-        return self._grants()
+    def released(self, slot: int, generation: int, worker: str | None = None) -> list[Action]:
+        """The infer worker reads the slot no more. `worker` is who says so; a word of one that died meanwhile is void."""
+        self._slots.release(slot, generation, worker)
+        return self._follow([], self._now)
+
+    def fire(self, key: int, part_id: str, now: int) -> list[Action]:
+        """A software trigger, known by `key`. One after the other is given to all cameras."""
+        self._shots.add(key, part_id, now)
+        return self._follow([], now)
+
+    def fired(self, camera: str, key: int, number: int | None, now: int) -> list[Action]:
+        """The camera was given the software trigger, and its counter then stood at `number`; None: it was not taken."""
+        self._shots.fired(camera, key, number, now)
+        return self._follow([], now)
+
+    def bind(self, domain_parts: Sequence[tuple[int, str]]) -> str:
+        """Part ids of triggers to come, by trigger number. Returns what is wrong, "" where all are bound."""
+        return bind(self._counting, domain_parts)
+
+    def set_running(self, running: bool, now: int) -> list[Action]:
+        """False: triggers of the line are answered `stopped` from now on; those of software are inspected."""
+        self._counting.running = running
+        return self._follow([], now)
+
+    def resynchronise(self, now: int) -> list[Action]:
+        """The line stands still: from here on the joined cameras' counters, whatever they show, count the same triggers."""
+        if self.settings.joined and len(self.settings.views) > 1:
+            self._counting.resynchronise(self._counting.domains[""])
+        return self._follow([], now)
+
+    def copied(self, slot: int, generation: int) -> list[Action]:
+        """The copier reads the slot no more."""
+        if self._holds.remove((slot, generation)):
+            self._slots.let_go(slot)
+        return self._follow([], self._now)
+
+    def copier(self, up: bool) -> list[Action]:
+        """Whether there is a copier; it has just started, or ended, and reads no slot. Nothing is held without one."""
+        self._has_copier = up
+        return self._follow(self._lose_images(self._holds.everything()), self._now)
 
     def tick(self, now: int) -> list[Action]:
-        """Time has passed: answer what is due."""
-        actions: list[Action] = []
-        for part in [part for part in self._parts.values() if part.deadline_ns <= now]:
-            missing = tuple(view for view in self._views(part) if view not in part.frames)
-            kind = LossKind.deadline
-            if missing:
-                kind = LossKind.view_missing if part.frames else LossKind.lost_transport
-            actions += self._finish(part, kind, missing)
-        return [*actions, *self._dispatches(now), *self._grants()] if actions else []
+        """Time has passed: answer what is due, a turn's worth at most."""
+        self._now = now
+        self._shots.tick(now)
+        actions = self._lose_images(self._holds.over(now))
+        for _ in range(ANSWERS_A_TURN):
+            part = self._parts.due(now)
+            if part is None:
+                break
+            missing = self._counting.missing(part)
+            actions += (
+                self._finish(part, _kind(missing, part), missing) if missing else self._finish(part, LossKind.deadline)
+            )
+        return self._follow(actions, now)
 
     def stopping(self) -> list[Action]:
-        """The daemon ends in order: what is still owed is answered, as nobody else will."""
-        parts = list(self._parts.values())
-        return [action for part in parts for action in self._finish(part, LossKind.daemon_restarted)]
+        """The daemon ends in order: what is still owed is answered, as nobody else will. Call it until it has no more."""
+        self._has_copier = False
+        self._shots.drain(self._now)
+        actions = self._answers()
+        for part in self._parts:
+            if len(actions) >= ANSWERS_A_TURN:
+                break
+            actions += self._finish(part, part.ended or LossKind.daemon_restarted)
+        return actions
 
     # Questions
+
+    @property
+    def running(self) -> bool:
+        """Whether triggers of the line are inspected."""
+        return self._counting.running
+
+    @property
+    def recipe(self) -> int:
+        """Number of the recipe by which parts are inspected that are opened from now on."""
+        return self._counting.recipe
+
+    @recipe.setter
+    def recipe(self, number: int) -> None:
+        self._counting.recipe = number
+
+    @property
+    def triggers(self) -> int:
+        """Parts that have been opened."""
+        return self._counting.triggers
+
+    @property
+    def mismatched(self) -> set[str]:
+        """Cameras whose trigger numbers do not agree with those of the others, or are in doubt."""
+        return {camera for domain in self._counting.domains.values() for camera in domain.astray()}
+
+    def accounts(self) -> dict[str, Account]:
+        """The domains whose account has changed since this was last asked."""
+        changed = {name: domain for name, domain in self._counting.domains.items() if domain.is_changed}
+        for domain in changed.values():
+            domain.is_changed = False
+        return {name: domain.account() for name, domain in changed.items()}
 
     def granted_slots(self, camera: str) -> list[tuple[int, int]]:
         """(slot, generation) that the camera's worker may be filling."""
@@ -182,7 +271,10 @@ class Book:
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` is next needed."""
-        return min((part.deadline_ns for part in self._parts.values()), default=None)
+        if self._parts.settled or self._counting.has_unseen():
+            return max(1, self._now)
+        times = (self._parts.next_ns(), self._holds.next_ns(), self._shots.next_ns())
+        return min((time for time in times if time is not None), default=None)
 
     def open_parts(self) -> int:
         """Parts that are owed an answer."""
@@ -190,157 +282,116 @@ class Book:
 
     # Inside
 
-    def _domain(self, camera: str) -> str:
-        return "" if self.settings.joined else camera
-
-    def _seen(self, camera: str) -> int:
-        """The newest number that the camera's counter or one of its frames has shown."""
-        return max(self._counters.get(camera, 0), self._delivered.get(camera, 0))
-
-    def _cameras(self, domain: str) -> list[str]:
-        return list(self.settings.views) if self.settings.joined else [domain]
-
-    def _views(self, part: Part) -> list[str]:
-        if self.settings.joined:
-            return list(self.settings.views.values())
-        return [self.settings.views[part.domain]]
-
-    def _open(self, domain: str, trigger_number: int | None, now: int) -> Part:
-        part = Part(self._next_part, domain, trigger_number, now, now + self.settings.deadline_ns)
-        self._next_part += 1
-        self.triggers += 1
-        self._parts[part.number] = part
-        if trigger_number is not None:
-            self._by_trigger[(domain, trigger_number)] = part
-        return part
-
-    def _open_through(self, domain: str, number: int, now: int) -> None:
-        """Open a part for every trigger after the highest one seen, up to `number`."""
-        first = self._highest.get(domain, number - 1) + 1
-        for missing in range(max(first, number - LARGEST_COUNTER_STEP), number + 1):
-            self._open(domain, missing, now)
-        self._highest[domain] = max(number, first - 1)
-
-    def _part_of(self, camera: str, info: FrameInfo, now: int) -> tuple[Part | None, list[Action]]:
-        """The part a frame belongs to, and what its arrival says of earlier triggers of the same camera."""
-        domain = self._domain(camera)
+    def _take(self, frame: ViewFrame, now: int) -> list[Action]:
+        """Make the frame a view of its part; close it where it has none."""
+        view, info = self.settings.views[frame.camera], frame.info
         at = min(now, info.received_monotonic_ns)
-        number = info.trigger_number
-        if number is None:
-            return self._open(domain, None, at), []
+        if info.trigger_number is None:
+            part: Part | None = self._counting.open(self._counting.domain(frame.camera).name, None, at)
+        else:
+            part = self._counting.part_of(frame.camera, info.trigger_number, info.received_monotonic_ns, at)
+        if part is None or view in part.frames:
+            self.late_frames += 1
+            return [self._close(frame)]
+        self._parts.attach(part, view, frame)
+        part.lost.pop(view, None)
+        if part.ended is None and part.number not in self._counting.undecided:
+            self._work.add(part, view)
+        self._counting.settle(part)
+        return []
+
+    def _dismiss(self, worker: str) -> list[Action]:
+        return [action for part in self._work.dismiss(worker) for action in self._finish(part, LossKind.worker_died)]
+
+    def _follow(self, actions: list[Action], now: int) -> list[Action]:
+        """What follows from every event: answers of what is lost, work, software triggers, slots."""
+        self._now = now
+        actions += self._answers()
+        for part, view in self._counting.decided():
+            self._work.add(part, view)
+        actions += self._work.dispatch(now)
+        actions += self._fires(now)
+        return [*actions, *self._grants()]
+
+    def _fires(self, now: int) -> list[Fire]:
+        return self._shots.next({camera for camera in self.settings.views if self._slots.is_up(camera)}, now)
+
+    def _answers(self) -> list[Action]:
+        """Answer what is known to be lost, a turn's worth at most."""
         actions: list[Action] = []
-        if number < self._delivered.get(camera, number):
-            actions += self._reset(camera, number - 1)
-        self._delivered[camera] = number
-        self._open_through(domain, number, at)
-        actions += self._lose_through(camera, number - 1, LossKind.lost_transport)
-        part = self._by_trigger.get((domain, number))
-        if part is not None:
-            self.mismatched.discard(camera)
-        return part, actions
-
-    def _reset(self, camera: str, counter: int) -> list[Action]:
-        """The camera counts from a lower number again: parts of the old count cannot be told from those of the new.
-
-        Where another camera of the same parts is still at the old count, that count goes on: its triggers have been
-        answered, and must not be opened again. The views of this one are missing until it has caught up or the others
-        are reset as well.
-        """
-        domain = self._domain(camera)
-        self._counters[camera] = self._delivered[camera] = counter
-        newest = max(self._seen(one) for one in self._cameras(domain))
-        if newest >= self._highest[domain]:
-            self.mismatched.add(camera)
-            return self._lose_through(camera, self._highest[domain], LossKind.lost_while_down)
-        self._highest[domain] = newest
-        old = [part for part in self._parts.values() if part.domain == domain and part.trigger_number is not None]
-        return [action for part in old for action in self._finish(part, LossKind.lost_while_down)]
-
-    def _lose_through(self, camera: str, number: int, kind: LossKind) -> list[Action]:
-        """No frame of the camera will come for a trigger up to `number`: cameras deliver in order."""
-        domain, view = self._domain(camera), self.settings.views[camera]
-        actions: list[Action] = []
-        for part in list(self._parts.values()):
-            earlier = part.trigger_number is not None and part.trigger_number <= number
-            if earlier and part.domain == domain and view not in part.frames and view not in part.lost:
-                actions += self._lose(part, view, kind)
+        settled = self._parts.settled
+        for _ in range(ANSWERS_A_TURN):
+            if settled:
+                part = settled.popleft()
+                if part in self._parts:
+                    actions += self._settled(part)
+                continue
+            unseen = self._counting.next_unseen(self._now)
+            if unseen is None:
+                break
+            actions += self._finish(unseen, LossKind.lost_while_down)
         return actions
 
-    def _lose(self, part: Part, view: str, kind: LossKind) -> list[Action]:
-        if view not in part.frames:
-            part.lost.setdefault(view, kind)
-        return self._settle(part)
+    def _settled(self, part: Part) -> list[Action]:
+        if part.ended is not None:
+            return self._finish(part, part.ended)
+        missing = self._counting.missing(part)
+        if not missing or any(view not in part.lost for view in missing):
+            return []  # a frame has come meanwhile
+        return self._finish(part, _kind(missing, part), missing)
 
-    def _settle(self, part: Part) -> list[Action]:
-        """Answer a part as soon as it is known that a view will never come and all others are in."""
-        if part.number not in self._parts or not part.lost:
-            return []
-        views = self._views(part)
-        if any(view not in part.frames and view not in part.lost for view in views):
-            return []
-        kind = next(iter(part.lost.values())) if len(part.lost) == len(views) else LossKind.view_missing
-        return self._finish(part, kind, tuple(part.lost))
-
-    def _finish(self, part: Part, loss: LossKind | None, lost_views: tuple[str, ...] = ()) -> list[Action]:
-        del self._parts[part.number]
-        if part.trigger_number is not None:
-            del self._by_trigger[(part.domain, part.trigger_number)]
-        actions: list[Action] = [Answer(part, loss, lost_views)]
-        if loss is not None and part.worker is not None:
-            actions.append(Abandon(part.worker, part.number))
-            if not part.is_complete(self._views(part)):
-                self._workers[part.worker].discard(part.number)
+    def _finish(
+        self,
+        part: Part,
+        loss: LossKind | None,
+        lost_views: Mapping[str, LossKind] | None = None,
+        *,
+        keep: bool = False,
+        worker: str | None = None,
+    ) -> list[Action]:
+        """Answer the part: what `worker` found, or the loss."""
+        self._parts.remove(part)
+        self._counting.answered(part, is_excused=loss is not None and not lost_views)
+        actions: list[Action] = [Answer(part, loss, lost_views or {}), *self._work.abandon(part, worker)]
+        is_kept = keep if loss is None else loss not in NOT_KEPT
         for frame in part.frames.values():
-            actions += self._close(frame)
+            actions.append(self._close(frame, held=is_kept and self._has_copier))
+            if is_kept:
+                actions.append(self._keep(part, frame))
         return actions
 
-    def _close(self, frame: ViewFrame) -> list[Action]:
+    def _close(self, frame: ViewFrame, *, held: bool = False) -> Close:
+        if held:
+            self._slots.hold(frame.slot)
         self._slots.close(frame.slot)
-        return [Close(frame.slot, frame.generation)]
+        return Close(frame.slot, frame.generation)
 
-    def _drop_over_depth(self) -> list[Action]:
-        """Keep the queue within its depth by answering the oldest (or latest) waiting part."""
-        if self.settings.policy == "wait":
-            return []
-        actions: list[Action] = []
-        waiting = self._waiting_parts()
-        while len(waiting) > self.settings.queue_depth:
-            victim = waiting.pop(0 if self.settings.policy == "drop_oldest" else -1)
-            actions += self._finish(self._parts[victim], LossKind.overrun)
-        return actions
+    def _keep(self, part: Part, frame: ViewFrame) -> Copy | ImageLost:
+        if not self._has_copier:
+            return ImageLost(frame)
+        self._holds.add(frame, self._now)
+        return Copy(part, frame)
 
-    def _waiting_parts(self) -> list[int]:
-        self._waiting = deque(entry for entry in self._waiting if entry[0] in self._parts)
-        return list(dict.fromkeys(number for number, _ in self._waiting if self._parts[number].worker is None))
-
-    def _dispatches(self, now: int) -> list[Action]:
-        actions: list[Action] = []
-        held: deque[tuple[int, str]] = deque()
-        while self._waiting:
-            number, view = self._waiting.popleft()
-            part = self._parts.get(number)
-            if part is None:
-                continue
-            worker = part.worker or self._idlest_worker()
-            if worker is None:
-                held.append((number, view))
-                continue
-            frame = part.frames[view]
-            self._workers[worker].add(number)
-            part.worker, part.dispatched_ns = worker, now
-            part.dispatched.add(view)
-            self._slots.read_by(frame.slot, worker)
-            actions.append(Dispatch(worker, number, frame, part.is_complete(self._views(part))))
-        self._waiting = held
-        return actions
-
-    def _idlest_worker(self) -> str | None:
-        free = [worker for worker, parts in self._workers.items() if len(parts) < PARTS_AT_WORKER]
-        return min(free, key=lambda worker: len(self._workers[worker]), default=None)
+    def _lose_images(self, frames: Sequence[ViewFrame]) -> list[Action]:
+        for frame in frames:
+            self._holds.remove(frame.key)
+            self._slots.let_go(frame.slot)
+        return [ImageLost(frame) for frame in frames]
 
     def _grants(self) -> list[Action]:
         """Keep a few slots ahead at every camera; none while a source that can wait has filled the queue."""
         ahead = GRANTED_AHEAD
         if self.settings.policy == "wait":
-            ahead = 1 if len(self._waiting) < self.settings.queue_depth else 0
-        return list(self._slots.grant(ahead))
+            ahead = 1 if len(self._work) < self.settings.queue_depth else 0
+        actions: list[Action] = list(self._slots.grant(ahead))
+        while self._slots.poorest(ahead) is not None:
+            oldest = self._holds.oldest(self._slots.is_merely_held)
+            if oldest is None:
+                break
+            actions += [*self._lose_images([oldest]), *self._slots.grant(ahead)]
+        return actions
+
+
+def _kind(missing: Mapping[str, LossKind], part: Part) -> LossKind:
+    """One word for what is missing: a view, or what became of all of them."""
+    return LossKind.view_missing if part.frames else next(iter(missing.values()))

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.ledger.actions import Grant
+from pipeline.ledger.actions import Grant, SlotState
 
 
 @dataclass(slots=True)
@@ -15,26 +15,42 @@ class _Slot:
     camera: str | None = None
     reader: str | None = None
     is_open: bool = False
+    is_held: bool = False
+
+    @property
+    def is_used(self) -> bool:
+        return self.is_open or self.is_held or self.reader is not None
 
 
 class Slots:
-    """A slot is free again when its frame is answered and nobody reads it, and then granted under a new generation."""
+    """A slot is free again when its frame is answered, nobody reads it and it is not held; then it may be granted anew."""
 
-    def __init__(self, generations: Sequence[int]) -> None:
-        """`generations`: the last one granted of each slot."""
-        self._slots = [_Slot(generation) for generation in generations]
-        self._free = deque(range(len(self._slots)))
+    def __init__(self, states: Sequence[SlotState]) -> None:
+        self._slots = [_Slot(state.generation, state.camera, state.reader, bool(state.frame)) for state in states]
         self._granted: dict[str, set[int]] = {}
+        self._up: set[str] = set()
+        self._free: deque[int] = deque()
+        for slot, entry in enumerate(self._slots):
+            if entry.camera is None and not entry.is_used:
+                self._free.append(slot)
+            elif entry.camera is not None and not entry.is_used:
+                self._granted.setdefault(entry.camera, set()).add(slot)
+            else:
+                entry.camera = entry.camera or ""
 
     def granted(self, camera: str) -> list[tuple[int, int]]:
         """(slot, generation) that the camera's worker may be filling."""
         return [(slot, self._slots[slot].generation) for slot in sorted(self._granted.get(camera, set()))]
 
+    def is_up(self, camera: str) -> bool:
+        """Whether the camera's worker takes slots."""
+        return camera in self._up
+
     def grant(self, ahead: int) -> Iterator[Grant]:
         """Give free slots to the cameras, the poorest first, until each has `ahead`."""
-        while self._free and self._granted:
-            camera = min(self._granted, key=lambda name: len(self._granted[name]))
-            if len(self._granted[camera]) >= ahead:
+        while self._free:
+            camera = self.poorest(ahead)
+            if camera is None:
                 return
             slot = self._free.popleft()
             entry = self._slots[slot]
@@ -43,33 +59,48 @@ class Slots:
             self._granted[camera].add(slot)
             yield Grant(camera, slot, entry.generation)
 
+    def poorest(self, ahead: int) -> str | None:
+        """The camera with the fewest slots, None where each has `ahead`."""
+        camera = min(self._up, key=lambda name: (len(self._granted[name]), name), default=None)
+        return camera if camera is not None and len(self._granted[camera]) < ahead else None
+
     def take_back(self, camera: str) -> None:
-        """The camera's worker is a new one: what its forerunner was granted and did not fill is free."""
-        for slot in self._granted.get(camera, set()):
+        """The camera's worker is gone: what it was granted and did not fill is free, and it is given no more."""
+        self._up.discard(camera)
+        for slot in sorted(self._granted.pop(camera, set())):
             self._reuse(slot)
+
+    def welcome(self, camera: str) -> None:
+        """The camera's worker is a new one, or has forgotten what it was granted."""
+        self.take_back(camera)
+        self._up.add(camera)
         self._granted[camera] = set()
 
     def fill(self, camera: str, slot: int, generation: int) -> bool:
         """A frame lies in the slot. False when the slot was not granted to this camera under this generation."""
-        if self._slots[slot].generation != generation or slot not in self._granted.get(camera, set()):
+        if slot not in self._granted.get(camera, set()) or self._slots[slot].generation != generation:
             return False
         self._granted[camera].discard(slot)
         self._slots[slot].is_open = True
         return True
 
+    def reader(self, slot: int) -> str | None:
+        """The infer worker that may read the slot."""
+        return self._slots[slot].reader
+
     def read_by(self, slot: int, worker: str) -> None:
         """The worker has been told to read the slot."""
         self._slots[slot].reader = worker
 
-    def release(self, slot: int, generation: int) -> None:
-        """The worker reads it no more."""
+    def release(self, slot: int, generation: int, worker: str | None) -> None:
+        """The worker (whoever it is, where None) reads it no more."""
         entry = self._slots[slot]
-        if entry.generation == generation and entry.reader is not None:
+        if entry.generation == generation and entry.reader is not None and worker in {None, entry.reader}:
             entry.reader = None
             self._reuse(slot)
 
     def reader_gone(self, worker: str) -> None:
-        """The worker has died: it reads nothing."""
+        """The worker has died, or has forgotten what it was told: it reads nothing."""
         for slot, entry in enumerate(self._slots):
             if entry.reader == worker:
                 entry.reader = None
@@ -80,8 +111,22 @@ class Slots:
         self._slots[slot].is_open = False
         self._reuse(slot)
 
+    def hold(self, slot: int) -> None:
+        """The copier may read the slot after it has been closed."""
+        self._slots[slot].is_held = True
+
+    def let_go(self, slot: int) -> None:
+        """The slot is held no more."""
+        self._slots[slot].is_held = False
+        self._reuse(slot)
+
+    def is_merely_held(self, slot: int) -> bool:
+        """Whether the slot would be free but for being held."""
+        entry = self._slots[slot]
+        return entry.is_held and not entry.is_open and entry.reader is None
+
     def _reuse(self, slot: int) -> None:
         entry = self._slots[slot]
-        if entry.camera is not None and not entry.is_open and entry.reader is None:
+        if entry.camera is not None and not entry.is_used:
             entry.camera = None
             self._free.append(slot)

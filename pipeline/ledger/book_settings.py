@@ -1,0 +1,30 @@
+"""What the book must know of the station."""
+
+from dataclasses import dataclass
+
+from pipeline.ledger.triggers import LARGEST_COUNTER_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class BookSettings:
+    """What the book must know of the station.
+
+    Attributes:
+        views: camera name to view name, in the order of the station.
+        joined: whether views of one part share a trigger number; else every frame is a part of its own.
+        deadline_ns: from the trigger to its answer.
+        queue_depth: parts that may wait for a worker.
+        policy: what happens when more wait: drop_oldest, drop_latest, or wait (sources that can).
+        slots: of the frame ring.
+        hold_ns: how long an answered frame may wait for the copier.
+        largest_step: by how much a counter may move between two readings and be believed at once.
+    """
+
+    views: dict[str, str]
+    joined: bool
+    deadline_ns: int
+    queue_depth: int
+    policy: str
+    slots: int
+    hold_ns: int = 200_000_000
+    largest_step: int = LARGEST_COUNTER_STEP
