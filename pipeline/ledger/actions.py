@@ -1,29 +1,10 @@
-"""What the book speaks of: slots, parts with their frames, and the actions that it asks for."""
+"""What the book speaks of: parts with their frames, and the actions that it asks for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.frame import FrameInfo
 from pipeline.loss import LossKind
-
-
-@dataclass(frozen=True, slots=True)
-class SlotState:
-    """A slot as a new ledger finds it in the ring.
-
-    Attributes:
-        generation: the last one granted.
-        camera: who it was granted to, while it is not free.
-        reader: infer worker that may still read it.
-        frame: accepted and not answered.
-        recipe: by which the frame was dispatched, None where it was not.
-    """
-
-    generation: int
-    camera: str | None = None
-    reader: str | None = None
-    frame: FrameInfo | None = None
-    recipe: int | None = None
 
 
 @dataclass(slots=True)

@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from pipeline.config import GRANTED_AHEAD
 from pipeline.frame import FrameInfo
 from pipeline.ledger.account import Account
-from pipeline.ledger.actions import Action, Answer, Close, Copy, Fire, ImageLost, Part, SlotState, ViewFrame
+from pipeline.ledger.actions import Action, Answer, Close, Copy, Fire, ImageLost, Part, ViewFrame
 from pipeline.ledger.binding import bind
 from pipeline.ledger.book_settings import BookSettings
 from pipeline.ledger.counting import Counting
 from pipeline.ledger.holds import Holds
 from pipeline.ledger.shots import Shots
-from pipeline.ledger.slots import Slots
+from pipeline.ledger.slots import Slots, SlotState
 from pipeline.ledger.triggers import Heard
 from pipeline.ledger.work import Work
 from pipeline.loss import LossKind

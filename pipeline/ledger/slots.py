@@ -4,7 +4,27 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.ledger.actions import Grant, SlotState
+from pipeline.frame import FrameInfo
+from pipeline.ledger.actions import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """A slot as a new ledger finds it in the ring.
+
+    Attributes:
+        generation: the last one granted.
+        camera: who it was granted to, while it is not free.
+        reader: infer worker that may still read it.
+        frame: accepted and not answered.
+        recipe: by which the frame was dispatched, None where it was not.
+    """
+
+    generation: int
+    camera: str | None = None
+    reader: str | None = None
+    frame: FrameInfo | None = None
+    recipe: int | None = None
 
 
 @dataclass(slots=True)

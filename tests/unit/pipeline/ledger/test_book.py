@@ -1,8 +1,9 @@
 """The book: every part answered exactly once, and slots that nobody can touch twice."""
 
 from pipeline.frame import FrameInfo, PixelFormat
-from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Grant, SlotState
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Grant
 from pipeline.ledger.book import Book, BookSettings
+from pipeline.ledger.slots import SlotState
 from pipeline.loss import LossKind
 
 DEADLINE_NS = 1_000
