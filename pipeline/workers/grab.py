@@ -54,7 +54,8 @@ class GrabWorker:
         self._index = list(cameras).index(self._name)
         self._ring = FrameRing.attach(context.runtime.ring_path)
         self._ledger = CameraLink(LedgerLink(context.runtime.ledger_endpoint, context.name), self._ring, self._name)
-        self._faults = RepeatedLog(log.error, now_ns)
+        self._faults, self._ups = RepeatedLog(log.error, now_ns), RepeatedLog(log.info, now_ns)
+        self._up_since_ns: int | None = None
         self._counter_read_ns = 0
         self._takes_fires = False
         self._due = 0  # software triggers whose frames are still to come
@@ -64,21 +65,24 @@ class GrabWorker:
         back_off_s = FIRST_BACK_OFF_S
         self._ledger.listen(0.0)
         while not stop.is_set():
-            frames, began_ns = self._ring.camera_frames(self._index), self._now_ns()
+            frames = self._ring.camera_frames(self._index)
             fault = self._fault_of_connection(stop)
             if fault is None:
                 return
+            if self._ring.camera_frames(self._index) > frames or self._was_up_for_long():
+                back_off_s = FIRST_BACK_OFF_S
+                self._faults.over()
+                self._ups.over()
+            self._faults.tell(fault)
             self._context.vitals.set_state(self._context.row, WorkerState.error)
             self._ledger.say_status(CameraStatus(self._name, up=False, text=fault))
-            lasted_s = (self._now_ns() - began_ns) / 1e9
-            if self._ring.camera_frames(self._index) > frames or lasted_s > LAST_BACK_OFF_S:
-                back_off_s = FIRST_BACK_OFF_S
             self._rest(back_off_s, fault, stop)
             back_off_s = min(back_off_s * 2, LAST_BACK_OFF_S)
 
     def _fault_of_connection(self, stop: threading.Event) -> str | None:
         """From one connect to its end: what went wrong, None when it was asked to stop."""
         self._context.vitals.set_state(self._context.row, WorkerState.connecting)
+        self._up_since_ns = None
         try:
             camera = open_camera(self._settings)
             try:
@@ -90,9 +94,11 @@ class GrabWorker:
             finally:
                 camera.disconnect()
         except (CameraLost, CameraError) as error:
-            self._faults.tell(str(error))
             return str(error)
         return None
+
+    def _was_up_for_long(self) -> bool:
+        return self._up_since_ns is not None and self._now_ns() - self._up_since_ns > LAST_BACK_OFF_S * 1e9
 
     def _connect(self, camera: Camera) -> None:
         info = camera.connect()
@@ -139,8 +145,8 @@ class GrabWorker:
                 baseline=baseline,
             )
         )
-        self._faults.over()
-        log.info("up: %s", text)
+        self._up_since_ns = self._now_ns()
+        self._ups.tell(f"up: {text}")
 
     def _turn(self, camera: Camera) -> None:
         """Take orders; fill one granted slot, or tell of a loss; read the line counter."""
