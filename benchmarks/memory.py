@@ -163,7 +163,9 @@ def _listen(
 
 
 def _write_station(folder: Path) -> Path:
-    make_recipe(folder / "recipes" / "dots", ["top"], region=REGION, small_wh=REGION[2:], large_wh=REGION[2:], refine=False)
+    make_recipe(
+        folder / "recipes" / "dots", ["top"], region=REGION, small_wh=REGION[2:], large_wh=REGION[2:], refine=False
+    )
     (folder / "pictures").mkdir()
     cv2.imwrite(str(folder / "pictures" / "part.png"), frame_with_part(REGION))
     path = folder / "station.toml"

@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work in FOLDER, and leave logs and journal there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.triggers} triggers, {QUICK.kills} kills")
-    parser.add_argument("--latency", action="store_true", help="measure latencies as well, as `benchmarks.latency` does")
+    parser.add_argument(
+        "--latency", action="store_true", help="measure latencies as well, as `benchmarks.latency` does"
+    )
     options = parser.parse_args(argv)
     settings = QUICK if options.quick else Settings(options.triggers, options.kills, options.seed, options.rate_hz)
     if settings.triggers < 1 or settings.kills < 0 or settings.rate_hz <= 0:

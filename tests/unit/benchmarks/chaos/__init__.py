@@ -1,0 +1,1 @@
+"""Tests of how a chaos run is planned and reckoned."""
