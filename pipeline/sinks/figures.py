@@ -3,14 +3,16 @@
 import platform
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info
 
 from pipeline.client import Message
 from pipeline.clock import monotonic_ns
 from pipeline.loss import LOSS_KINDS, LossKind
 from pipeline.result import Evaluation, Result, ResultState
-from pipeline.status import Heartbeat, Status
+from pipeline.sinks.archive_figures import ArchiveFigures
+from pipeline.status import Heartbeat, StationState, Status
 
+READY_STATES = frozenset({StationState.Ready, StationState.SingleExecution, StationState.ContinuousExecution})
 LIVE_NS = 3_000_000_000  # three heartbeats
 STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 ANSWER_BUCKETS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -31,7 +33,7 @@ class Figures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.state, self.text = "Preoperational", "no status has been heard"
+        self.state, self.text = StationState.Preoperational, "no status has been heard"
         self._heard_ns = 0
         self._totals: dict[Counter, tuple[int, float]] = {}
         registry = self.registry
@@ -39,9 +41,6 @@ class Figures:
         self._results = Counter("datumd_results", "Results published.", ["evaluation"], registry=registry)
         self._losses = Counter("datumd_losses", "Triggers answered without a verdict.", ["reason"], registry=registry)
         self._deadlines = Counter("datumd_deadline_misses", "Triggers answered at their deadline.", registry=registry)
-        self._images_lost = Counter(
-            "datumd_images_lost", "Images that should have been kept and were not.", registry=registry
-        )
         self._missed = Gauge("datumd_metrics_results_missed", "Results that this page has not seen.", registry=registry)
         self._stages = Histogram(
             "datumd_stage_duration_seconds",
@@ -56,7 +55,12 @@ class Figures:
             buckets=ANSWER_BUCKETS,
             registry=registry,
         )
-        self._ready = Gauge("datumd_ready", "1 when the station inspects.", registry=registry)
+        self._ready = Gauge("datumd_ready", "1 when the station can inspect.", registry=registry)
+        self._state = Enum("datumd_state", "The station's state.", states=list(StationState), registry=registry)
+        self._archive = ArchiveFigures(registry)
+        self._refused = Counter(
+            "datumd_refused_messages", "Messages of clients that were dropped: malformed, too large.", registry=registry
+        )
         self._open = Gauge("datumd_open_triggers", "Triggers that wait for their answer.", registry=registry)
         self._late = Counter("datumd_late_results", "Answers that came after the deadline's.", registry=registry)
         self._camera_up = Gauge(
@@ -101,8 +105,8 @@ class Figures:
         return monotonic_ns() - self._heard_ns < LIVE_NS
 
     def is_ready(self) -> bool:
-        """Whether the station inspects."""
-        return self.state == "Ready"
+        """Whether the station can inspect: it does so now, or waits to be started."""
+        return self.state in READY_STATES
 
     def _result(self, result: Result) -> None:
         self._results.labels(result.result_evaluation.value).inc()
@@ -122,6 +126,9 @@ class Figures:
     def _status(self, status: Status) -> None:
         self.state, self.text = status.state, status.text
         self._ready.set(self.is_ready())
+        self._state.state(status.state.value)
+        self._archive.observe(status, self._count_to)
+        self._count_to(self._refused, status.session, status.refused_messages)
         self._open.set(status.open_parts)
         self._count_to(self._triggers, status.session, status.triggers)
         self._count_to(self._late, status.session, status.late_results)

@@ -3,21 +3,32 @@
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.result import Evaluation, Reason, ResultState
 from pipeline.sinks.figures import Figures
-from pipeline.status import CameraReport, Heartbeat, ProcessReport, Status
+from pipeline.status import (
+    CameraReport,
+    EvidenceReport,
+    Heartbeat,
+    JournalReport,
+    ProcessReport,
+    StationState,
+    Status,
+)
 from tests.results import RESULT, result
 
 
-def status(session: int = 1, triggers: int = 5, frames: int = 4, pid: int = 10, cpu: float = 2.0) -> Status:
-    return Status(
+def status(
+    session: int = 1, triggers: int = 5, frames: int = 4, pid: int = 10, cpu: float = 2.0, **changes: object
+) -> Status:
+    made = Status(
         station="L3-S20",
         session=session,
-        state="Ready",
+        state=StationState.ContinuousExecution,
         text="1 cameras up",
         version="0.1.0",
         recipe_id=1,
@@ -35,6 +46,7 @@ def status(session: int = 1, triggers: int = 5, frames: int = 4, pid: int = 10, 
         late_frames=0,
         started_time="2026-01-01T00:00:00.000000Z",
     )
+    return msgspec.structs.replace(made, **changes)
 
 
 def values(figures: Figures) -> dict[tuple[str, str], float]:
@@ -84,6 +96,50 @@ def test_live_needs_a_heartbeat_and_ready_needs_the_state() -> None:
     assert (figures.is_live(), figures.is_ready()) == (True, False)
     figures.observe(status())
     assert figures.is_ready()
+
+
+@pytest.mark.parametrize("state", StationState)
+def test_the_state_is_one_of_opcs_and_ready_are_those_in_which_it_can_inspect(state: StationState) -> None:
+    figures = Figures()
+    figures.observe(status(state=state))
+    found = values(figures)
+    assert {one.value: found["datumd_state", one.value] for one in StationState} == {
+        one.value: float(one is state) for one in StationState
+    }
+    can_inspect = state in ("Ready", "SingleExecution", "ContinuousExecution")
+    assert found["datumd_ready", ""] == figures.is_ready() == can_inspect
+    assert (figures.state, figures.text) == (state, "1 cameras up")
+
+
+def test_what_is_kept_and_what_is_lost_shows() -> None:
+    figures = Figures()
+    figures.observe(
+        status(
+            session=1,
+            journal=JournalReport("disk full", unwritten=7, forgotten=3),
+            evidence=EvidenceReport("disk full", stored=20, lost=4, used_bytes=9_000_000, images=18),
+            refused_messages=2,
+        )
+    )
+    found = values(figures)
+    assert (found["datumd_journal_fault", ""], found["datumd_images_fault", ""]) == (1, 1)
+    figures.observe(
+        status(
+            session=2,
+            journal=JournalReport(forgotten=1),
+            evidence=EvidenceReport(stored=1, lost=1, used_bytes=5_000_000, images=11),
+            refused_messages=1,
+        )
+    )
+    found = values(figures)
+    assert (found["datumd_journal_fault", ""], found["datumd_images_fault", ""]) == (0, 0)
+    assert (found["datumd_journal_unwritten_results", ""], found["datumd_journal_forgotten_results_total", ""]) == (
+        0,
+        4,
+    )
+    assert (found["datumd_images_stored_total", ""], found["datumd_images_lost_total", ""]) == (21, 5)
+    assert (found["datumd_images", ""], found["datumd_images_bytes", ""]) == (11, 5_000_000)
+    assert found["datumd_refused_messages_total", ""] == 3
 
 
 @pytest.mark.needs_debian("prometheus", program="promtool")
