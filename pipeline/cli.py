@@ -18,6 +18,7 @@ OWN_COMMANDS = (
     "trigger",
     "recipe",
     "control",
+    "export",
     "cameras",
     "snapshot",
     "seal",
