@@ -131,7 +131,7 @@ def test_two_views_make_one_result_and_a_missing_view_none_at_all(
     assert all({view.view for view in result.views} == {"top", "side"} for result in whole)
     assert all({keypoint.view for keypoint in result.keypoints} == {"top", "side"} for result in whole)
     (broken,) = (result for result in heard.results if result.trigger_number == 5)
-    assert [(reason.code, reason.view) for reason in broken.reasons] == [("view_missing", "side")]
+    assert [(reason.code, reason.view) for reason in broken.reasons] == [("lost_transport", "side")]
 
 
 @pytest.mark.parametrize("victim", ["grab.top", "infer.0"])
