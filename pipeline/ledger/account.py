@@ -11,6 +11,7 @@ class Account(msgspec.Struct, frozen=True):
         beyond: answered ones above it.
         offsets: camera to what is added to its counter to get the trigger number, after a resynchronise.
         part_ids: bound and not answered yet, by trigger number.
+        count: how often the counters have been reset: numbers of another count mean other triggers.
         delivered: camera to the trigger number of its newest frame.
         software: trigger numbers that cameras gave to software triggers and that are not answered yet, with their keys.
     """
@@ -19,5 +20,6 @@ class Account(msgspec.Struct, frozen=True):
     beyond: tuple[int, ...] = ()
     offsets: dict[str, int] = {}
     part_ids: dict[int, str] = {}
+    count: int = 0
     delivered: dict[str, int] = {}
     software: dict[int, int] = {}

@@ -36,7 +36,7 @@ class Part:
         lost: views that will not come, and why.
         ended: why it is answered without a look at its views.
         is_recovered: an earlier ledger took its frames in.
-        is_past: its number is one of a count that is over.
+        count: its number is one of this count: how often the counters had been reset.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Part:
     dispatched_ns: int = 0
     deaths: int = 0
     is_recovered: bool = False
-    is_past: bool = False
+    count: int = 0
 
     def is_complete(self, views: list[str]) -> bool:
         """Whether every view has been given to the worker."""

@@ -99,7 +99,7 @@ class Book:
         worker was down; a counter that went back has been reset, and the count follows it. `counter` is None where it
         cannot be read: the numbers of the frames then tell all of this.
         """
-        if counter is None:
+        if counter is None or not self._slots.is_up(camera):
             return []
         if self._counting.hear(camera, counter, now, is_baseline=True) is Heard.believed:
             number = self._counting.domain(camera).number(camera, counter)
@@ -116,7 +116,12 @@ class Book:
         return self._follow(actions, now)
 
     def counted(self, camera: str, number: int, now: int) -> list[Action]:
-        """The camera's line counter stands at `number`: every trigger up to it is owed an answer."""
+        """The camera's line counter stands at `number`: every trigger up to it is owed an answer.
+
+        What a worker says before its hello is old, and void.
+        """
+        if not self._slots.is_up(camera):
+            return []
         self._counting.hear(camera, number, now)
         return self._follow([], now)
 
@@ -295,7 +300,10 @@ class Book:
             return [self._close(frame)]
         self._parts.attach(part, view, frame)
         part.lost.pop(view, None)
-        if part.ended is None and part.number not in self._counting.undecided:
+        held_back = self._counting.undecided.get(part.number)
+        if held_back is not None:
+            held_back.append(view)
+        elif part.ended is None:
             self._work.add(part, view)
         self._counting.settle(part)
         return []

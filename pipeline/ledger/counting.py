@@ -17,7 +17,7 @@ class Counting:
     Attributes:
         running: False: parts of the line's triggers are settled as `stopped`.
         shot_pending: a software trigger is under way: which of the parts opened meanwhile is its, will be known soon.
-        undecided: those parts, where nothing else is inspected.
+        undecided: parts that are perhaps its, with the views that are in: they are not inspected before that is known.
     """
 
     def __init__(self, settings: BookSettings, accounts: Mapping[str, Account]) -> None:
@@ -27,12 +27,12 @@ class Counting:
         self.recipe = 0
         self.running = True
         self.shot_pending = False
-        self.undecided: dict[int, Part] = {}
+        self.undecided: dict[int, list[str]] = {}
         cameras = {"": list(settings.views)} if settings.joined else {camera: [camera] for camera in settings.views}
         self.domains = {
             name: Domain(name, members, accounts.get(name), settings.largest_step) for name, members in cameras.items()
         }
-        self._past: deque[tuple[str, range]] = deque()  # numbers of counts that are over, still to be opened
+        self._past: deque[tuple[str, int, range]] = deque()  # numbers of counts that are over, still to be opened
         self._astray: set[str] = set()
         self._decided: list[tuple[Part, str]] = []
         self._next_part = 0
@@ -52,7 +52,8 @@ class Counting:
     def open(self, name: str, trigger_number: int | None, at: int, *, software: int | None = None) -> Part:
         """Open a part, by the recipe that is selected now."""
         domain = self.domains[name]
-        part = Part(self._next_part, name, trigger_number, at, at + self.settings.deadline_ns, self.recipe, software)
+        deadline_ns = at + self.settings.deadline_ns
+        part = Part(self._next_part, name, trigger_number, at, deadline_ns, self.recipe, software, count=domain.count)
         self._next_part += 1
         self.triggers += 1
         if trigger_number is not None and software is None:
@@ -64,7 +65,7 @@ class Counting:
         if self.running or part.software is not None:
             self.settle(part)
         elif self.shot_pending:
-            self.undecided[part.number] = part
+            self.undecided[part.number] = []
         else:
             self.end(part, LossKind.stopped)
         return part
@@ -89,13 +90,13 @@ class Counting:
     def next_unseen(self, at: int) -> Part | None:
         """Open a part for one of the numbers that passed unseen, lost. None where there is none."""
         while self._past:
-            name, numbers = self._past.popleft()
+            name, count, numbers = self._past.popleft()
             if len(numbers) > 1:
-                self._past.appendleft((name, numbers[1:]))
-            part = Part(self._next_part, name, numbers[0], at, at, self.recipe, is_past=True)
+                self._past.appendleft((name, count, numbers[1:]))
+            part = Part(self._next_part, name, numbers[0], at, at, self.recipe, count=count)
             self._next_part += 1
             self.triggers += 1
-            self.parts.add(part)
+            self.parts.add(part, is_past=True)
             return part
         for domain in self.domains.values():
             while domain.skipped:
@@ -152,7 +153,7 @@ class Counting:
         for part in self.parts.numbered(domain.name):
             self.parts.forget_number(part)
             self.end(part, LossKind.lost_while_down)
-        self._past.extend((domain.name, numbers) for numbers in domain.skipped)
+        self._past.extend((domain.name, domain.count, numbers) for numbers in domain.skipped)
         domain.restart()
         for name, own in domain.cameras.items():
             if not own.is_astray and own.is_known:
@@ -171,10 +172,13 @@ class Counting:
 
     def hear_lost(self, camera: str, first: int, count: int, at: int) -> Heard:
         """The camera has told that the frames of these triggers are lost."""
-        domain = self.domain(camera)
+        domain, last = self.domain(camera), first + count - 1
+        own = domain.cameras[camera]
         if not domain.is_begun:
             domain.begin(first - 1)
-        return self.hear(camera, first + count - 1, at)
+        if own.is_known and last + own.offset <= own.newest:  # told late, which says nothing of the counter
+            return Heard.astray if own.is_astray else Heard.believed
+        return self.hear(camera, last, at)
 
     def ready(self, camera: str) -> None:
         """The camera's worker has said hello, and all that its forerunner accepted is known."""
@@ -188,7 +192,7 @@ class Counting:
         """The part is answered. `is_excused`: frames of it may come late through no fault of their cameras."""
         self.undecided.pop(part.number, None)
         domain = self.domains[part.domain]
-        if part.trigger_number is not None and not part.is_past:
+        if part.trigger_number is not None and part.count == domain.count:
             part.part_id = part.part_id or domain.part_ids.get(part.trigger_number, "")
             domain.answer(part.trigger_number, is_excused=is_excused)
 
@@ -245,11 +249,14 @@ class Counting:
     def decide(self) -> None:
         """No software trigger is under way any more: what was opened meanwhile and is not its is the line's."""
         undecided, self.undecided = self.undecided, {}
-        for part in undecided.values():
+        for number, views in undecided.items():
+            part = self.parts.get(number)
+            if part is None:
+                continue
             if part.software is None and not self.running:
                 self.end(part, LossKind.stopped)
             else:
-                self._decided += [(part, view) for view in part.frames]
+                self._decided += [(part, view) for view in views]
                 self.settle(part)
 
     def decided(self) -> list[tuple[Part, str]]:

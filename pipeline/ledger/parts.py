@@ -39,8 +39,8 @@ class Parts:
         return self._by_frame.get(key)
 
     def numbered(self, domain: str) -> list[Part]:
-        """The parts of a domain that have trigger numbers of its present count, in the order in which they were opened."""
-        return [part for part in self if part.domain == domain and part.trigger_number is not None and not part.is_past]
+        """The parts of a domain that have trigger numbers of its present count, in order."""
+        return [part for (name, _), part in sorted(self._by_trigger.items()) if name == domain]
 
     def between(self, domain: str, first: int, last: int) -> list[Part]:
         """The parts of a domain with these trigger numbers, both included, in order."""
@@ -50,10 +50,10 @@ class Parts:
         numbers = sorted(number for name, number in self._by_trigger if name == domain and first <= number <= last)
         return [self._by_trigger[domain, number] for number in numbers]
 
-    def add(self, part: Part) -> None:
-        """Open a part."""
+    def add(self, part: Part, *, is_past: bool = False) -> None:
+        """Open a part. `is_past`: its number is of a count that is over."""
         self._parts[part.number] = part
-        if part.trigger_number is not None and not part.is_past:
+        if part.trigger_number is not None and not is_past:
             self._by_trigger[part.domain, part.trigger_number] = part
         self.watch(part)
 
@@ -68,17 +68,20 @@ class Parts:
 
     def forget_number(self, part: Part) -> None:
         """The number of the part is one of a count that is over."""
-        part.is_past = True
         if part.trigger_number is not None:
             del self._by_trigger[part.domain, part.trigger_number]
 
     def remove(self, part: Part) -> None:
         """The part is answered."""
         del self._parts[part.number]
-        if part.trigger_number is not None and not part.is_past:
-            del self._by_trigger[part.domain, part.trigger_number]
+        if self._is_numbered(part):
+            self.forget_number(part)
         for frame in part.frames.values():
             del self._by_frame[frame.key]
+
+    def _is_numbered(self, part: Part) -> bool:
+        number = part.trigger_number
+        return number is not None and self._by_trigger.get((part.domain, number)) is part
 
     def due(self, now: int) -> Part | None:
         """The part whose deadline has been over for the longest, None where there is none."""

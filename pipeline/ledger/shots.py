@@ -107,11 +107,17 @@ class Shots:
             return
         numbered = parts.of_trigger(name, number)
         if part.trigger_number is not None or numbered is None or numbered.ended is not None:
-            self._counting.end(part, LossKind.trigger_mismatch)
+            for wrong in (
+                part,
+                numbered,
+            ):  # a trigger of the line came between the two cameras': their views are mixed up
+                if wrong is not None:
+                    self._counting.end(wrong, LossKind.trigger_mismatch)
             return
         numbered.software, numbered.part_id = shot.key, part.part_id
         numbered.opened_ns = min(numbered.opened_ns, part.opened_ns)
         numbered.deadline_ns = min(numbered.deadline_ns, part.deadline_ns)
+        self._counting.undecided.setdefault(numbered.number, [])
         parts.remove(part)
         parts.watch(numbered)
         self._counting.triggers -= 1

@@ -24,7 +24,7 @@ class Heard(Enum):
     held = auto()  # perhaps it is wrong: the next one will tell
     astray = auto()  # it is none of the domain's numbers
     believed = auto()  # every trigger up to it is owed an answer
-    restarts = auto()  # the old count is over: answer what is open of it, `restart`, and hear this reading again
+    restarts = auto()  # the old count is over: end what is open of it, `restart`, and hear this reading again
 
 
 class Domain:
@@ -34,6 +34,7 @@ class Domain:
         self.name = name
         self.cameras = {camera: CameraCount() for camera in cameras}
         self.is_begun = False
+        self.count = 0
         self.highest = 0  # every number up to this has been opened, or was never owed
         self.part_ids: dict[int, str] = {}
         self.software: dict[int, int] = {}
@@ -50,6 +51,7 @@ class Domain:
     def _take_up(self, account: Account) -> None:
         self.is_begun = True
         self.highest = self._through = account.through
+        self.count = account.count
         self._beyond = set(account.beyond)
         self.part_ids = dict(account.part_ids)
         self.software = dict(account.software)
@@ -92,6 +94,7 @@ class Domain:
             beyond=tuple(sorted(self._beyond)),
             offsets={camera: own.offset for camera, own in self.cameras.items() if own.offset},
             part_ids=dict(self.part_ids),
+            count=self.count,
             delivered={camera: own.delivered for camera, own in self.cameras.items()},
             software=dict(self.software),
         )
@@ -228,7 +231,8 @@ class Domain:
         self.cameras[camera].is_astray = False
 
     def restart(self) -> None:
-        """The parts of the old count are answered: the new one begins."""
+        """The numbers of the old count are forgotten: the new one begins."""
+        self.count += 1
         self.highest = self._through = self._restart_at
         self._beyond.clear()
         self._excused.clear()
