@@ -109,7 +109,10 @@ class Rows:
 
 def _harmless(cell: str | float | None) -> str | float | None:
     """Spreadsheets compute what begins like a formula; a quote before it makes it text (OWASP, CSV injection)."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\r", " ")  # the csv module would not quote it, and many take it for the end of the line
+    return f"'{text}" if cell.startswith(FORMULA_STARTS) else text
 
 
 def _line(result: Exported) -> Line:

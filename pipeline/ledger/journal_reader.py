@@ -25,8 +25,9 @@ RESTART_WAIT_MS = 10
 class JournalReader:
     """Reads the journal of a folder. The file is opened when it is first needed, and again when it was replaced."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, checkpoint_bytes: int) -> None:
         self._path = path
+        self._checkpoint_bytes = checkpoint_bytes
         self._wal = Path(f"{path}-wal")
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
@@ -35,9 +36,12 @@ class JournalReader:
         self._restart_bytes = LARGEST_WAL_BYTES
 
     @classmethod
-    def open(cls, folder: Path) -> "JournalReader":
-        """A reader of the journal in `folder`. There may be none yet: then it is empty."""
-        return cls(folder / FILE_NAME)
+    def open(cls, folder: Path, *, checkpoint_bytes: int = CHECKPOINT_BYTES) -> "JournalReader":
+        """A reader of the journal in `folder`. There may be none yet: then it is empty.
+
+        `checkpoint_bytes`: how much `checkpoint` leaves in the -wal.
+        """
+        return cls(folder / FILE_NAME, checkpoint_bytes)
 
     def page(self, session: int, seq: int, limit: int) -> Page:
         """The results after (session, seq), at most `limit` of them; from the oldest where both are 0.
@@ -119,9 +123,11 @@ class JournalReader:
         """Move what is in the -wal into the file: what no reader holds back, and of one that is far too large all of it."""
         if wal_bytes <= LARGEST_WAL_BYTES:
             self._restart_bytes = LARGEST_WAL_BYTES
-        if wal_bytes <= CHECKPOINT_BYTES:
+        if wal_bytes <= self._checkpoint_bytes:
             return
         connection = connect_reader(self._path, may_checkpoint=True)
+        if connection is None:
+            return
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if (

@@ -73,7 +73,7 @@ def connect_writer(path: Path, wait_s: float) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
     try:
-        is_new = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        is_new = is_empty(connection)
         if not is_new:
             _refuse_other(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -91,18 +91,30 @@ def connect_writer(path: Path, wait_s: float) -> sqlite3.Connection:
     return connection
 
 
-def connect_reader(path: Path, *, may_checkpoint: bool = False) -> sqlite3.Connection:
-    """A connection that reads, or one that moves the -wal into the file. Raises sqlite3.Error."""
+def connect_reader(path: Path, *, may_checkpoint: bool = False) -> sqlite3.Connection | None:
+    """A connection that reads, or one that moves the -wal into the file; None where the tables are just being made.
+
+    Raises:
+        sqlite3.Error: it cannot be opened, or is no journal of this version (NotAJournal).
+    """
     mode = "rw" if may_checkpoint else "ro"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_S, isolation_level=None, uri=True
     )
     try:
+        if is_empty(connection):
+            connection.close()
+            return None
         _refuse_other(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether there is no table yet. Raises sqlite3.Error."""
+    return bool(connection.execute("SELECT count(*) = 0 FROM sqlite_master").fetchone()[0])
 
 
 class NotAJournal(sqlite3.DatabaseError):
