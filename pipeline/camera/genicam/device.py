@@ -9,6 +9,7 @@ device raise halfway, so the rest is closed here.
 from dataclasses import dataclass
 from math import ceil
 
+from pipeline.camera.genicam import chunk_layout
 from pipeline.camera.genicam.node import DeviceNodes
 from pipeline.camera.genicam.vendor import VENDOR_ERRORS, Untyped, gentl, log, or_none, ours, quietly, text_of
 from pipeline.clock import monotonic_ns
@@ -16,7 +17,6 @@ from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import PixelFormat
 
 SLICE_MS = 10  # signals and other threads wait no longer than this
-PARSING_LAYERS = ("U3V", "GEV")  # transport layers whose chunks are parsed from the raw buffer
 
 PFNC = {  # numbers of the GenICam pixel format naming convention
     PixelFormat.Mono8: 0x01080001,
@@ -152,7 +152,7 @@ class Buffer:
         """Copy the image's first `size` bytes to the start of `target`. Raises CameraError where there are fewer."""
         first = or_none(lambda: int(self._buffer.image_offset)) or 0
         raw = memoryview(self._buffer.raw_buffer)
-        if len(raw) < first + size:
+        if first < 0 or len(raw) < first + size:
             what = f"delivers buffers of {len(raw)} bytes, the image needs {first + size}"
             raise CameraError(what, where=self._device.where)
         target[:size] = raw[first : first + size]
@@ -161,13 +161,17 @@ class Buffer:
         """Let the chunk nodes show this buffer's values; False where it carries none that can be read."""
         buffer = self._buffer
         try:
-            if buffer.tl_type in PARSING_LAYERS:
-                self._chunks.attach_buffer(buffer.raw_buffer, buffer.size_filled)
+            raw, layer = buffer.raw_buffer, buffer.tl_type
+            if layer in chunk_layout.LENGTHS:
+                size = int(buffer.size_filled)
+                if not chunk_layout.is_sound(raw, size, layer):
+                    return False
+                self._chunks.attach_buffer(raw, size)
             else:
                 chunks = buffer.chunk_data_info_list
                 if not chunks:
                     return False
-                self._chunks.attach_buffer(buffer.raw_buffer, chunks)
+                self._chunks.attach_buffer(raw, chunks)
         except VENDOR_ERRORS as problem:
             log.debug("chunks cannot be read: %s", text_of(problem))
             return False
