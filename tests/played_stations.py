@@ -16,7 +16,7 @@ from pipeline.ledger.journal import Journal
 from pipeline.ledger.journal_rows import Row
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import FromLedger, ToLedger
-from pipeline.result import Result
+from pipeline.result import Evaluation, Result
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime
@@ -105,6 +105,14 @@ class PlayedStation:
             assert self.journal.commit(rows, [], {})
         for each in results if live else []:
             self._stream.publish_result(result_schema.encode(each))
+
+    def fill(self, count: int, size: int) -> None:
+        """Journal so many rows of `size` bytes that are no results."""
+        for first in range(1, count + 1, 50):
+            seqs = range(first, min(first + 50, count + 1))
+            assert self.journal.commit(
+                [Row(seq, utc_ns(), Evaluation.OK, seq, "", b"x" * size) for seq in seqs], [], {}
+            )
 
     def publish_again(self, payload: bytes) -> None:
         """Bytes as they are."""
