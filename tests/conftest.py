@@ -99,6 +99,15 @@ def session_id() -> Iterator[str]:
     assert not rings, f"frame rings left in /dev/shm by the tests: {rings}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder of the run's own: a station whose file names no folder keeps its journal there."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        yield folder
+
+
 def _marked_processes(session: str) -> dict[int, str]:
     found = {}
     mark = f"{SESSION_MARK}={session}".encode()

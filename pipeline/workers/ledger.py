@@ -151,7 +151,8 @@ class LedgerWorker:
                 break
         for camera in self._cameras:
             self._carrier.carry_out(self._scan(camera, monotonic_ns()))
-        self._carrier.carry_out(self._book.stopping())
+        while actions := self._book.stopping():
+            self._carrier.carry_out(actions)
         self._journal.forget_accounts()
         self._reporter.stopping = True
         self._beat()

@@ -172,7 +172,7 @@ def test_when_the_supervisor_dies_nobody_stays(bench: Bench, line: Callable[...,
     station = bench.station(simulated_camera("top", 0, cti_path()))
     with running(station, bench.port, cameras.environment) as (daemon, _):
         workers = workers_of(daemon)
-        assert set(workers) == {"ledger", "metrics", "infer.0", "grab.top"}
+        assert set(workers) == {"ledger", "requests", "evidence", "metrics", "infer.0", "grab.top"}
         os.kill(daemon.pid, signal.SIGKILL)
         until = time.monotonic() + 10
         while any(Path(f"/proc/{pid}").exists() for pid in workers.values()):
