@@ -12,6 +12,7 @@ from pipeline.ledger.journal_export import Exported, Position, Span, first_posit
 from pipeline.ledger.journal_file import fault_text
 from pipeline.ledger.journal_page import read_page
 from pipeline.ledger.journal_recall import read_audits
+from pipeline.ledger.journal_retention import touch_oldest
 from pipeline.ledger.journal_rows import AuditEntry, Page
 from pipeline.ledger.journal_schema import FILE_NAME, connect_reader
 from pipeline.ledger.journal_wal import WalLength
@@ -80,10 +81,10 @@ class JournalReader:
             yield from found
 
     def checkpoint(self) -> str:
-        """Make what is in the -wal safe from a power failure, and move it into the file when it has grown; once a second.
+        """Wait for the disk in the ledger's stead; about once a second.
 
-        This is the only place that waits for the disk in the journal's daily life; it takes the writer's lock for a moment only
-        when the -wal is far too large.
+        What is in the -wal is made safe from a power failure, and moved into the file when it has grown; what expires next is
+        read. The writer's lock is taken only where the -wal is far too large, for a moment.
 
         Returns:
             What is wrong, "" where all is well.
@@ -99,8 +100,11 @@ class JournalReader:
             if changed_ns != self._synced_ns:
                 os.fdatasync(descriptor)
                 self._empty(self._wal_length.bytes_in(descriptor))
+                with self._reading() as connection:
+                    if connection is not None:
+                        touch_oldest(connection)
                 self._synced_ns = changed_ns
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, JournalError) as error:
             return fault_text(error, self._path)
         finally:
             os.close(descriptor)  # allowed: unlike the other two files, a -wal carries no locks of this process

@@ -10,10 +10,15 @@ from pipeline.result import Evaluation
 AUDITS_KEPT = 100_000
 SOFTWARE_KEPT = 10_000
 SESSIONS_KEPT = 100_000
+TOUCHED = 200  # rows of each evaluation, about once a second
 REST_NS = 1_000_000_000  # after nothing was due
 DAY_NS = 86_400_000_000_000
 
 _OLD = "SELECT id FROM results INDEXED BY results_by_age WHERE evaluation = ? AND utc_ns < ? ORDER BY utc_ns LIMIT ?"
+_TOUCH = (  # with their neighbours, whose pages take part when one is emptied
+    "SELECT max(near.crc) FROM (SELECT id FROM results INDEXED BY results_by_age WHERE evaluation = ? ORDER BY utc_ns LIMIT ?)"
+    " AS oldest JOIN results AS near ON near.id BETWEEN oldest.id - 2 AND oldest.id + 2"
+)
 _BOUNDED = (
     (
         "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id <= (SELECT max(id) FROM audit) - ? LIMIT ?)",
@@ -63,6 +68,16 @@ class Retention:
         statement, kept = _BOUNDED[self._next_bounded]
         self._next_bounded = (self._next_bounded + 1) % len(_BOUNDED)
         connection.execute(statement, (kept, at_most))
+
+
+def touch_oldest(connection: sqlite3.Connection) -> None:
+    """Read the results that expire next, so that the ledger, which deletes them, does not wait for the disk to find them.
+
+    Raises:
+        sqlite3.Error: they cannot be read.
+    """
+    for code in EVALUATIONS.values():
+        connection.execute(_TOUCH, (code, TOUCHED)).fetchall()
 
 
 def _delete(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
