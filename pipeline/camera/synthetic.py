@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from pipeline.camera.played import Image, PlayedCamera, played_info
 from pipeline.camera.source import CameraInfo
@@ -29,7 +30,9 @@ class SyntheticCamera(PlayedCamera):
         return played_info("synthetic", f"seed {self._settings.seed}", size_wh, PixelFormat.Mono8)
 
     def _play(self) -> Iterator[Image]:
-        return self._make()
+        """The first picture is made here already: it may take long, and a camera that is up is expected to make progress."""
+        pictures = self._make()
+        return chain(list(islice(pictures, 1)), pictures)
 
     def _make(self) -> Iterator[Image]:
         """Call the factory; the pictures themselves are made when they are asked for."""

@@ -82,6 +82,7 @@ class Answering:
             station=self.station,
             result_id=f"{self.session}-{self.last_seq}",
             part_id=part.part_id,
+            software_trigger=part.software,
             trigger_number=part.trigger_number,
             part_index=place[0],
             part_count=place[1],
