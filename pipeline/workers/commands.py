@@ -37,6 +37,7 @@ class Commands:
     journal: Journal
     recipes: Recipes
     status: Callable[[], Status]
+    unready: Callable[[], str]
     binds_part_ids: bool
 
     def carry_out(self, command: Command, peer: str) -> tuple[Reply, list[Action]]:
@@ -79,6 +80,8 @@ class Commands:
         return actions
 
     def _trigger(self, command: Trigger, peer: str, now: int) -> tuple[Reply, list[Action]]:
+        if fault := self.unready():
+            return Reply(command.id, f"not triggered: {fault}", "datumd status"), []
         key, is_new = self.journal.software(command.id, peer, command.part_id, utc_ns())
         return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now) if is_new else []
 

@@ -102,8 +102,14 @@ class LedgerWorker:
             self._publishing.counts,
             split(station.control_bind)[1],
         )
-        plc = station.part.part_id == "plc"
-        self._commands = Commands(self._book, self._journal, self._recipes, self._reporter.status, plc)
+        self._commands = Commands(
+            self._book,
+            self._journal,
+            self._recipes,
+            self._reporter.status,
+            self._reporter.unready,
+            binds_part_ids=station.part.part_id == "plc",
+        )
         self._keeping = Keeping(station.archive)
         self._switchboard = Switchboard(self._zmq, runtime.ledger_endpoint)
         self._carrier = Carrier(

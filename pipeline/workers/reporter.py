@@ -65,6 +65,13 @@ class Reporter:
             return StationState.ContinuousExecution, text
         return (StationState.SingleExecution if self.book.open_parts() else StationState.Ready), text
 
+    def unready(self) -> str:
+        """Why a trigger that came now could not be inspected; "" where it could."""
+        if not self.recipes.loaded:
+            return "the recipes are being loaded"
+        down = [name for name in self.answering.views if not self._is_up(name)]
+        return "; ".join(f"camera {name}: {self._camera_text(name)}" for name in down)
+
     def _faults(self) -> list[str]:
         """What keeps parts from being inspected as they should be."""
         down = [name for name in self.answering.views if name in self.cameras and not self._is_up(name)]
