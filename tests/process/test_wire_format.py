@@ -1,19 +1,26 @@
-"""docs/wire-format.md against the code: every field is described, and both of its subscribers receive a result."""
+"""docs/wire-format.md against the code: fields and codes are described, examples decode, its short subscribers work."""
 
+import json
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 import zmq
 
+from pipeline import requests
+from pipeline import result as result_schema
 from pipeline.ledger.wire import ResultStream
+from pipeline.loss import LOSS_KINDS
+from pipeline.requests import Gap, RecipeEntry, Reply
 from pipeline.result import Keypoint, Measurement, Reason, Result, View
-from pipeline.status import CameraReport, Heartbeat, ProcessReport, Status
+from pipeline.security import Gate
+from pipeline.status import CameraReport, EvidenceReport, Heartbeat, JournalReport, ProcessReport, StationState, Status
 from tests.results import RESULT
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "wire-format.md").read_text(encoding="utf-8")
@@ -48,7 +55,7 @@ def first_line_of(words: list[str], publish: Callable[[], None]) -> str:
 def stream(free_port: Callable[[], int]) -> Iterator[tuple[ResultStream, str]]:
     endpoint = f"tcp://127.0.0.1:{free_port()}"
     with zmq.Context() as context:
-        stream = ResultStream(context, "demo", endpoint)
+        stream = ResultStream(context, "demo", endpoint, Gate(context, None))
         yield stream, endpoint
         stream.close()
 
@@ -56,7 +63,9 @@ def stream(free_port: Callable[[], int]) -> Iterator[tuple[ResultStream, str]]:
 def test_python_subscriber(stream: tuple[ResultStream, str], tmp_path: Path) -> None:
     source = tmp_path / "subscriber.py"
     source.write_text(snippet("python").replace("tcp://127.0.0.1:5570", stream[1]))
-    line = first_line_of([sys.executable, "-u", str(source)], lambda: stream[0].publish_result(RESULT))
+    line = first_line_of(
+        [sys.executable, "-u", str(source)], lambda: stream[0].publish_result(result_schema.encode(RESULT))
+    )
     assert line == f"{RESULT.seq} {RESULT.trigger_number} {RESULT.result_evaluation} {RESULT.disposition}"
 
 
@@ -65,7 +74,7 @@ def test_c_subscriber(stream: tuple[ResultStream, str], tmp_path: Path) -> None:
     source, program = tmp_path / "subscriber.c", tmp_path / "subscriber"
     source.write_text(snippet("c").replace("tcp://127.0.0.1:5570", stream[1]))
     subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-lzmq"], check=True, timeout=60)
-    line = first_line_of([str(program)], lambda: stream[0].publish_result(RESULT))
+    line = first_line_of([str(program)], lambda: stream[0].publish_result(result_schema.encode(RESULT)))
     assert msgspec.json.decode(line, type=Result) == RESULT
 
 
@@ -88,7 +97,43 @@ def documented(heading: str) -> set[str]:
         ("Status", Status),
         ("Camera", CameraReport),
         ("Process", ProcessReport),
+        ("Journal", JournalReport),
+        ("Images", EvidenceReport),
+        ("Reply", Reply),
+        ("Gap", Gap),
+        ("Recipe", RecipeEntry),
     ],
 )
 def test_every_field_is_described(heading: str, struct: type[msgspec.Struct]) -> None:
     assert documented(heading) == set(struct.__struct_encode_fields__)
+
+
+def test_every_loss_and_state_is_described() -> None:
+    named = set(re.findall(r"`(\w+)`", DOCUMENT))
+    assert {*LOSS_KINDS, *StationState} <= named
+
+
+def examples() -> list[str]:
+    blocks = re.findall(r"^```json\n(.*?)^```$", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_every_command_has_an_example_and_a_row() -> None:
+    given = {json.loads(line).get("command") for line in examples()} - {None}
+    known = {kind.__struct_config__.tag for kind in get_args(requests.Command)}
+    assert given == known == documented_commands()
+
+
+def documented_commands() -> set[str]:
+    table = re.split(r"^### Reply$", DOCUMENT.split("## Requests")[1], flags=re.MULTILINE)[0]
+    return set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("line", examples(), ids=lambda line: line[:40])
+def test_examples_are_what_is_sent_byte_for_byte(line: str) -> None:
+    """A field of another name would be ignored in decoding, and so be missing here."""
+    if "command" in json.loads(line):
+        command = requests.decode_request(line)
+        assert json.loads(requests.encode(command)).items() >= json.loads(line).items()
+    else:
+        assert requests.encode(requests.decode_reply(line)).decode() == line
