@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 
 from pipeline.frame import Frame, PixelFormat
 
-# Run lengths and Huffman codes only: on pictures with sensor noise a third faster than level 1's search, and smaller.
-_PARAMETERS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+# One filter, run lengths and Huffman codes: on pictures with sensor noise a third of the time of level 1 as it is, and smaller.
+_PARAMETERS = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+)
 
 
 @dataclass(frozen=True, slots=True)
