@@ -18,6 +18,7 @@ class BookSettings:
         slots: of the frame ring.
         hold_ns: how long an answered frame may wait for the copier.
         largest_step: by how much a counter may move between two readings and be believed at once.
+        late_ns: for how long a camera's frames must have found no open part before its numbers are taken for wrong.
     """
 
     views: dict[str, str]
@@ -28,3 +29,4 @@ class BookSettings:
     slots: int
     hold_ns: int = 200_000_000
     largest_step: int = LARGEST_COUNTER_STEP
+    late_ns: int = 0

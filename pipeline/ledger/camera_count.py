@@ -16,6 +16,8 @@ class CameraCount:
         covered: astray: what it counted up to here is in the count of the others.
         told_again: what a worker said of the counter at its hello, where that is less than is known already.
         suspect: a number that is perhaps wrong, until the next one.
+        late_in_a_row: frames that no part waited for, since one did or since another camera was heard; the first came at
+            late_since_ns.
         received_ns: when its newest frame was received.
         is_back: its worker has said hello, and no number yet.
         is_in_order: all its frames up to the newest are known; not so before its worker has spoken to a new ledger.
@@ -32,6 +34,7 @@ class CameraCount:
     suspect: int | None = None
     suspect_is_frame: bool = False
     late_in_a_row: int = 0
+    late_since_ns: int = 0
     received_ns: int = 0
     is_astray: bool = False
     is_back: bool = False
@@ -52,8 +55,17 @@ class CameraCount:
         self.covered = self.newest
         self.late_in_a_row = 0
 
+    def skip(self) -> None:
+        """A trigger was given to the other cameras and not to this one: from here on its counter is one more behind."""
+        self.offset += 1
+        self.newest += 1
+        self.delivered += 1
+        self.covered += 1
+
     def goes_on(self, number: int, *, is_frame: bool) -> bool:
         """Whether the number may follow those of before."""
+        if is_frame and not self.is_in_order:
+            return number > self.passed
         return number > self.delivered if is_frame else number >= self.newest
 
     def confirms(self, number: int, largest_step: int, *, is_frame: bool) -> bool:

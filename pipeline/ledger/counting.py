@@ -30,7 +30,8 @@ class Counting:
         self.undecided: dict[int, list[str]] = {}
         cameras = {"": list(settings.views)} if settings.joined else {camera: [camera] for camera in settings.views}
         self.domains = {
-            name: Domain(name, members, accounts.get(name), settings.largest_step) for name, members in cameras.items()
+            name: Domain(name, members, accounts.get(name), settings.largest_step, settings.late_ns)
+            for name, members in cameras.items()
         }
         self._past: deque[tuple[str, int, range]] = deque()  # numbers of counts that are over, still to be opened
         self._astray: set[str] = set()
@@ -141,7 +142,7 @@ class Counting:
         if part is not None and part.ended is None:
             domain.met(camera)
             self._note_astray(domain)
-        elif part is None and domain.late(camera, number) is Heard.restarts:
+        elif part is None and domain.late(camera, number, at) is Heard.restarts:
             self._restart(domain, camera, at)
             self.lose_through(camera, number - 1, LossKind.lost_while_down)
             part = self.parts.of_trigger(domain.name, number)

@@ -13,13 +13,21 @@ MOST_WAITING = 100  # software triggers; more are answered `overrun` at once
 
 @dataclass(slots=True)
 class Shot:
-    """A software trigger under way: the part it makes in each domain, the cameras that have not said how it went."""
+    """A software trigger under way.
+
+    Attributes:
+        parts: the part that it makes in each domain.
+        waiting: cameras that have not said how it went.
+        refused: cameras that did not take it.
+        numbers: the trigger number that it got in each domain.
+    """
 
     key: int
     parts: dict[str, Part]
     waiting: set[str]
     deadline_ns: int
     refused: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
 
 
 class Shots:
@@ -67,7 +75,9 @@ class Shots:
         elif heard is not Heard.believed:
             counting.end(part, LossKind.trigger_mismatch)
         else:
-            self._bind(shot, domain.name, domain.number(camera, reading))
+            number = domain.number(camera, reading)
+            shot.numbers.setdefault(domain.name, number)
+            self._bind(shot, domain.name, number)
         if not shot.waiting.intersection(domain.cameras):
             self._settle(shot, domain.name)
         if not shot.waiting:
@@ -127,11 +137,15 @@ class Shots:
     def _settle(self, shot: Shot, name: str) -> None:
         """All cameras of the domain have spoken, or will not."""
         counting, part = self._counting, shot.parts[name]
+        domain = counting.domains[name]
+        if shot.numbers.get(name) is not None:
+            for camera in shot.refused & domain.cameras.keys():
+                domain.skip(camera)
         if part not in counting.parts:
             return
         if part.trigger_number is None:
             counting.end(part, LossKind.not_triggered)
-        for camera in shot.refused & counting.domains[name].cameras.keys():
+        for camera in sorted(shot.refused & counting.domains[name].cameras.keys()):
             counting.lose(part, counting.settings.views[camera], LossKind.not_triggered)
 
     def _end(self) -> None:

@@ -30,7 +30,9 @@ class Heard(Enum):
 class Domain:
     """The count of one domain: what is owed, what is answered, who counts along."""
 
-    def __init__(self, name: str, cameras: Iterable[str], account: Account | None, largest_step: int) -> None:
+    def __init__(
+        self, name: str, cameras: Iterable[str], account: Account | None, largest_step: int, late_ns: int
+    ) -> None:
         self.name = name
         self.cameras = {camera: CameraCount() for camera in cameras}
         self.is_begun = False
@@ -44,6 +46,7 @@ class Domain:
         self._beyond: set[int] = set()
         self._excused: deque[int] = deque(maxlen=EXCUSED)
         self._largest_step = largest_step
+        self._late_ns = late_ns
         self._restart_at = 0
         if account is not None:
             self._take_up(account)
@@ -180,8 +183,9 @@ class Domain:
         return Heard.believed
 
     def _skip_through(self, number: int) -> None:
-        self.skipped.append(range(self.highest + 1, number + 1))
-        self.highest = number
+        if number > self.highest:
+            self.skipped.append(range(self.highest + 1, number + 1))
+            self.highest = number
         for one in self.cameras.values():
             one.down_through = max(one.down_through, number)
 
@@ -200,17 +204,20 @@ class Domain:
             one.is_astray = False
         return Heard.restarts
 
-    def late(self, camera: str, number: int) -> Heard:
+    def late(self, camera: str, number: int, at: int) -> Heard:
         """No part waits for the frame of this number.
 
         Returns `astray` when the camera has just been found to be so, and `restarts` when it is and nobody else counts: then
-        the count goes on with what it counted alone.
+        the count goes on with what it counted alone. A worker that was only slow delivers a burst of late frames and then meets
+        the others again, so both take `late_ns`.
         """
         own = self.cameras[camera]
         if number in self._excused:
             return Heard.believed
         own.late_in_a_row += 1
-        if own.late_in_a_row < LATE_IN_A_ROW:
+        if own.late_in_a_row == 1:
+            own.late_since_ns = at
+        if own.late_in_a_row < LATE_IN_A_ROW or at - own.late_since_ns < self._late_ns:
             return Heard.believed
         others = [other for other in self.cameras.values() if other is not own and other.is_known]
         counting = [other for other in others if not other.is_astray]
@@ -243,6 +250,13 @@ class Domain:
         for own in self.cameras.values():
             if not own.is_astray:
                 own.passed = min(own.passed, self.highest)
+
+    def skip(self, camera: str) -> None:
+        """A software trigger was given to the others, and this camera did not take it."""
+        own = self.cameras[camera]
+        if own.is_known and not own.is_astray:
+            own.skip()
+            self.is_changed = True
 
     def resynchronise(self) -> None:
         """The parts of before are answered: whatever the counters show, they count the same triggers from here on."""

@@ -55,6 +55,7 @@ BEAT_NS = 1_000_000_000
 LAST_TURNS = 50
 PRUNED_AT_A_BEAT = 200
 YOUNG_NS = 2_000_000_000  # results so young may not have been published by the ledger that journaled them
+LATE_NS = 2_000_000_000  # a worker that stands still for so long is killed, and delivers no burst of late frames
 REQUESTS, EVIDENCE = "requests", "evidence"
 
 
@@ -314,4 +315,5 @@ def _book_settings(station: Station, ring: FrameRing) -> BookSettings:
         policy=station.ring.policy,
         slots=ring.layout.slots,
         hold_ns=int(station.archive.hold_ms * 1e6),
+        late_ns=LATE_NS,
     )
