@@ -66,7 +66,7 @@ class Ledgers(RuleBasedStateMachine):
             self.rows[self.session, row.seq] = row
             self.answered.add((self.session, row.seq))
 
-    @rule(at_most=st.integers(1, 6), days=st.sampled_from([0.0, 0.3, 1.5]))
+    @rule(at_most=st.integers(1, 12), days=st.sampled_from([0.0, 0.5, 2.0, 5.0]))
     def prune(self, at_most: int, days: float) -> None:
         self.now += int(days * DAY_NS)
         due = {
@@ -147,7 +147,7 @@ class Ledgers(RuleBasedStateMachine):
 
 
 TestLedgers = Ledgers.TestCase
-TestLedgers.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestLedgers.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 
 
 class Memory(RuleBasedStateMachine):
