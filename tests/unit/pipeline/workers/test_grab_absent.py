@@ -38,8 +38,10 @@ class HourClock(QuickClock):
 
 
 def write_picture(folder: Path, side: int) -> None:
+    """Whole at once: the worker may look at any moment."""
     folder.mkdir(exist_ok=True)
-    cv2.imwrite(str(folder / "1.png"), np.full((side, side), 99, np.uint8))
+    cv2.imwrite(str(folder.parent / "next.png"), np.full((side, side), 99, np.uint8))
+    (folder.parent / "next.png").replace(folder / "1.png")
 
 
 def keep_side_going(made: Scene) -> tuple[int, int]:
