@@ -64,8 +64,8 @@ class CameraCount:
 
     def goes_on(self, number: int, *, is_frame: bool) -> bool:
         """Whether the number may follow those of before."""
-        if is_frame and not self.is_in_order:
-            return number > self.passed
+        if is_frame and not self.is_in_order:  # an earlier ledger knew of later ones, or answered before this one came
+            return number > min(self.passed, self.delivered)
         return number > self.delivered if is_frame else number >= self.newest
 
     def confirms(self, number: int, largest_step: int, *, is_frame: bool) -> bool:
