@@ -145,7 +145,8 @@ def _compare_recipes(
         wrong = answer.keypoints != frozenset(RECIPES.get(answer.recipe, ()))
         while at < len(windows) and windows[at][2] <= edge_ns:
             at += 1
-        if at < len(windows) and windows[at][1] < edge_ns:
+        # Its part was opened at some time between edge and answer: both have to lie between two selections.
+        if at < len(windows) and windows[at][1] < edge_ns and answer.answered_ns < windows[at][2]:
             wrong |= answer.recipe != windows[at][0]
         if wrong and answer.trigger is not None:
             reckoning.wrong_recipe.append(answer.trigger)

@@ -104,6 +104,7 @@ class Chaos:
             self._stage.end()
             edges = self._stage.line.log().edges
             self._stage.close()
+        self._keep_record(chooser.selections)
         answers = list(read_answers(self._folder / "state"))
         records = read_records(self._stage.received)
         reckoning = reckon(edges, answers, records, chooser.selections, self._stage.leaks())
@@ -122,6 +123,16 @@ class Chaos:
             ended_by_itself=self._stage.ended_by_itself,
             chooser_fault=chooser.fault,
         )
+
+    def _keep_record(self, selections: list[Selection]) -> None:
+        """What was done to the station, beside its logs."""
+        lines = [(strike.at_ns, str(strike)) for strike in self._killer.strikes]
+        lines += [
+            (one.asked_ns, f"select {one.number}, {(one.told_ns - one.asked_ns) / 1e6:.1f} ms {one.error}")
+            for one in selections
+        ]
+        text = "".join(f"{at_ns} {what}\n" for at_ns, what in sorted(lines))
+        (self._folder / "done.txt").write_text(text, encoding="utf-8")
 
     def _move(self) -> None:
         """Until the line has made its last edge and nothing stands still any more."""

@@ -142,5 +142,7 @@ def test_the_recipe_is_the_one_selected_last() -> None:
     between = [Selection(1, 0, 1), Selection(2, 31 * MS, 32 * MS)]
     assert faults(reckoned(second, selections=between)) == {}
     assert faults(reckoned(selections=between)) == wrong
+    meanwhile = [Selection(1, 0, 1), Selection(2, 42 * MS, 43 * MS)]  # after the edge and before the answer
+    assert faults(reckoned(second, selections=meanwhile)) == {}
     refused = [Selection(1, 0, 1), Selection(2, 31 * MS, 32 * MS, "nobody answered")]
     assert faults(reckoned(selections=refused)) == faults(reckoned(second, selections=refused)) == {}
