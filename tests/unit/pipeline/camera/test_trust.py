@@ -4,7 +4,7 @@ from pipeline.camera.genicam.trust import NumberTrust
 from pipeline.errors import CameraError
 
 
-def believed(trust: NumberTrust, *seen: tuple[int, int | None]) -> list[bool]:
+def believed(trust: NumberTrust, *seen: tuple[int | None, int | None]) -> list[bool]:
     """Of (number, counter at that moment) each."""
     return [trust.believes(number, lambda counter=counter: counter) for number, counter in seen]  # type: ignore[misc]
 
@@ -44,6 +44,17 @@ def test_without_a_counter_only_what_cannot_be_a_count_is_refused() -> None:
     assert believed(NumberTrust(None, "camera"), (5, None), (1000, None), (6, None), (-1, None)) == [
         True, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_whole_frame_without_a_number_is_none_and_three_of_them_are_told() -> None:
+    trust = NumberTrust(0, "camera SIM-0")
+    assert believed(trust, (1, 1), (None, 2), (None, 3), (4, 4), (None, 5), (None, 6)) == [
+        True, False, False, True, False, False,
+    ]  # fmt: skip
+    with pytest.raises(
+        CameraError, match="camera SIM-0: sent 3 whole frames in a row without a trigger number; allowed"
+    ):
+        believed(trust, (None, 7))
 
 
 def test_a_chunk_and_a_counter_of_different_things_are_told() -> None:
