@@ -48,8 +48,15 @@ class LineProcess:
 
     def go(self) -> None:
         """Let the parts come."""
+        self._tell("go")
+
+    def pause(self) -> None:
+        """The belt stands still until `go`."""
+        self._tell("pause")
+
+    def _tell(self, word: str) -> None:
         if self._child.stdin:
-            self._child.stdin.write("go\n")
+            self._child.stdin.write(f"{word}\n")
             self._child.stdin.flush()
 
     def halt(self) -> None:

@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "where the line counter of a camera stands at first, once per camera"
     add("--counter", action="append", default=[], type=int, metavar="N", help=text)
     add("--wait-for-cameras", type=float, default=0.0, metavar="S", help="start when all cameras acquire, or after S s")
-    add("--hold", action="store_true", help="move the first part when a line comes in on standard input")
+    add("--hold", action="store_true", help="stand still until standard input says go, and again when it says pause")
     add("--linger-s", type=float, default=0.0, metavar="S", help="keep the cameras this long after the last part")
     return parser
 
@@ -111,7 +111,7 @@ class _Stop:
 
 
 class _Holder:
-    """Whoever started the line and holds the other end of its standard input: a line lets the parts go, its end ends all."""
+    """Whoever started the line and holds the other end of its standard input: `go` and `pause`, a line each; its end ends all."""
 
     def __init__(self) -> None:
         self.has_let_go = False
@@ -121,8 +121,8 @@ class _Holder:
         """See what came in; never waits, so that a signal is heeded meanwhile."""
         if self.is_gone or not select.select([sys.stdin], [], [], 0.0)[0]:
             return
-        if os.read(sys.stdin.fileno(), 4096):
-            self.has_let_go = True
+        if text := os.read(sys.stdin.fileno(), 4096):
+            self.has_let_go = not text.endswith(b"pause\n")
         else:
             self.is_gone = True
 
@@ -144,7 +144,13 @@ def _wait_for_cameras(line: Line, limit_s: float, stopped: Callable[[], bool]) -
         line.idle(time.monotonic() + _POLL_S, stopped)
 
 
-def _move(line: Line, arguments: argparse.Namespace, stopped: Callable[[], bool], announcer: Announcer | None) -> float:
+def _move(
+    line: Line,
+    arguments: argparse.Namespace,
+    stopped: Callable[[], bool],
+    paused: Callable[[], bool],
+    announcer: Announcer | None,
+) -> float:
     """Move the parts. Returns by how much the line was late at the worst, in seconds."""
     due = time.monotonic()
     worst_s = 0.0
@@ -152,6 +158,9 @@ def _move(line: Line, arguments: argparse.Namespace, stopped: Callable[[], bool]
         if announcer and line.parts != arguments.triggers:
             announcer.announce(*line.coming())
         line.idle(due, stopped)
+        while paused() and not stopped() and line.parts != arguments.triggers:
+            line.idle(time.monotonic() + _POLL_S, stopped)
+            due = time.monotonic()
         if stopped() or line.parts == arguments.triggers:
             break
         worst_s = max(worst_s, time.monotonic() - due)
@@ -197,7 +206,7 @@ def _run(arguments: argparse.Namespace) -> int:
         announcer = Announcer(arguments.announce) if arguments.announce else None
         if announcer:
             stack.callback(announcer.close)
-        late_s = _move(line, arguments, stopped, announcer)
+        late_s = _move(line, arguments, stopped, lambda: holder is not None and not holder.has_let_go, announcer)
         line.finish()
         _say(f"closed triggers={line.triggers} parts={line.parts}")
         if late_s > _LATE_S:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,35 @@ def test_parts_may_come_at_random(state: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     gaps_ms = np.diff([edge.monotonic_ns for edge in read_log(log).edges]) / 1e6
     assert gaps_ms.std() > 1.0  # steady parts differ only by what the scheduler does
+
+
+def test_a_line_stands_still_until_it_is_told_to_go_and_again_when_it_is_told_to_pause(
+    state: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    words = command("--state", state, "--log", log, "--source", "pattern", "--rate-hz", 100, "--hold")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as line:
+        assert line.stdin is not None
+
+        def tell(word: str, rest_s: float) -> int:
+            assert line.stdin is not None
+            line.stdin.write(f"{word}\n")
+            line.stdin.flush()
+            time.sleep(rest_s)
+            return len(read_log(log).edges)
+
+        assert line.stdout is not None
+        assert line.stdout.readline().startswith("ready")
+        time.sleep(0.2)
+        assert not read_log(log).edges
+        gone = tell("go", 0.5)
+        assert gone > 10
+        paused = tell("pause", 0.2)
+        assert tell("pause", 0.3) == paused
+        assert paused < tell("go", 0.3) < paused + 80  # what did not come meanwhile does not come all at once
+        line.stdin.close()
+        assert line.wait(10) == 0
 
 
 def test_a_line_that_is_ended_still_closes_its_log(state: Path, tmp_path: Path) -> None:
