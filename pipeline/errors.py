@@ -1,5 +1,7 @@
 """Errors that a user may meet: one line each that says what, where, what is allowed and which command comes next."""
 
+LONGEST_PART = 900  # characters: what is wrong may be a value of any length, from somebody else's file
+
 
 class DatumdError(Exception):
     """An error that ends a command with one clear line and no traceback.
@@ -14,6 +16,7 @@ class DatumdError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str = "", allowed: str = "", next_command: str = "") -> None:
+        what, where, allowed, next_command = map(_bounded, (what, where, allowed, next_command))
         self.what, self.where, self.allowed, self.next_command = what, where, allowed, next_command
         parts = [f"{where}: {what}" if where else what]
         if allowed:
@@ -61,3 +64,9 @@ class AlreadyRunning(DatumdError):  # noqa: N818 - names the state that was foun
 
 class DataError(DatumdError):
     """A data set (COCO file, image folder) cannot be read."""
+
+
+def _bounded(text: str) -> str:
+    """On one line, and short enough to be read."""
+    text = text.replace("\n", "\\n").replace("\r", "\\r")
+    return text if len(text) <= LONGEST_PART else f"{text[: LONGEST_PART - 1]}…"

@@ -22,7 +22,7 @@ MOST_CLIENTS = 1000
 LOCAL = "local"  # the station itself, or anybody on this machine where nobody has to show a key
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
-_LINE = re.compile(r'^\s*(public|secret)-key\s*=\s*"([^"\s]{40})"\s*$', re.ASCII | re.MULTILINE)
+_LINE = re.compile(r'^[ \t]*(public|secret)-key[ \t]*=[ \t]*"([^"\s]{40})"[ \t\r]*$', re.ASCII | re.MULTILINE)
 _ALLOWED = f"letters, digits, - _ and ., 64 at most, not {LOCAL}"
 
 

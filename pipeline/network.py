@@ -130,7 +130,7 @@ def read_card(spec: NetworkSpec, role: type[Card], path: Path) -> Card:
         )
     try:
         return msgspec.json.decode(text, type=role)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
         wanted = role.__struct_config__.tag
         raise NetworkError(f"metadata {METADATA_KEY!r} of a {wanted} network: {problem}", where=str(path)) from None
 

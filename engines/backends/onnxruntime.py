@@ -61,7 +61,7 @@ class OnnxRuntimeEngine:
             inputs=tuple(_tensor(node) for node in session.get_inputs()),
             outputs=tuple(_tensor(node) for node in session.get_outputs()),
             sha256=hashlib.sha256(network).hexdigest(),
-            metadata=dict(session.get_modelmeta().custom_metadata_map),
+            metadata=_metadata(session),
         )
         self._batches: dict[int, _Batch] = {}
 
@@ -118,6 +118,13 @@ def _tensor(node: ort.NodeArg) -> TensorSpec:
     if None in shape[1:]:
         raise EngineRefused(f"tensor {node.name} has the shape {node.shape}; only the first size may be left open")
     return TensorSpec(node.name, _DTYPES[node.type], shape)
+
+
+def _metadata(session: ort.InferenceSession) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as problem:
+        raise EngineRefused(f"its metadata is no text ({problem.reason})") from None
 
 
 def _sized(tensor: TensorSpec, batch: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.camera.genicam import features
 from pipeline.camera.genicam.account import FrameAccount
-from pipeline.camera.genicam.chunks import Chunks
+from pipeline.camera.genicam.chunks import Chunks, exposure_us
 from pipeline.camera.genicam.device import Buffer, Device
 from pipeline.camera.genicam.picture import describe
 from pipeline.camera.genicam.producer import Producer
@@ -73,8 +73,7 @@ class GenicamCamera:
         self._held, self._checked_shape = None, False
         self._trust = NumberTrust(self.poll_trigger_counter(), self._where)
         device.start()
-        exposure = features.optional(device.nodes, "ExposureTime")
-        self._exposure_us = float(exposure) if isinstance(exposure, int | float) else None
+        self._exposure_us = exposure_us(features.optional(device.nodes, "ExposureTime"))
         self._account = FrameAccount(device.buffers, device.underruns())
         self._probed_ns = monotonic_ns()
 
@@ -142,12 +141,12 @@ class GenicamCamera:
     def _take(self, buffer: Buffer, account: FrameAccount, underruns: int) -> None:
         """Queue what this buffer tells of losses; hold it for delivery if it is whole and its number is no lie."""
         received_monotonic_ns, received_utc_ns = monotonic_ns(), utc_ns()
-        number, exposure_us = self._chunks.read(buffer)
+        number, chunk_exposure_us = self._chunks.read(buffer)
         frame_id = buffer.frame_id
-        is_false = number is not None and not self._trust.believes(number, self.poll_trigger_counter)
-        if is_false or not buffer.is_complete or self._info is None:
+        is_true = self._is_true(number, buffer)
+        if not is_true or not buffer.is_complete or self._info is None:
             buffer.release()
-            if number is None or is_false:
+            if number is None or not is_true:
                 number = self._number_by_counter(account, frame_id)
             self._losses.extend(account.incomplete(frame_id, number, underruns))
             return
@@ -160,12 +159,18 @@ class GenicamCamera:
             pixel_format=self._info.pixel_format,
             frame_id=frame_id,
             trigger_number=number,
-            exposure_us=self._exposure_us if exposure_us is None else exposure_us,
+            exposure_us=self._exposure_us if chunk_exposure_us is None else chunk_exposure_us,
             camera_ns=buffer.camera_ns,
             received_monotonic_ns=received_monotonic_ns,
             received_utc_ns=received_utc_ns,
         )
         self._held = (buffer, frame)
+
+    def _is_true(self, number: int | None, buffer: Buffer) -> bool:
+        """Whether the number that the buffer tells, or not, is that of its trigger."""
+        if not self._settings.trigger_number or (number is None and not buffer.is_complete):
+            return True
+        return self._trust.believes(number, self.poll_trigger_counter)
 
     def _number_by_counter(self, account: FrameAccount, frame_id: int | None) -> int | None:
         """Trigger number of a frame whose chunk is lost, where the line counter leaves no doubt about it."""

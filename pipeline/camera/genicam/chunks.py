@@ -5,9 +5,12 @@ from contextlib import suppress
 from pipeline.camera.genicam import features
 from pipeline.camera.genicam.device import Buffer
 from pipeline.camera.genicam.features import Node, Nodes
+from pipeline.camera_settings import Feature
 from pipeline.errors import CameraError
 
 EXPOSURE = "ChunkExposureTime"
+LARGEST = 2**63
+LONGEST_EXPOSURE_US = 1e12
 
 
 class Chunks:
@@ -39,18 +42,26 @@ class Chunks:
         """Trigger number and exposure in microseconds of this buffer, None for what it does not carry."""
         if self._number is None or not buffer.attach_chunks():
             return None, None
-        number, exposure = _value(self._number), _value(self._exposure)
-        return None if number is None else int(number), exposure
+        number = _value(self._number)
+        if not isinstance(number, int | float) or not abs(number) < LARGEST:  # which NaN is not either
+            number = None
+        return None if number is None else int(number), exposure_us(_value(self._exposure))
 
 
-def _value(node: Node | None) -> float | None:
+def exposure_us(value: Feature | None) -> float | None:
+    """An exposure time as a camera gives it, None where it can be none."""
+    if not isinstance(value, int | float) or not 0.0 <= value <= LONGEST_EXPOSURE_US:
+        return None
+    return float(value)
+
+
+def _value(node: Node | None) -> Feature | None:
     if node is None:
         return None
     try:
-        value = node.read()
+        return node.read()
     except CameraError:  # not in this buffer
         return None
-    return value if isinstance(value, int | float) else None
 
 
 def _enable(nodes: Nodes, name: str) -> None:

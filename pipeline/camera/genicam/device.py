@@ -16,6 +16,7 @@ from pipeline.clock import monotonic_ns
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import PixelFormat
 
+INT64_MAX = 2**63 - 1
 SLICE_MS = 10  # signals and other threads wait no longer than this
 
 PFNC = {  # numbers of the GenICam pixel format naming convention
@@ -140,13 +141,12 @@ class Buffer:
 
     @property
     def camera_ns(self) -> int | None:
-        """The camera's clock at this frame in nanoseconds, None where it has none."""
-        try:
-            return int(self._buffer.timestamp_ns)
-        except gentl.GenericException:
-            ticks = or_none(lambda: int(self._buffer.timestamp))
-        per_s = self._device.ticks_per_s
-        return ticks * 1_000_000_000 // per_s if ticks is not None and per_s else None
+        """The camera's clock at this frame in nanoseconds, None where it has none, or one that 300 years have not brought."""
+        ns = or_none(lambda: int(self._buffer.timestamp_ns))
+        if ns is None:
+            ticks, per_s = or_none(lambda: int(self._buffer.timestamp)), self._device.ticks_per_s
+            ns = ticks * 1_000_000_000 // per_s if ticks is not None and per_s else None
+        return ns if ns is not None and 0 <= ns <= INT64_MAX else None
 
     def copy_to(self, target: memoryview, size: int) -> None:
         """Copy the image's first `size` bytes to the start of `target`. Raises CameraError where there are fewer."""

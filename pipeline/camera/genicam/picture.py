@@ -2,6 +2,7 @@
 
 from pipeline.camera.genicam import features
 from pipeline.camera.genicam.device import Device
+from pipeline.camera.image_size import LARGEST_PIXELS
 from pipeline.camera.source import CameraInfo
 from pipeline.errors import CameraError
 from pipeline.frame import PixelFormat
@@ -13,6 +14,12 @@ def describe(device: Device, *, counts_triggers: bool) -> CameraInfo:
     """Size, format and identity of a device whose features are set. Raises CameraError for a format not unpacked."""
     nodes, label = device.nodes, device.label
     width, height, payload = (_number(device, name) for name in ("Width", "Height", "PayloadSize"))
+    if min(width, height) < 1 or width * height > LARGEST_PIXELS:
+        raise CameraError(
+            f"is {width} x {height}",
+            where=f"{device.where}: features Width and Height",
+            allowed=f"1 to {LARGEST_PIXELS} px",
+        )
     name = str(features.require(nodes, "PixelFormat").read())
     if name not in PixelFormat.__members__:
         raise CameraError(
@@ -40,7 +47,7 @@ def describe(device: Device, *, counts_triggers: bool) -> CameraInfo:
 
 def _number(device: Device, name: str) -> int:
     value = features.require(device.nodes, name).read()
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise CameraError(f"reads {value!r}", where=f"{device.where}: feature {name}", allowed="a whole number")
     return value
 

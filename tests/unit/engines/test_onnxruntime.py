@@ -116,6 +116,14 @@ def test_no_place_of_weights_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_engine(where / "split.onnx")
 
 
+def test_metadata_that_is_no_text(tmp_path: Path) -> None:
+    model = onnx.load(write_network(tmp_path / "net.onnx", ["N", 3]))
+    model.metadata_props.add(key="datumd", value="ABCD")
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString().replace(b"ABCD", b"\xff\xfe\x80\xff"))
+    with pytest.raises(EngineRefused, match="its metadata is no text"):
+        load_engine(tmp_path / "net.onnx")
+
+
 @pytest.mark.time_limit_s(20)
 def test_only_plain_files_of_a_size_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
