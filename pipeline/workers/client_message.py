@@ -8,6 +8,8 @@ import msgspec
 from pipeline import requests
 from pipeline.requests import LARGEST_REQUEST_BYTES, Command, Reply
 
+LONGEST_ERROR = 300  # characters: it may hold what the client has sent
+
 
 class _Named(msgspec.Struct):
     """As much of a request as must be understood to answer it."""
@@ -48,5 +50,7 @@ def _read(payload: bytes) -> Command | Reply:
     try:
         command: Command = requests.decode_request(payload)
     except msgspec.ValidationError as error:
-        return Reply(_decode_named(payload).id, f"not understood: {error}", "see docs/wire-format.md")
+        return Reply(
+            _decode_named(payload).id, f"not understood: {str(error)[:LONGEST_ERROR]}", "see docs/wire-format.md"
+        )
     return command
