@@ -93,7 +93,7 @@ class Control:
         reply = self._ask(AskStatus(id=_new_id()))
         try:
             return msgspec.json.decode(reply.status, type=Status)
-        except msgspec.MsgspecError as error:
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
             raise NoAnswer(f"the answer is no status ({error})", where=self._endpoint) from error
 
     def resynchronise(self) -> None:
@@ -129,7 +129,7 @@ class Control:
         while parts := self._requester.receive():
             try:
                 reply = requests.decode_reply(parts[0])
-            except (msgspec.MsgspecError, RecursionError):
+            except (ValueError, msgspec.MsgspecError, RecursionError):
                 continue  # another will come, or none
             if reply.id == request_id:
                 return reply
