@@ -263,3 +263,18 @@ def test_a_disk_without_a_byte_is_no_crash(small_disk: Path) -> None:
     assert "disk full" in opened(small_disk).fault
     (small_disk / "filler").unlink()
     assert write(store, 2) == ""
+
+
+def test_what_cannot_be_deleted_is_told_and_younger_ones_go_instead(small_disk: Path) -> None:
+    for back in (3, 2, 1):
+        write(opened(small_disk), back, utc=NOW_NS - back * HOUR_NS)
+    oldest = min(small_disk.glob("images/*/*"))
+    subprocess.run(["mount", "--bind", oldest, oldest], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", oldest], check=True)
+    store = opened(small_disk, quota_gb=quota(1))
+    subprocess.run(["umount", oldest], check=True)
+    hour = oldest.relative_to(small_disk / "images")
+    assert store.fault == f"cannot delete old images: {hour}: Read-only file system"
+    assert kept(small_disk) == [("NOT_OK", 3)]
+    assert opened(small_disk, quota_gb=0.0).fault == ""
+    assert kept(small_disk) == []
