@@ -79,6 +79,14 @@ class Book:
         self._found.clear()
         return self._follow(actions, now)
 
+    def camera_gone(self, camera: str) -> None:
+        """The camera's worker has ended, or has forgotten its grants: it is given none before `camera_ready`.
+
+        To be called before the ring is scanned for what it accepted and did not tell (`granted_slots`, `accepted`): a slot that
+        is granted meanwhile would come back with the others and yet be known to the next worker.
+        """
+        self._slots.pause(camera)
+
     def camera_ready(self, camera: str) -> list[Action]:
         """The camera's worker has started, or speaks to a new ledger: what was granted and is not filled comes back."""
         self._slots.welcome(camera)

@@ -10,6 +10,7 @@ class CameraCount:
     Attributes:
         is_known: it has shown a number.
         newest: the highest number of its present count.
+        shown: what its counter was last said to be, or its newest frame was of.
         delivered: number of its newest frame, or at least not more than that.
         passed: for each number up to this it is settled whether a frame of it comes: cameras deliver in order.
         down_through: numbers up to this passed while there was no ledger, or no worker of the camera.
@@ -26,6 +27,7 @@ class CameraCount:
     offset: int = 0
     is_known: bool = False
     newest: int = 0
+    shown: int = 0
     delivered: int = 0
     passed: int = 0
     down_through: int = 0
@@ -43,7 +45,7 @@ class CameraCount:
     def stand_at(self, number: int, delivered: int = 0) -> None:
         """Its count is at `number`; `delivered` is the number of its newest frame, 0 where that is not known."""
         self.is_known = True
-        self.newest = self.passed = self.covered = number
+        self.newest = self.passed = self.covered = self.shown = number
         self.delivered = delivered
         self.down_through = min(self.down_through, number)
         self.suspect = self.told_again = None
@@ -59,6 +61,7 @@ class CameraCount:
         """A trigger was given to the other cameras and not to this one: from here on its counter is one more behind."""
         self.offset += 1
         self.newest += 1
+        self.shown += 1
         self.delivered += 1
         self.covered += 1
 

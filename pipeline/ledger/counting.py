@@ -33,7 +33,9 @@ class Counting:
             name: Domain(name, members, accounts.get(name), settings.largest_step, settings.late_ns)
             for name, members in cameras.items()
         }
-        self._past: deque[tuple[str, int, range]] = deque()  # numbers of counts that are over, still to be opened
+        self._past: deque[tuple[str, int, range, dict[int, str]]] = (
+            deque()
+        )  # numbers of counts that are over, still to be opened
         self._astray: set[str] = set()
         self._decided: list[tuple[Part, str]] = []
         self._next_part = 0
@@ -63,12 +65,13 @@ class Counting:
         for camera, own in domain.cameras.items():
             if own.is_astray:
                 part.lost[self.settings.views[camera]] = LossKind.trigger_mismatch
-        if self.running or part.software is not None:
-            self.settle(part)
-        elif self.shot_pending:
+        is_of_line = part.software is None
+        if is_of_line and self.shot_pending and (not self.running or len(domain.cameras) > 1):
             self.undecided[part.number] = []
-        else:
+        elif is_of_line and not self.running:
             self.end(part, LossKind.stopped)
+        else:
+            self.settle(part)
         return part
 
     def open_through(self, domain: Domain, number: int, at: int) -> None:
@@ -91,12 +94,13 @@ class Counting:
     def next_unseen(self, at: int) -> Part | None:
         """Open a part for one of the numbers that passed unseen, lost. None where there is none."""
         while self._past:
-            name, count, numbers = self._past.popleft()
+            name, count, numbers, part_ids = self._past.popleft()
             if len(numbers) > 1:
-                self._past.appendleft((name, count, numbers[1:]))
+                self._past.appendleft((name, count, numbers[1:], part_ids))
             part = Part(self._next_part, name, numbers[0], at, at, self.recipe, count=count)
             self._next_part += 1
             self.triggers += 1
+            part.part_id = part_ids.get(numbers[0], "")
             self.parts.add(part, is_past=True)
             return part
         for domain in self.domains.values():
@@ -152,9 +156,10 @@ class Counting:
     def _restart(self, domain: Domain, camera: str, at: int) -> None:
         """The domain's old count is over; open what has been counted since by cameras that were reset before."""
         for part in self.parts.numbered(domain.name):
+            self._name(part)
             self.parts.forget_number(part)
             self.end(part, LossKind.lost_while_down)
-        self._past.extend((domain.name, domain.count, numbers) for numbers in domain.skipped)
+        self._past.extend((domain.name, domain.count, numbers, dict(domain.part_ids)) for numbers in domain.skipped)
         domain.restart()
         for name, own in domain.cameras.items():
             if not own.is_astray and own.is_known:
@@ -194,8 +199,13 @@ class Counting:
         self.undecided.pop(part.number, None)
         domain = self.domains[part.domain]
         if part.trigger_number is not None and part.count == domain.count:
-            part.part_id = part.part_id or domain.part_ids.get(part.trigger_number, "")
+            self._name(part)
             domain.answer(part.trigger_number, is_excused=is_excused)
+
+    def _name(self, part: Part) -> None:
+        """Give the part the id that is bound to its number."""
+        if part.trigger_number is not None and not part.part_id:
+            part.part_id = self.domains[part.domain].part_ids.get(part.trigger_number, "")
 
     # Losing
 
@@ -268,6 +278,7 @@ class Counting:
     def resynchronise(self, domain: Domain) -> None:
         """Whatever the cameras' counters show, they count the same triggers from here on."""
         for part in self.parts.numbered(domain.name):
+            self._name(part)
             self.end(part, LossKind.trigger_mismatch)
         domain.resynchronise()
         self._note_astray(domain)

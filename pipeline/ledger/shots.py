@@ -19,7 +19,7 @@ class Shot:
         parts: the part that it makes in each domain.
         waiting: cameras that have not said how it went.
         refused: cameras that did not take it.
-        numbers: the trigger number that it got in each domain.
+        given: cameras that took it, and the trigger number that they gave it.
     """
 
     key: int
@@ -27,7 +27,7 @@ class Shot:
     waiting: set[str]
     deadline_ns: int
     refused: set[str] = field(default_factory=set)
-    numbers: dict[str, int] = field(default_factory=dict)
+    given: dict[str, int] = field(default_factory=dict)
 
 
 class Shots:
@@ -72,12 +72,12 @@ class Shots:
         shot.waiting.discard(camera)
         if reading is None:
             shot.refused.add(camera)
-        elif heard is not Heard.believed:
-            counting.end(part, LossKind.trigger_mismatch)
         else:
-            number = domain.number(camera, reading)
-            shot.numbers.setdefault(domain.name, number)
-            self._bind(shot, domain.name, number)
+            shot.given[camera] = domain.number(camera, reading)
+            if heard is Heard.believed:
+                self._bind(shot, domain.name, shot.given[camera])
+            else:
+                counting.end(part, LossKind.trigger_mismatch)
         if not shot.waiting.intersection(domain.cameras):
             self._settle(shot, domain.name)
         if not shot.waiting:
@@ -117,12 +117,7 @@ class Shots:
             return
         numbered = parts.of_trigger(name, number)
         if part.trigger_number is not None or numbered is None or numbered.ended is not None:
-            for wrong in (
-                part,
-                numbered,
-            ):  # a trigger of the line came between the two cameras': their views are mixed up
-                if wrong is not None:
-                    self._counting.end(wrong, LossKind.trigger_mismatch)
+            self._counting.end(part, LossKind.trigger_mismatch)
             return
         numbered.software, numbered.part_id = shot.key, part.part_id
         numbered.opened_ns = min(numbered.opened_ns, part.opened_ns)
@@ -138,15 +133,25 @@ class Shots:
         """All cameras of the domain have spoken, or will not."""
         counting, part = self._counting, shot.parts[name]
         domain = counting.domains[name]
-        if shot.numbers.get(name) is not None:
-            for camera in shot.refused & domain.cameras.keys():
+        refused = sorted(shot.refused & domain.cameras.keys())
+        given = [shot.given[camera] for camera in shot.given.keys() & domain.cameras.keys()]
+        if given:
+            mixed = domain.highest if refused else max(given)
+            for camera in refused:
                 domain.skip(camera)
+            self._end_mixed(name, min(given), mixed, {counting.settings.views[camera] for camera in refused})
         if part not in counting.parts:
             return
         if part.trigger_number is None:
             counting.end(part, LossKind.not_triggered)
-        for camera in sorted(shot.refused & counting.domains[name].cameras.keys()):
+        for camera in refused:
             counting.lose(part, counting.settings.views[camera], LossKind.not_triggered)
+
+    def _end_mixed(self, name: str, first: int, last: int, refused: set[str]) -> None:
+        """Triggers of the line came between the cameras' software triggers: their views are of different triggers."""
+        for part in self._counting.parts.between(name, first, last):
+            if (refused & part.frames.keys()) if refused else first < last:
+                self._counting.end(part, LossKind.trigger_mismatch)
 
     def _end(self) -> None:
         self._shot = None

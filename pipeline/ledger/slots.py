@@ -84,6 +84,10 @@ class Slots:
         camera = min(self._up, key=lambda name: (len(self._granted[name]), name), default=None)
         return camera if camera is not None and len(self._granted[camera]) < ahead else None
 
+    def pause(self, camera: str) -> None:
+        """The camera is given no more slots before it is welcome again; those that it has may have been filled."""
+        self._up.discard(camera)
+
     def take_back(self, camera: str) -> None:
         """The camera's worker is gone: what it was granted and did not fill is free, and it is given no more."""
         self._up.discard(camera)

@@ -123,6 +123,8 @@ class Domain:
             own.is_back, own.down_through = False, before
         if not own.is_known and self._first(own, before) is Heard.restarts:
             return Heard.restarts
+        if not is_frame:
+            own.shown = number
         if is_baseline and number < own.newest:
             heard = self._reset(own, number)
             own.delivered = own.newest  # frames of before it was armed do not come
@@ -164,6 +166,7 @@ class Domain:
     def _believe(self, own: CameraCount, number: int, *, is_delivered: bool) -> Heard:
         own.suspect = own.told_again = None
         own.newest = max(own.newest, number)
+        own.shown = max(own.shown, number)
         if is_delivered:
             own.delivered = number
         if own.is_astray:
@@ -265,8 +268,7 @@ class Domain:
         for own in self.cameras.values():
             if not own.is_known:
                 continue
-            stands_at = own.newest if own.suspect is None else own.suspect
-            moved = self.highest - stands_at
+            moved = self.highest - own.shown
             delivered = min(own.delivered + moved, self.highest)
             own.stand_at(self.highest, delivered)
             own.offset += moved

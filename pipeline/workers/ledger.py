@@ -261,6 +261,7 @@ class LedgerWorker:
 
     def _scan(self, camera: str, now: int) -> list[Action]:
         """Frames that the camera's worker accepted and did not live to tell of, in the order in which they came."""
+        self._book.camera_gone(camera)
         granted = dict(self._book.granted_slots(camera))
         told = [slot for slot, generation in granted.items() if self._ring.word(slot, SlotWord.accepted) == generation]
         frames = sorted(
