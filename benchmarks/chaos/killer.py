@@ -118,13 +118,16 @@ class Killer:
         """Nothing is stopped, nothing is due."""
         return not self._later and not self._due
 
-    def turn(self, triggers: int, pids: Callable[[], Mapping[str, int]]) -> None:
-        """Strike what is due when the line has made so many triggers; `pids` gives the processes that run."""
+    def turn(self, triggers: int, pids: Callable[[], Mapping[str, int]], *, is_held: bool = False) -> None:
+        """Strike what is due when the line has made so many triggers; `pids` gives the processes that run.
+
+        `is_held`: not now, but later.
+        """
         now_s = time.monotonic()
         for item in [item for item in self._later if item[0] <= now_s]:
             self._later.remove(item)
             _send(item[1], item[2])
-        while self._waiting and self._waiting[0].at <= triggers:
+        while not is_held and self._waiting and self._waiting[0].at <= triggers:
             self._due.append((self._waiting.pop(0), now_s + PATIENCE_S))
         if not self._due:
             return

@@ -10,9 +10,11 @@ from benchmarks.chaos.chooser import Chooser, Selection
 from benchmarks.chaos.killer import Killer, Plan, Strike, plans
 from benchmarks.chaos.reckoning import Reckoning, reckon
 from benchmarks.chaos.recovery import Recovery, recoveries
-from benchmarks.chaos.scene import DEADLINE_MS, RECIPES
+from benchmarks.chaos.scene import DEADLINE_MS, RECIPES, moments
+from benchmarks.chaos.service import Service
 from benchmarks.chaos.stage import Stage
 from benchmarks.chaos.subscriber import Got, Record, read_records
+from simulator.fault import FaultKind
 from simulator.line_log import LoggedEdge
 
 TURN_S, WATCHING_S = 0.01, 0.002
@@ -48,6 +50,8 @@ class Run:
     reckoning: Reckoning
     ended_by_itself: list[str] = field(default_factory=list)
     chooser_fault: str = ""
+    resynchronised: int = 0
+    not_resynchronised: list[str] = field(default_factory=list)
 
     @property
     def recoveries(self) -> list[Recovery]:
@@ -85,6 +89,7 @@ class Chaos:
         self._folder = folder
         self._stage = Stage(folder, triggers=settings.triggers, rate_hz=settings.rate_hz, seed=settings.seed)
         self._killer = Killer(plans(settings.kills, settings.triggers, settings.seed), self._stage.expect_end)
+        self._service = Service(moments(FaultKind.POWER_LOSS, settings.triggers), self._stage.line, self._stage.control)
         self._made = _Counter(folder / "line.jsonl", b'{"trigger_number"')
         self._got = _Counter(self._stage.received, b'["got"')
         self._said_s = time.monotonic()
@@ -122,6 +127,8 @@ class Chaos:
             reckoning=reckoning,
             ended_by_itself=self._stage.ended_by_itself,
             chooser_fault=chooser.fault,
+            resynchronised=self._service.done,
+            not_resynchronised=self._service.failed,
         )
 
     def _keep_record(self, selections: list[Selection]) -> None:
@@ -141,7 +148,9 @@ class Chaos:
             if self._stopped() and not halted:
                 self._stage.line.halt()
                 halted = True
-            self._turn(self._made.turn())
+            triggers = self._made.turn()
+            self._turn(triggers)
+            self._service.turn(triggers, lambda: self._turn(self._made.turn()))
             if halted and b'"closed"' in self._made.last:
                 break
 
@@ -160,7 +169,7 @@ class Chaos:
 
     def _turn(self, triggers: int) -> None:
         self._stage.revive()
-        self._killer.turn(triggers, self._stage.pids)
+        self._killer.turn(triggers, self._stage.pids, is_held=self._service.is_near(triggers))
         got = self._got.turn()
         now_s = time.monotonic()
         if now_s - self._said_s > SAY_S:

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -29,10 +28,21 @@ FAULTS = {
     FaultKind.IGNORED_EDGE: "p=0.002",
     FaultKind.EXTRA_EDGE: "p=0.002",
     FaultKind.DARK: "p=0.003",
+    FaultKind.CORRUPT_NUMBER: "p=0.001",
     FaultKind.LOSE_DEVICE: "p=0.0002:seconds=1.0",
     FaultKind.HANG: "p=0.0001:seconds=3.0",
     FaultKind.LAST_EDGE_LOST: "",
 }
+# Once in each cycle of so many triggers: a camera comes back with other pictures and, when it is lost again, with its own; and
+# one loses its power and with it its count, so that the belt is paused, the cameras are resynchronised, and the belt goes on.
+CYCLE = 20_000
+AT_TIMES = (
+    (0.15, FaultKind.WRONG_FORMAT, 1),
+    (0.55, FaultKind.WRONG_SIZE, 0),
+    (0.80, FaultKind.POWER_LOSS, 1),
+)
+AWAY_S = 0.5
+WRONG_FOR = 100  # triggers
 
 CAMERA = """
 [camera.{view}]
@@ -109,12 +119,22 @@ def first_dot_px(picture: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def fault_options() -> Sequence[str]:
-    """The words of `python -m simulator.line` that switch every fault on."""
-    words = []
-    for kind, setting in FAULTS.items():
-        words += ["--fault", f"{kind}:{setting}" if setting else str(kind)]
-    return words
+def fault_options(triggers: int) -> list[str]:
+    """The words of `python -m simulator.line` that switch every fault on, for a run of so many triggers."""
+    plans = [f"{kind}:{setting}" if setting else str(kind) for kind, setting in FAULTS.items()]
+    for kind, device in ((kind, device) for _, kind, device in AT_TIMES):
+        for at in moments(kind, triggers):
+            plans.append(f"{kind}:device={device}:at={at}:seconds={AWAY_S}")
+            if kind is not FaultKind.POWER_LOSS:
+                plans.append(f"{FaultKind.LOSE_DEVICE}:device={device}:at={at + WRONG_FOR}:seconds={AWAY_S}")
+    return [word for plan in plans for word in ("--fault", plan)]
+
+
+def moments(kind: FaultKind, triggers: int) -> list[int]:
+    """The parts at which a fault of `AT_TIMES` strikes."""
+    share = next(share for share, other, _ in AT_TIMES if other is kind)
+    cycle = min(CYCLE, triggers)
+    return [start + int(share * cycle) for start in range(0, triggers - cycle + 1, cycle)]
 
 
 def free_ports() -> tuple[int, int, int]:

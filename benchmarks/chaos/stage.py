@@ -41,7 +41,7 @@ class Stage:
         self._doomed: set[int] = set()
         options = ["--devices", str(len(VIEWS)), "--triggers", str(triggers), "--rate-hz", f"{rate_hz:g}"]
         options += ["--seed", str(seed), "--source", str(folder / "pictures"), "--announce", self.control]
-        self.line = LineProcess(folder, [*options, *fault_options()])
+        self.line = LineProcess(folder, [*options, *fault_options(triggers)])
         try:
             with Subscription(self.results, self.station) as subscription:
                 self._start_daemon().wait_until_ready(subscription)

@@ -20,13 +20,16 @@ def text(run: Run) -> str:
     blocks = [title, _account(run), _outcomes(run), _recovery(run)]
     if run.ended_by_itself:
         blocks.append("ended though nobody killed it:\n" + "\n".join(run.ended_by_itself))
+    if run.not_resynchronised:
+        blocks.append("what the station said instead:\n" + "\n".join(run.not_resynchronised))
     blocks += list(_explanations(run))
     return "\n\n".join(blocks)
 
 
 def is_good(run: Run) -> bool:
     """Whether the run holds what it must show."""
-    return run.reckoning.is_good and not run.chooser_fault and len(run.strikes) >= run.settings.kills
+    is_whole = len(run.strikes) >= run.settings.kills and not run.not_resynchronised
+    return run.reckoning.is_good and not run.chooser_fault and is_whole
 
 
 def _account(run: Run) -> str:
@@ -35,6 +38,8 @@ def _account(run: Run) -> str:
     refused = sum(bool(selection.error) for selection in run.selections)
     rows += [
         ("kills asked for, but not carried out", str(run.settings.kills - len(run.strikes))),
+        ("cameras that could not be resynchronised", str(len(run.not_resynchronised))),
+        ("(resynchronised after a loss of power)", str(run.resynchronised)),
         ("(part ids absent)", str(reckoning.absent_ids)),
         ("(gaps told to the subscriber)", str(reckoning.gaps_told)),
         ("(given twice, as it was killed with it in hand)", str(reckoning.in_hand)),
