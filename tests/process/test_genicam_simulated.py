@@ -179,6 +179,17 @@ def test_a_damaged_number_is_a_loss_and_never_a_number(lines: Lines, cameras: li
     ]
 
 
+def test_whole_frames_without_their_number_are_losses_and_told(lines: Lines, cameras: list[GenicamCamera]) -> None:
+    line = lines()
+    camera, _, target = started(cameras, settings({"ChunkSelector": "CounterValue", "ChunkEnable": False}))
+    for _ in range(2):
+        line.edge()
+    assert short(all_outcomes(camera, target)) == [("incomplete", None, 1)] * 2
+    line.edge()
+    with pytest.raises(CameraError, match="sent 3 whole frames in a row without a trigger number"):
+        all_outcomes(camera, target)
+
+
 def test_a_chunk_of_another_counter_than_the_polled_one_is_told(lines: Lines, cameras: list[GenicamCamera]) -> None:
     line = lines()
     line.edge()
