@@ -106,7 +106,7 @@ def test_a_camera_that_lost_its_power_counts_otherwise_until_the_station_is_resy
         hear_until(subscription, heard, lambda status: not is_back(status))
         hear_until(subscription, heard, is_back)
         pass_parts(line, 4)
-        hear(subscription, heard, triggers=9)
+        hear(subscription, heard, triggers=9, quiet_s=0.3)
         control.resynchronise()
         pass_parts(line, 4)
         hear(subscription, heard, triggers=13)
