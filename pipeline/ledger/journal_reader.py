@@ -18,7 +18,7 @@ from pipeline.ledger.journal_schema import FILE_NAME, connect_reader
 from pipeline.ledger.journal_wal import WalLength
 from pipeline.requests import Gap
 
-CHECKPOINT_BYTES = 4 * 2**20
+CHECKPOINT_BYTES = 32 * 2**20  # the first commit after it may wait for the disk, once in about 1,300
 LARGEST_WAL_BYTES = 64 * 2**20
 RESTART_WAIT_MS = 10
 

@@ -9,7 +9,7 @@ FILE_NAME = "journal.db"
 APPLICATION_ID = int.from_bytes(b"dtmJ", "big")
 VERSION = 1
 BUSY_S = 0.05  # no commit waits longer for another process
-WAL_KEPT_BYTES = 8 * 2**20  # of the -wal when it is begun again: room that a full disk cannot take
+WAL_KEPT_BYTES = 40 * 2**20  # of the -wal when it is begun again: room that a full disk cannot take
 EVALUATIONS = {Evaluation.NOT_OK: 0, Evaluation.UNDEFINED: 1, Evaluation.NOT_DECIDABLE: 2, Evaluation.OK: 3}
 LARGEST_INTEGER = 2**63 - 1
 

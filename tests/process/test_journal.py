@@ -177,7 +177,7 @@ def test_a_checkpoint_that_stands_still_lets_the_writer_go_on(tmp_path: Path) ->
 
 
 def test_a_wal_that_a_reader_let_grow_too_large_is_begun_again(tmp_path: Path) -> None:
-    """Somebody reads without a pause, so that the writer alone never finds the moment to begin the -wal again."""
+    """Nothing of it could be moved while somebody read; once he has gone the file shrinks to what is kept of it."""
     wal = tmp_path / "journal.db-wal"
     with opened(tmp_path) as journal:
         reader = JournalReader.open(tmp_path)
@@ -194,7 +194,7 @@ def test_a_wal_that_a_reader_let_grow_too_large_is_begun_again(tmp_path: Path) -
         assert commit(journal, seq + 2)
         assert reader.checkpoint() == ""
         assert commit(journal, seq + 3)
-        assert wal.stat().st_size < LARGEST_WAL_BYTES // 2
+        assert wal.stat().st_size < LARGEST_WAL_BYTES
         reader.close()
 
 

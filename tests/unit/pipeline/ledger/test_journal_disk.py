@@ -78,7 +78,7 @@ def test_a_full_disk_fills_the_memory_and_is_caught_up_with_in_order(tmp_path: P
 def test_what_expires_makes_room_on_a_disk_that_is_full(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     with mounted(folder, "size=12m"), opened(folder, keep_days=1.0) as journal:
-        reader = JournalReader.open(folder)
+        reader = JournalReader.open(folder, checkpoint_bytes=4 * 2**20)
         for seq in range(1, 501):
             assert commit(journal, seq, size=3000)
         assert reader.checkpoint() == ""
