@@ -132,8 +132,12 @@ static void print_result(const char *json, place at)
     move_to(at);
 }
 
-static void secure(void *socket)
+/* Step 1, and keys where there are some. */
+static void prepare(void *socket)
 {
+    int yes = 1, idle_s = 10;
+    zmq_setsockopt(socket, ZMQ_TCP_KEEPALIVE, &yes, sizeof yes);
+    zmq_setsockopt(socket, ZMQ_TCP_KEEPALIVE_IDLE, &idle_s, sizeof idle_s);
     if (!server_key)
         return;
     zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, strlen(server_key));
@@ -154,7 +158,7 @@ static void connect_control(number port)
     control = zmq_socket(context, ZMQ_DEALER);
     zmq_setsockopt(control, ZMQ_IMMEDIATE, &yes, sizeof yes);
     zmq_setsockopt(control, ZMQ_LINGER, &none, sizeof none);
-    secure(control);
+    prepare(control);
     snprintf(address, sizeof address, "%.*s:%lld", (int)(colon - results_address), results_address, port);
     if (zmq_connect(control, address) < 0)
         fail(address);
@@ -290,7 +294,7 @@ int main(int count, char **words)
     void *stream = zmq_socket(context, ZMQ_SUB); /* step 1 */
     int room = 10000;
     zmq_setsockopt(stream, ZMQ_RCVHWM, &room, sizeof room);
-    secure(stream);
+    prepare(stream);
     snprintf(topic, sizeof topic, "result/%s/", station);
     zmq_setsockopt(stream, ZMQ_SUBSCRIBE, topic, strlen(topic));
     snprintf(topic, sizeof topic, "heartbeat/%s/", station);

@@ -34,29 +34,30 @@ class Cursor:
             ConfigError: it cannot be opened, or is not such a file.
             AlreadyRunning: another subscriber holds it.
         """
+        self._path = path
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
         except OSError as error:
             raise ConfigError(f"cannot be opened: {error.strerror}", where=f"cursor {path}") from error
         try:
-            self._lock(path)
-            self.positions = self._read(path)
+            self._lock()
+            self.positions = self._read()
         except BaseException:
             os.close(self._descriptor)
             raise
         self._rows = {station: row for row, station in enumerate(self.positions)}
 
-    def _lock(self, path: Path) -> None:
+    def _lock(self) -> None:
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-            raise ConfigError("is no file", where=f"cursor {path}")
+            raise ConfigError("is no file", where=f"cursor {self._path}")
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise AlreadyRunning(
-                "another subscriber goes on from this file", where=f"cursor {path}", allowed="one file each"
+                "another subscriber goes on from this file", where=f"cursor {self._path}", allowed="one file each"
             ) from error
 
-    def _read(self, path: Path) -> dict[str, Position]:
+    def _read(self) -> dict[str, Position]:
         """Station to its position, in the order of the file."""
         text = os.pread(self._descriptor, MOST_BYTES + 1, 0).decode("ascii", "replace")
         positions: dict[str, Position] = {}
@@ -65,8 +66,8 @@ class Cursor:
             if match is None or match[1] in positions or len(text) > MOST_BYTES:
                 raise ConfigError(
                     f"line {row + 1} says no station, session and number",
-                    where=f"cursor {path}",
-                    next_command=f"rm {path}, which begins anew",
+                    where=f"cursor {self._path}",
+                    next_command=f"rm {self._path}, which begins anew",
                 )
             positions[match[1]] = (int(match[2]), int(match[3]))
         return positions
@@ -75,11 +76,14 @@ class Cursor:
         """This far has been consumed. It is safe from the end of the process at once, from a power cut after some seconds.
 
         Raises:
-            OSError: the disk is full, or the file system is gone.
+            ConfigError: the disk is full, or the file system is gone.
         """
         row = self._rows.setdefault(station, len(self._rows))
         line = f"{station:32} {position[0]:>14} {position[1]:>15}\n".encode("ascii")
-        os.pwrite(self._descriptor, line, row * LINE_BYTES)
+        try:
+            os.pwrite(self._descriptor, line, row * LINE_BYTES)
+        except OSError as error:
+            raise ConfigError(f"cannot be written: {error.strerror}", where=f"cursor {self._path}") from error
         self.positions[station] = position
 
     def close(self) -> None:

@@ -7,6 +7,8 @@ import zmq
 from pipeline.errors import ConfigError
 from pipeline.security import ClientKeys, secure_client
 
+KEEPALIVE = (10, 5, 3)  # s of silence before the first probe, s between probes, probes without an answer
+
 
 def connect(socket: "zmq.Socket[Any]", endpoint: str, keys: ClientKeys | None) -> None:
     """Connect, secured where there are keys; HOST:PORT alone means tcp://HOST:PORT.
@@ -15,6 +17,8 @@ def connect(socket: "zmq.Socket[Any]", endpoint: str, keys: ClientKeys | None) -
         ConfigError: `endpoint` is no address.
     """
     socket.linger = 0
+    socket.tcp_keepalive = 1  # or a station whose machine lost its power would be waited for for ever
+    socket.tcp_keepalive_idle, socket.tcp_keepalive_intvl, socket.tcp_keepalive_cnt = KEEPALIVE
     secure_client(socket, keys)
     try:
         socket.connect(endpoint if "://" in endpoint else f"tcp://{endpoint}")

@@ -100,7 +100,7 @@ class Subscription:
         consumed the one before.
 
         Raises:
-            OSError: the cursor file cannot be written.
+            ConfigError: the cursor file cannot be written.
         """
         self._consumed()
         until = monotonic_ns() + int(timeout_s * 1e9)

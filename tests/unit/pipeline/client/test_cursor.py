@@ -1,5 +1,6 @@
 """The cursor file, also as a user or a full disk may leave it."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_a_folder_and_a_pipe_are_no_cursors(tmp_path: Path) -> None:
         Cursor(tmp_path)
     with pytest.raises(ConfigError, match="is no file"):
         Cursor(Path("/dev/null"))
+
+
+def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Cursor(tmp_path / "cursor") as cursor:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        try:
+            with pytest.raises(ConfigError, match="cursor .*: cannot be written: File too large"):
+                cursor.write("L3-S20", (1, 1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        cursor.write("L3-S20", (1, 1))
 
 
 def test_one_subscriber_holds_it_at_a_time(tmp_path: Path) -> None:
