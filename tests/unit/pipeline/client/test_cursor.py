@@ -60,7 +60,7 @@ def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
     with Cursor(tmp_path / "cursor") as cursor:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
         try:
-            with pytest.raises(ConfigError, match="cursor .*: cannot be written: File too large"):
+            with pytest.raises(ConfigError, match=r"cursor .*: cannot be written: File too large"):
                 cursor.write("L3-S20", (1, 1))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
