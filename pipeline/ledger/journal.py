@@ -30,11 +30,13 @@ from pipeline.status import JournalReport
 START_WAIT_S = 5.0  # a new ledger must know what is answered
 ROWS_A_TRANSACTION = 100
 FLUSH_S = 0.02  # how long a call may go on writing what has waited
+CLOSE_S = 2.0
 MOST_YOUNG = 2_000
 REQUESTS_REMEMBERED = 1_000
 
 _TROUBLE = (sqlite3.Error, OSError)
 _SETTING = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
+_IMAGE = "INSERT OR REPLACE INTO images SELECT place << ? | ?, ?, ?, ? FROM sessions WHERE session = ?"
 _Found = TypeVar("_Found")
 
 
@@ -130,14 +132,8 @@ class Journal:
             self._requests[peer, request_id] = key
             if len(self._requests) > REQUESTS_REMEMBERED:
                 self._requests.popitem(last=False)
-        self._note(
-            "INSERT OR IGNORE INTO software (key, peer, request_id, part_id, utc_ns) VALUES (?, ?, ?, ?, ?)",
-            key,
-            peer,
-            request_id,
-            part_id,
-            utc_ns,
-        )
+        statement = "INSERT OR IGNORE INTO software (key, peer, request_id, part_id, utc_ns) VALUES (?, ?, ?, ?, ?)"
+        self._note(statement, key, peer, request_id, part_id, utc_ns)
         return key, True
 
     def audit(self, utc_ns: int, peer: str, what: str, before: str, after: str) -> None:
@@ -152,11 +148,7 @@ class Journal:
 
     def image(self, session: int, seq: int, view: str, path: str, fault: str) -> None:
         """What became of an image of a result."""
-        statement = (
-            "INSERT OR REPLACE INTO images (id, view, path, fault) "
-            "SELECT place << ? | ?, ?, ?, ? FROM sessions WHERE session = ?"
-        )
-        self._note(statement, SEQ_BITS, seq, view, path, fault, session)
+        self._note(_IMAGE, SEQ_BITS, seq, view, path, fault, session)
 
     def prune(self, now_utc_ns: int, at_most: int) -> int:
         """Delete results that are older than their evaluation is kept, at most so many; returns how many."""
@@ -165,12 +157,16 @@ class Journal:
         try:
             return self._retention.prune(self._file.connection, now_utc_ns, at_most)
         except sqlite3.Error as error:
-            self._trouble(error)
+            if not is_passing(error):
+                self._trouble(error)
             return 0
 
     def close(self) -> None:
-        """Write what waits, and let go."""
+        """Write what waits, within reason, and let go."""
         self.retry()
+        until = time.monotonic() + CLOSE_S
+        while not (self._fault or self._flush()) and time.monotonic() < until:
+            pass
         self._file.release()
 
     # Reading, of a new ledger at its start
@@ -229,7 +225,7 @@ class Journal:
         self._waiting.frames.update(self._frames)
         for name, value in self._settings.items():
             if found.settings.get(name) != value:
-                self._waiting.notes.appendleft(Note(_SETTING, (name, value)))
+                self._waiting.notes.append(Note(_SETTING, (name, value)))
         self._settings = {**found.settings, **self._settings}
 
     def _number(self, newest: int) -> None:
@@ -247,11 +243,13 @@ class Journal:
         if not self._fault and self._file.has_moved():
             self._open()
         until = time.monotonic() + FLUSH_S
-        while not (self._fault or (self._place and self._waiting.is_empty)) and time.monotonic() < until:
+        while not (self._fault or (self._place and self._waiting.is_empty)):
             try:
                 if not self._place:
                     self._place = begin_session(self._file.connection, self.session, utc_ns())
                 self._write()
+                if time.monotonic() > until:  # looked at last, so that no commit is put off by being late
+                    break
             except sqlite3.Error as error:
                 self._trouble(error)
         return self._waiting.is_empty

@@ -1,5 +1,6 @@
 """The tables of the journal, and how its connections are set up (docs/decisions/0009-the-journal-never-waits-for-the-disk.md)."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -97,9 +98,11 @@ def connect_reader(path: Path, *, may_checkpoint: bool = False) -> sqlite3.Conne
     Raises:
         sqlite3.Error: it cannot be opened, or is no journal of this version (NotAJournal).
     """
-    mode = "rw" if may_checkpoint else "ro"
+    options = "mode=rw" if may_checkpoint else "mode=ro"
+    if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        options += "&immutable=1"  # nobody writes it, and the files that reading needs cannot be made here
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_S, isolation_level=None, uri=True
+        f"{path.absolute().as_uri()}?{options}", timeout=BUSY_S, isolation_level=None, uri=True
     )
     try:
         if is_empty(connection):

@@ -16,6 +16,8 @@ from pipeline.ledger.account import Account
 from pipeline.ledger.journal_reader import LARGEST_WAL_BYTES, JournalReader
 from tests.journals import RING, all_gaps, all_rows, commit, opened
 
+KILLS = 25
+
 # Says on its standard output what it has committed: session, first and last number, once commit() has returned.
 WRITER = """
 import sys, time
@@ -94,7 +96,7 @@ def test_kill_9_at_any_moment_loses_no_committed_row_and_doubles_none(tmp_path: 
     sessions: list[int] = []
     through = 0
     with running(CHECKPOINTER, str(tmp_path)) as checkpointer:
-        for seed in range(40):
+        for seed in range(KILLS):
             with running(WRITER, str(tmp_path), str(RING), str(sessions[-1] if sessions else 0), str(seed)) as writer:
                 assert writer.stdout
                 first = writer.stdout.readline()
@@ -110,7 +112,7 @@ def test_kill_9_at_any_moment_loses_no_committed_row_and_doubles_none(tmp_path: 
                 through = told_through
         assert checkpointer.poll() is None
     check_the_journal(tmp_path, sessions, set(committed), through)
-    assert len(committed) > 500
+    assert len(committed) > 10 * KILLS
 
 
 def check_the_journal(folder: Path, sessions: list[int], committed: set[tuple[int, int]], through: int) -> None:
@@ -212,3 +214,28 @@ def test_two_stations_cannot_write_one_journal(tmp_path: Path) -> None:
         assert second.stdout == ""
         assert "another daemon writes its journal here" in second.stderr
         assert writer.poll() is None
+
+
+READER_OF_A_COPY = """
+import os, sys
+from pathlib import Path
+from tests.journals import all_rows
+if os.geteuid() == 0:  # who may write everywhere
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+print(len(all_rows(Path(sys.argv[1]))))
+"""
+
+
+def test_a_copy_in_a_folder_that_may_only_be_read_can_be_read(run_dir: Path) -> None:
+    """The files that SQLite makes beside a journal cannot be made there."""
+    with opened(run_dir) as journal:
+        commit(journal, 1, 2)
+    (run_dir / "journal.db").chmod(0o444)
+    run_dir.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", READER_OF_A_COPY, str(run_dir)], capture_output=True, text=True, check=False
+        )
+    finally:
+        run_dir.chmod(0o755)
+    assert (done.stdout, done.stderr) == ("2\n", "")

@@ -147,7 +147,7 @@ class Ledgers(RuleBasedStateMachine):
 
 
 TestLedgers = Ledgers.TestCase
-TestLedgers.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestLedgers.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 
 
 class Memory(RuleBasedStateMachine):
