@@ -69,12 +69,12 @@ def secure_client(socket: "zmq.Socket[Any]", keys: ClientKeys | None) -> None:
         socket.curve_secretkey = keys.secret
 
 
-def check_security(settings: SecuritySettings | None) -> list[str]:
+def check_security(settings: SecuritySettings | None, *, clients: bool = True) -> list[str]:
     """Read everything that a `Gate` will read; returns the names of the clients that may connect.
 
     Raises:
-        ConfigError: the station's key cannot be used, the folder of clients is missing or others may write in it, or a
-            file in it holds no public key. (A gate refuses such a client and goes on.)
+        ConfigError: the station's key cannot be used, the folder of clients is missing or others may write in it, or,
+            with `clients`, a file in it holds no public key. (A gate refuses such a client and goes on.)
     """
     if settings is None:
         return []
@@ -91,7 +91,7 @@ def check_security(settings: SecuritySettings | None) -> list[str]:
         paths = key_file.client_files(folder)
     except OSError as problem:
         raise ConfigError(f"no folder of clients' keys ({problem.strerror})", where=str(folder)) from None
-    for path in paths:
+    for path in paths if clients else []:
         key_file.read_client(path)
     return [path.stem for path in paths]
 

@@ -77,7 +77,15 @@ def _items(station: "Station") -> Iterator[Item]:
         for found in recipes:
             yield Item(f"recipe {found.folder.name}", partial(_recipe, station, found.recipe, sizes))
         yield Item("recipe to start with", partial(_selected, station))
+    if station.security is not None:
+        yield Item("security", partial(_security, station))
     yield Item("addresses", partial(_addresses, station))
+
+
+def _security(station: "Station") -> str:
+    from pipeline.security import check_security
+
+    return f"clients that may connect: {', '.join(check_security(station.security)) or 'none but the station itself'}"
 
 
 def _camera(station: "Station", name: str, settings: "CameraSettings", sizes: dict[str, tuple[int, int]]) -> str:

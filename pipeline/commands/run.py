@@ -11,6 +11,7 @@ from pipeline.addresses import refuse_taken
 from pipeline.config import load_station
 from pipeline.preflight import recipe_of, refuse_missing, resolved
 from pipeline.runtime import state_folder
+from pipeline.security import check_security
 from pipeline.selection import kept_selection, recipe_number
 from pipeline.supervisor.processes import processes
 from pipeline.supervisor.supervise import Supervisor
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="supervisor: %(message)s")
     station = resolved(station)
+    check_security(station.security, clients=False)
     if recipe_number(kept_selection(state_folder(station)), station.recipe) == station.recipe:
         recipe_of(station, station.recipe)  # one that was selected through control is judged by the daemon: see infer
     for name, settings in station.camera.items():

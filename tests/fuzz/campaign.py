@@ -56,7 +56,7 @@ def run(
     """Feed the target so many times: its corpus, then what is made of it. `goes_on` is called now and then."""
     rng = random.Random(f"{target.name} {seed}")
     corpus = target.corpus()
-    pool, seen = list(corpus), set[Hashable]()
+    pool, seen = list(corpus), set[int]()
     outcome = Outcome(target.name)
     began, early_bytes = time.monotonic(), 0
     with _alarm():
@@ -67,8 +67,8 @@ def run(
             outcome.executions += 1
             if outcome.executions % OFTEN == 1:
                 goes_on()
-            if summary not in seen:
-                seen.add(summary)
+            if hash(summary) not in seen:
+                seen.add(hash(summary))
                 if not is_given and len(data) < LARGEST_KEPT:
                     pool.append(data)
                     if len(pool) > MOST_KEPT:
