@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.clock import iso_utc
+from pipeline.config import Station
 from pipeline.ledger.actions import Answer, Part, ViewFrame
 from pipeline.loss import LossKind
 from pipeline.messages import LoadedRecipe, PartAnswer
@@ -37,6 +38,18 @@ class Answering:
     recipes: dict[int, LoadedRecipe]
     is_simulated: bool = False
     last_seq: int = 0
+
+    @classmethod
+    def of(cls, station: Station, session: int, recipes: dict[int, LoadedRecipe]) -> "Answering":
+        """As the station file says; `recipes` is filled in when infer has told them."""
+        return cls(
+            station=station.station,
+            session=session,
+            views=station.views,
+            passing=frozenset(station.part.pass_),
+            shots={name: settings.shot for name, settings in station.camera.items()},
+            recipes=recipes,
+        )
 
     def results(
         self,

@@ -1,15 +1,16 @@
 """Carries out what the book asks for: words in the ring, messages to the workers, answers to the journal and the stream."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipeline.clock import utc_ns
 from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost
 from pipeline.ledger.book import Book
-from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer, Stored
+from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer
 from pipeline.messages import Copy as CopyOrder
 from pipeline.messages import Fire as FireOrder
 from pipeline.ring.frame_ring import FrameRing
+from pipeline.workers.images import Images
 from pipeline.workers.publishing import Publishing, Told
 from pipeline.workers.switchboard import Switchboard
 
@@ -27,9 +28,7 @@ class Carrier:
     publishing: Publishing
     cameras: Sequence[str]
     processes: Sequence[str]
-    images_stored: int = 0
-    images_lost: int = 0
-    _promised: dict[tuple[int, int], tuple[int, str, str]] = field(default_factory=dict)
+    images: Images
 
     def carry_out(self, actions: Sequence[Action], found: Sequence[PartAnswer] = ()) -> None:
         """Dispatch, as the networks need not wait for the disk; answer; then what rests on the answers, in the book's order.
@@ -53,7 +52,7 @@ class Carrier:
                 case Copy(part):
                     self._copy(action, told[part.number])
                 case ImageLost(frame):
-                    self._lose(frame.key)
+                    self.images.given_up(frame.key)
                 case Abandon(worker, number):
                     self.switchboard.tell(worker, Abandoned(number, self._session))
 
@@ -63,10 +62,13 @@ class Carrier:
 
     def _answer(self, actions: Sequence[Action], found: Sequence[PartAnswer]) -> dict[int, Told]:
         answers = [action for action in actions if isinstance(action, Answer)]
+        accounts = self.book.accounts()
         if not answers:
+            if accounts:  # a count has begun, or a software trigger has got its number: a new ledger must know
+                self.publishing.journal.commit([], [], accounts)
             return {}
         copies = [action for action in actions if isinstance(action, Copy)]
-        told = self.publishing.publish(answers, found, copies, self.book.accounts())
+        told = self.publishing.publish(answers, found, copies, accounts)
         self.publishing.journal.prune(utc_ns(), PRUNED_AFTER_AN_ANSWER)
         return told
 
@@ -93,28 +95,10 @@ class Carrier:
             ),
         )
 
-    def copied(self, slot: int, generation: int) -> None:
-        """The copier has had its look at the frame; what became of the image is told by Stored."""
-        self._promised.pop((slot, generation), None)
-        self.carry_out(self.book.copied(slot, generation))
-
-    def stored(self, stored: Stored) -> None:
-        """What became of an image that was copied."""
-        self.images_stored += not stored.fault
-        self.images_lost += bool(stored.fault)
-        self.publishing.journal.image(stored.session, stored.seq, stored.view, stored.path, stored.fault)
-
-    def _lose(self, key: tuple[int, int]) -> None:
-        """The frame is given away before it was copied; the journal tells of an image that was promised."""
-        self.images_lost += 1
-        promised = self._promised.pop(key, None)
-        if promised is not None:
-            self.publishing.journal.image(self._session, *promised, "was not copied in time")
-
     def _copy(self, copy: Copy, told: Told) -> None:
         frame = copy.frame
         view = self.publishing.answering.views[frame.camera]
-        self._promised[frame.key] = (told.seq, view, told.images[view])
+        self.images.order(frame.key, told.seq, view, told.images[view])
         self.switchboard.tell(
             EVIDENCE,
             CopyOrder(
@@ -124,7 +108,7 @@ class Carrier:
                 view,
                 told.evaluation,
                 told.images[view],
-                told.payload,
+                told.text,
                 self._session,
             ),
         )

@@ -40,7 +40,7 @@ class Commands:
     unready: Callable[[], str]
     binds_part_ids: bool
 
-    def carry_out(self, command: Command, peer: str) -> tuple[Reply, list[Action]]:
+    def carry_out(self, command: Command, peer: str) -> tuple[Reply, list[Action]]:  # noqa: PLR0911 - one for each kind
         """`peer` is who asks."""
         now = monotonic_ns()
         match command:

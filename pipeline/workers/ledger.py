@@ -9,11 +9,11 @@ import zmq
 from pipeline import requests
 from pipeline.addresses import split
 from pipeline.clock import monotonic_ns, utc_ns
-from pipeline.config import Station
 from pipeline.evidence.keeping import Keeping
 from pipeline.ledger.actions import Action
 from pipeline.ledger.answers import Answering
-from pipeline.ledger.book import Book, BookSettings
+from pipeline.ledger.book import Book
+from pipeline.ledger.book_settings import BookSettings
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import (
@@ -45,6 +45,7 @@ from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.carrier import Carrier
 from pipeline.workers.commands import Commands
+from pipeline.workers.images import Images
 from pipeline.workers.publishing import Publishing
 from pipeline.workers.recipes import Recipes
 from pipeline.workers.recovery import find, left_answers
@@ -55,7 +56,6 @@ BEAT_NS = 1_000_000_000
 LAST_TURNS = 50
 PRUNED_AT_A_BEAT = 200
 YOUNG_NS = 2_000_000_000  # results so young may not have been published by the ledger that journaled them
-LATE_NS = 2_000_000_000  # a worker that stands still for so long is killed, and delivers no burst of late frames
 REQUESTS, EVIDENCE = "requests", "evidence"
 
 
@@ -81,17 +81,20 @@ class LedgerWorker:
         )
         self._cameras = list(station.camera)
         self._found = find(self._ring, self._journal, self._cameras, runtime.processes)
-        self._book = Book(_book_settings(station, self._ring), self._found.slots, self._journal.accounts())
+        self._book = Book(
+            BookSettings.of(station, self._ring.layout.slots), self._found.slots, self._journal.accounts()
+        )
         loaded: dict[int, LoadedRecipe] = {}
         self._recipes = Recipes(self._journal, station.recipe, loaded)
         self._book.recipe = self._recipes.selected
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._zmq, station.security)
         self._publishing = Publishing(
-            _answering(station, self._journal.session, loaded),
+            Answering.of(station, self._journal.session, loaded),
             self._journal,
             ResultStream(self._zmq, station.station, runtime.results_endpoint, self._gate),
         )
+        self._images = Images(Path(runtime.state_folder), self._journal)
         self._reporter = Reporter(
             self._publishing.answering,
             self._book,
@@ -101,6 +104,7 @@ class LedgerWorker:
             self._recipes,
             self._journal,
             self._publishing.counts,
+            self._images,
             split(station.control_bind)[1],
         )
         self._commands = Commands(
@@ -114,7 +118,13 @@ class LedgerWorker:
         self._keeping = Keeping(station.archive)
         self._switchboard = Switchboard(self._zmq, runtime.ledger_endpoint)
         self._carrier = Carrier(
-            self._ring, self._book, self._switchboard, self._publishing, self._cameras, runtime.processes
+            self._ring,
+            self._book,
+            self._switchboard,
+            self._publishing,
+            self._cameras,
+            runtime.processes,
+            self._images,
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -212,10 +222,11 @@ class LedgerWorker:
             case CameraHello() | InferHello() | EvidenceHello() | RequestsHello():
                 if message.session == self._journal.session:  # one that was meant for an earlier ledger is void
                     self._carrier.carry_out(self._greet(message, now))
-            case Copied(slot, generation):
-                self._carrier.copied(slot, generation)
+            case Copied(slot, generation, good):
+                self._images.copied((slot, generation), good=good)
+                self._carrier.carry_out(book.copied(slot, generation))
             case Stored():
-                self._carrier.stored(message)
+                self._images.settle(message)
             case DiskReport():
                 self._reporter.disk = message
             case Asked(ticket, peer, command):
@@ -256,6 +267,7 @@ class LedgerWorker:
             case "infer":
                 return self._book.worker_died(name, now)
             case "evidence":
+                self._images.copier_ended()
                 return self._book.copier(up=False)
         return []
 
@@ -280,10 +292,6 @@ class LedgerWorker:
         self._journal.retry()
         self._journal.prune(utc_ns(), PRUNED_AT_A_BEAT)
         self._publishing.stream.publish_heartbeat(self._reporter.heartbeat())
-        self._reporter.images_stored, self._reporter.images_lost = (
-            self._carrier.images_stored,
-            self._carrier.images_lost,
-        )
         self._publishing.stream.publish_status(self._reporter.status())
 
     def close(self) -> None:
@@ -294,27 +302,3 @@ class LedgerWorker:
         self._zmq.term()
         self._journal.close()
         self._ring.close()
-
-
-def _answering(station: Station, session: int, recipes: dict[int, LoadedRecipe]) -> Answering:
-    return Answering(
-        station=station.station,
-        session=session,
-        views=station.views,
-        passing=frozenset(station.part.pass_),
-        shots={name: settings.shot for name, settings in station.camera.items()},
-        recipes=recipes,
-    )
-
-
-def _book_settings(station: Station, ring: FrameRing) -> BookSettings:
-    return BookSettings(
-        views=station.views,
-        joined=station.part.join == "trigger",
-        deadline_ns=int(station.part.deadline_ms * 1e6),
-        queue_depth=station.ring.queue_depth,
-        policy=station.ring.policy,
-        slots=ring.layout.slots,
-        hold_ns=int(station.archive.hold_ms * 1e6),
-        late_ns=LATE_NS,
-    )

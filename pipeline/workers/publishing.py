@@ -1,7 +1,8 @@
 """From answers of the book to the journal and the stream: committed first, then published; the caller then closes the slots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import msgspec
 
@@ -20,11 +21,18 @@ from pipeline.result import Evaluation, Result
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What was published of a part: number and evaluation of its first result, the bytes, where each view's image will lie."""
+    """What was published for a trigger.
+
+    Attributes:
+        seq: number of its first result.
+        evaluation: the one that counts, of all parts that were found.
+        text: the published JSON; where several parts were found, a list of it.
+        images: view to where its image will lie, below the state folder.
+    """
 
     seq: int
     evaluation: Evaluation
-    payload: bytes
+    text: bytes
     images: Mapping[str, str]
 
 
@@ -49,35 +57,46 @@ class Publishing:
         Every answer is in the journal, or known not to be, before any of them is published.
         """
         moment = Moment(monotonic_ns(), utc_ns())
-        told: dict[int, Told] = {}
-        results: list[Result] = []
+        given: list[tuple[int, list[Result], dict[str, str]]] = []  # part number, its results, its images
         rows: list[Row] = []
         frames: list[FrameKey] = []
         for answer in answers:
             first = self.answering.last_seq + 1
             images = self._images(answer, found, copies, first, moment)
-            given = self.answering.results(answer, found, moment, journaled=True, images=images)
-            results += given
-            rows += [_row(result, moment, answer.part.software) for result in given]
+            results = self.answering.results(answer, found, moment, journaled=True, images=images)
+            given.append((answer.part.number, results, images))
+            rows += [_row(result, moment, answer.part.software) for result in results]
             frames += [
-                FrameKey(frame.slot, frame.generation, first, len(given)) for frame in answer.part.frames.values()
+                FrameKey(frame.slot, frame.generation, first, len(results)) for frame in answer.part.frames.values()
             ]
-            told[answer.part.number] = Told(first, given[0].result_evaluation, rows[-len(given)].payload, images)
         if not self.journal.commit(rows, frames, accounts):
-            rows = [_unjournaled(row, result) for row, result in zip(rows, results, strict=True)]
+            all_results = [result for _, results, _ in given for result in results]
+            rows = [_unjournaled(row, result) for row, result in zip(rows, all_results, strict=True)]
             self.journal.amend(rows)
         for row in rows:
             self.stream.publish_result(row.payload)
             self.counts[row.evaluation.value] = self.counts.get(row.evaluation.value, 0) + 1
-        return told
+        published = iter(rows)
+        return {number: _told(list(islice(published, len(results))), images) for number, results, images in given}
 
     def _images(
         self, answer: Answer, found: Sequence[PartAnswer], copies: Sequence[Copy], seq: int, moment: Moment
     ) -> dict[str, str]:
         """Where the images of this part's views will lie, for those that are to be copied."""
-        evaluation = found[0].evaluation if answer.loss is None and found else Evaluation.UNDEFINED
+        evaluation = Evaluation.UNDEFINED if answer.loss is not None else _worst(one.evaluation for one in found)
         views = [view for copy in copies for view, frame in answer.part.frames.items() if frame is copy.frame]
         return {view: image_path(self.answering.session, seq, view, moment.utc_ns, evaluation) for view in views}
+
+
+def _told(rows: list[Row], images: Mapping[str, str]) -> Told:
+    payloads = [row.payload for row in rows]
+    text = payloads[0] if len(payloads) == 1 else b"[" + b",".join(payloads) + b"]"
+    return Told(rows[0].seq, _worst(row.evaluation for row in rows), text, images)
+
+
+def _worst(evaluations: Iterable[Evaluation]) -> Evaluation:
+    """The one that counts where there are several: they are declared in that order."""
+    return min(evaluations, key=list(Evaluation).index)
 
 
 def _row(result: Result, moment: Moment, software: int | None) -> Row:

@@ -13,6 +13,7 @@ from pipeline.ring.layout import CameraWord
 from pipeline.status import CameraReport, EvidenceReport, Heartbeat, ProcessReport, StationState, Status
 from pipeline.version import VERSION
 from pipeline.vitals import Vitals, VitalWord, WorkerState, usage
+from pipeline.workers.images import Images
 from pipeline.workers.recipes import Recipes
 
 
@@ -28,14 +29,13 @@ class Reporter:
     recipes: Recipes
     journal: Journal
     results: Mapping[str, int]
+    images: Images
     control_port: int
     cameras: dict[str, CameraStatus] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     backend: str = ""
     stopping: bool = False
     disk: DiskReport = field(default_factory=lambda: DiskReport(0, 0, ""))
-    images_stored: int = 0
-    images_lost: int = 0
     refused_messages: int = 0
     started_time: str = field(default_factory=lambda: iso_utc(utc_ns()))
 
@@ -116,7 +116,7 @@ class Reporter:
             recipes=self.recipes.entries(),
             journal=self.journal.report(),
             evidence=EvidenceReport(
-                self.disk.fault, self.images_stored, self.images_lost, self.disk.used_bytes, self.disk.images
+                self.disk.fault, self.images.stored, self.images.lost, self.disk.used_bytes, self.disk.images
             ),
             refused_messages=self.refused_messages,
         )
