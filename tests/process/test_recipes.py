@@ -1,6 +1,7 @@
 """Recipes with real processes: selected at a part boundary while triggers come, refused, and remembered."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -22,10 +23,10 @@ from tests.stations import Heard, any_free_port, hear, hear_until, running, simu
 
 VIEWS = ["top", "side"]
 GOOD, PICKY = 1, 2  # the second recipe misses keypoint d in every part
-LINE = ["--source", "pattern", "--devices", "2", "--rate-hz", "30", "--triggers", "120"]
+LINE = ["--source", "pattern", "--devices", "2", "--rate-hz", "40", "--triggers", "80"]
 READY = (StationState.Ready, StationState.ContinuousExecution)
 
-pytestmark = pytest.mark.time_limit_s(120)
+pytestmark = pytest.mark.time_limit_s(180)
 
 
 @dataclass
@@ -65,11 +66,18 @@ class Bench:
                 assert states == dict.fromkeys(VIEWS, wanted)
 
 
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recipes")
+    make_recipe(folder / "good", VIEWS, number=GOOD)
+    make_recipe(folder / "picky", VIEWS, number=PICKY, logits=(8, 8, 8, -8))
+    make_recipe(folder / "narrow", ["top"], number=3)
+    return folder
+
+
 @pytest.fixture
-def bench(run_dir: Path, station_name: str, free_port: Callable[[], int]) -> Iterator[Bench]:
-    make_recipe(run_dir / "recipes" / "good", VIEWS, number=GOOD)
-    make_recipe(run_dir / "recipes" / "picky", VIEWS, number=PICKY, logits=(8, 8, 8, -8))
-    make_recipe(run_dir / "recipes" / "narrow", ["top"], number=3)
+def bench(run_dir: Path, recipes: Path, station_name: str, free_port: Callable[[], int]) -> Iterator[Bench]:
+    shutil.copytree(recipes, run_dir / "recipes")
     line = LineProcess(run_dir, LINE)
     cameras = "".join(simulated_camera(view, number, cti_path()) for number, view in enumerate(VIEWS))
     bench = Bench(run_dir / "station.toml", free_port(), free_port(), line, cameras)
@@ -112,20 +120,23 @@ class Selecting:
 
 
 def wanted(result: Result, done: list[Selected]) -> set[int]:
-    """The recipes by which a part may be inspected that was opened when this one was."""
-    opened = result.times["opened_monotonic_ns"]
+    """The recipes by which a part may be inspected: the last one that was told when it was opened, or one asked for since.
+
+    The ledger chooses when it hears of the part, which is up to some milliseconds after the camera has: that is `opened`.
+    """
+    opened, answered = result.times["opened_monotonic_ns"], result.times["answered_monotonic_ns"]
     settled = [one.number for one in done if one.told_ns <= opened]
-    under_way = [one.number for one in done if one.asked_ns <= opened < one.told_ns]
-    return {([GOOD, *settled])[-1], *under_way}
+    since = [one.number for one in done if one.told_ns > opened and one.asked_ns <= answered]
+    return {([GOOD, *settled])[-1], *since}
 
 
 def test_a_recipe_is_selected_between_two_parts_and_no_trigger_is_lost(bench: Bench) -> None:
-    numbers = [PICKY, GOOD] * 10
+    numbers = [PICKY, GOOD] * 8
     with running(bench.station, bench.port, bench.line.environment) as (_, subscription):
         bench.line.go()
         hear(subscription, bench.heard, triggers=10, quiet_s=0.0)
-        with Selecting(bench, numbers, 0.1) as selecting:
-            hear(subscription, bench.heard, triggers=120)
+        with Selecting(bench, numbers, 0.07) as selecting:
+            hear(subscription, bench.heard, triggers=80)
     bench.assert_each_answered_once()
     bench.assert_no_part_is_of_two_recipes()
     assert len(selecting.done) == len(numbers)
@@ -136,7 +147,7 @@ def test_a_recipe_is_selected_between_two_parts_and_no_trigger_is_lost(bench: Be
         for before, after in zip(bench.heard.results, bench.heard.results[1:], strict=False)
         if before.recipe_id != after.recipe_id
     ]
-    assert len(changes) >= 10
+    assert len(changes) >= 5
 
 
 def test_a_number_that_cannot_be_selected_keeps_the_old_recipe_and_raises_error(bench: Bench) -> None:
@@ -158,7 +169,7 @@ def test_a_number_that_cannot_be_selected_keeps_the_old_recipe_and_raises_error(
             bench.heard.results += heard.results
         control.select_recipe(GOOD)
         hear_until(subscription, bench.heard, lambda status: status.state in READY)
-        hear(subscription, bench.heard, triggers=120)
+        hear(subscription, bench.heard, triggers=80)
     bench.assert_each_answered_once()
     assert {(result.recipe_id, result.result_state) for result in bench.heard.results} == {
         (GOOD, ResultState.COMPLETED)
@@ -171,7 +182,7 @@ def test_infer_is_killed_while_recipes_are_selected(bench: Bench) -> None:
         hear(subscription, bench.heard, triggers=10, quiet_s=0.0)
         with Selecting(bench, [PICKY, GOOD] * 5, 0.1) as selecting:
             os.kill(workers_of(daemon)["infer.0"], signal.SIGKILL)
-            hear(subscription, bench.heard, triggers=120)
+            hear(subscription, bench.heard, triggers=80)
     bench.assert_each_answered_once()
     bench.assert_no_part_is_of_two_recipes()
     assert all(result.recipe_id in wanted(result, selecting.done) for result in bench.heard.results)
@@ -191,7 +202,7 @@ def test_the_selection_survives_the_ledger_and_the_daemon_until_the_station_file
         bench.line.go()
         hear(subscription, bench.heard, triggers=20, quiet_s=0.0)
         os.kill(workers_of(daemon)["ledger"], signal.SIGKILL)
-        hear(subscription, bench.heard, triggers=120)
+        hear(subscription, bench.heard, triggers=80)
         bench.assert_each_answered_once()
         assert {result.recipe_id for result in bench.heard.results} == {PICKY}
         os.kill(daemon.pid, signal.SIGKILL)
