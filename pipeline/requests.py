@@ -4,7 +4,7 @@ A request is one JSON object with a `command`; the reply is one JSON object, for
 each result, the bytes that were published. docs/wire-format.md describes all of it for other languages.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -83,8 +83,8 @@ class RecipeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Results `first` to `last` of a session that are no longer in the journal, or never were.
 
-    `last` is `first` - 1 where a session has ended and nobody can say how many results it had after that, if any. A subscription
-    fills in `station`, as it may hear several; a reply leaves it out.
+    `last` is `first` - 1 where a session has ended and nobody can say how many results there were after that and before those that
+    are given next, if any. A subscription fills in `station`, as it may hear several; a reply leaves it out.
     """
 
     session: int

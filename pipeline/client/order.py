@@ -36,11 +36,12 @@ class Order:
 
     Attributes:
         position: everything up to there was delivered; None until the first message says where "now" is.
+        start: where the position was at first.
         deliveries: results and gaps in order; the caller takes them from the left.
     """
 
     def __init__(self, station: str, position: Position | None, patience_ns: int = PATIENCE_NS) -> None:
-        self.position = position
+        self.position = self.start = position
         self.deliveries: deque[Result | Gap] = deque()
         self._station = station
         self._patience_ns = patience_ns
@@ -50,7 +51,7 @@ class Order:
         self._held_bytes = 0
         self._early_beats = 0
         self._heard_ns = 0
-        self._unknown_end = -1  # the session of which nobody knows how many results it had
+        self._unknown_ends: set[int] = set()  # sessions of which nobody knows how many results they had
         self._asked = 0  # number of the newest request
         self._asked_ns: int | None = None  # None: there is none under way
         self._newest_when_asked = 0
@@ -64,7 +65,7 @@ class Order:
         self._heard_ns = now_ns
         place = (result.session, result.seq)
         if self.position is None:
-            self.position = (result.session, result.seq - 1)
+            self.position = self.start = (result.session, result.seq - 1)
         if place <= self.position:
             return  # published again by a new ledger, or known from the journal
         self._early_beats = 0
@@ -82,7 +83,7 @@ class Order:
         """The station's present session has published `last_seq` results."""
         self._heard_ns = now_ns
         if self.position is None:
-            self.position = (session, last_seq)
+            self.position = self.start = (session, last_seq)
         if session < self.position[0]:
             self._beat_of_an_earlier_session(session)
         else:
@@ -128,7 +129,7 @@ class Order:
         for gap in expired:
             self._know(gap.session, gap.last)
             if gap.last < gap.first:
-                self._unknown_end = gap.session
+                self._unknown_ends.add(gap.session)
         for result in results:
             if (result.session, result.seq) > self.position:
                 self._go_to((result.session, result.seq - 1))
@@ -150,11 +151,12 @@ class Order:
         patience_ns, attempts = self._patience_ns, FEWEST_ATTEMPTS
         if self._is_deaf:
             patience_ns, attempts = patience_ns // 10, 1
-        if self._missing_since_ns is None or self._attempts < attempts or now_ns - self._missing_since_ns < patience_ns:
+        since = self._missing_since_ns
+        if self.position is None or since is None or self._attempts < attempts or now_ns - since < patience_ns:
             return
         self._is_deaf = True
         target = (self._places[0][0], self._places[0][1] - 1) if self._places else max(self._heads.items())
-        self._unknown_end = self.position[0] if self.position else 0
+        self._unknown_ends |= {session for session in (self.position[0], *self._heads) if session < target[0]}
         self._go_to(target)
         self._drain()
         self._note_missing(now_ns)
@@ -205,13 +207,12 @@ class Order:
         if self.position is None or target <= self.position:
             return
         session, seq = self.position
-        if session < target[0]:
-            last = max(seq, self._heads.get(session, 0))
-            self._tell(session, seq + 1, last)
-            if session == self._unknown_end:
-                self._tell_unknown(session, last)
-        for ended in sorted(known for known in self._heads if session < known < target[0]):
-            self._tell(ended, 1, self._heads[ended])
+        for ended in sorted(known for known in {session, *self._heads} if known < target[0]):
+            before = seq if ended == session else 0
+            last = max(before, self._heads.get(ended, 0))
+            self._tell(ended, before + 1, last)
+            if ended in self._unknown_ends:
+                self._tell_unknown(ended, last)
         self._tell(target[0], seq + 1 if session == target[0] else 1, target[1])
         self._move_to(target)
 
@@ -239,6 +240,7 @@ class Order:
         self._attempts = 0
         for session in [session for session in self._heads if session < position[0]]:
             del self._heads[session]
+        self._unknown_ends = {session for session in self._unknown_ends if session >= position[0]}
         known = bisect.bisect_right(self._places, position)
         for place in self._places[:known]:
             self._held_bytes -= self._held.pop(place)[1]

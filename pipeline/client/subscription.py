@@ -170,6 +170,8 @@ class Subscription:
         if isinstance(message, Heartbeat):
             feed.connect(self._control or requests_endpoint(self._endpoint, message.control_port))
         feed.take(message, published.size, now_ns)
+        if self._cursor is not None and feed.order.start and published.station not in self._cursor.positions:
+            self._cursor.write(published.station, feed.order.start)  # who dies before its first result misses none
         if not isinstance(message, Result):
             self._ready.append((published.station, message))
         self._take_deliveries(published.station, feed)
@@ -206,7 +208,9 @@ class Subscription:
         if self._given is not None:
             self._cursor.write(*self._given)
             self._given = None
-        if not self._ready:  # nothing waits, so the order's own position is consumed, too: the first one, say
+        if (
+            not self._ready
+        ):  # nothing waits, so the order's own position is consumed, too: at the begin of a session, say
             for station, feed in self._feeds.items():
                 position = feed.order.position
                 if position is not None and self._cursor.positions.get(station) != position:

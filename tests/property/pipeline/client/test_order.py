@@ -252,4 +252,4 @@ def last_place(delivery: Result | Gap) -> Position:
 
 
 TestLine = Line.TestCase
-TestLine.settings = settings(max_examples=400, stateful_step_count=50, deadline=None)
+TestLine.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)

@@ -182,9 +182,9 @@ def test_a_consumer_that_died_before_its_first_result_misses_none(station: Playe
     cursor = tmp_path / "cursor"
     station.publish(2)
     with station.answering():
-        with Subscription(station.endpoint, cursor=cursor) as subscription:
-            joined(station, subscription)
-            assert subscription.receive(0) is None
+        subscription = Subscription(station.endpoint, cursor=cursor)
+        joined(station, subscription)
+        subscription.close()  # as a kill would
         station.publish(2)
         with Subscription(station.endpoint, cursor=cursor) as subscription:
             assert short(given(station, subscription, 2)) == numbers(station.session, 3, 4)
