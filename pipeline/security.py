@@ -156,6 +156,7 @@ class _Authenticator(Authenticator):
         self._own = own
         self._folder = folder
         self._name = ""
+        self._read: dict[Path, tuple[tuple[int, int, int], bytes]] = {}  # what a file was when it was read, and its key
         self._said = -LOG_EVERY_S
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="handshakes", daemon=True)
@@ -200,13 +201,18 @@ class _Authenticator(Authenticator):
         except OSError as problem:
             self._say(f"{self._folder}: {problem.strerror}, so nobody is let in")
             return None
+        former, self._read = self._read, {}
         for path in paths:
             try:
-                if key_file.read_client(path) == key:
-                    return path.stem
+                status = path.lstat()
+                mark = status.st_ino, status.st_ctime_ns, status.st_size
+                known = former.get(path)
+                self._read[path] = known if known and known[0] == mark else (mark, key_file.read_client(path))
+            except OSError as problem:
+                self._say(f"{path}: {problem.strerror}")
             except ConfigError as problem:
                 self._say(str(problem))
-        return None
+        return next((path.stem for path, (_, public) in self._read.items() if public == key), None)
 
     def _say(self, what: str) -> None:
         """Log, but let nobody fill the log."""
