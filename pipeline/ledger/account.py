@@ -12,6 +12,8 @@ class Account(msgspec.Struct, frozen=True):
         offsets: camera to what is added to its counter to get the trigger number, after a resynchronise.
         part_ids: bound and not answered yet, by trigger number.
         count: how often the counters have been reset: numbers of another count mean other triggers.
+        highest: every trigger up to this number is answered or owed.
+        mixed: first and last of the numbers that are of different triggers at different cameras; () where there are none.
         delivered: camera to the trigger number of its newest frame.
         software: trigger numbers that cameras gave to software triggers and that are not answered yet, with their keys.
     """
@@ -21,5 +23,7 @@ class Account(msgspec.Struct, frozen=True):
     offsets: dict[str, int] = {}
     part_ids: dict[int, str] = {}
     count: int = 0
+    highest: int = 0
+    mixed: tuple[int, ...] = ()
     delivered: dict[str, int] = {}
     software: dict[int, int] = {}

@@ -223,6 +223,7 @@ class Book:
         """Time has passed: answer what is due, a turn's worth at most."""
         self._now = now
         self._shots.tick(now)
+        self._counting.tick(now)
         actions = self._lose_images(self._holds.over(now))
         for _ in range(ANSWERS_A_TURN):
             part = self._parts.due(now)

@@ -66,7 +66,9 @@ class Counting:
             if own.is_astray:
                 part.lost[self.settings.views[camera]] = LossKind.trigger_mismatch
         is_of_line = part.software is None
-        if is_of_line and self.shot_pending and (not self.running or len(domain.cameras) > 1):
+        if trigger_number in domain.mixed:
+            self.end(part, LossKind.trigger_mismatch)
+        elif is_of_line and self.shot_pending and (not self.running or len(domain.cameras) > 1):
             self.undecided[part.number] = []
         elif is_of_line and not self.running:
             self.end(part, LossKind.stopped)
@@ -121,6 +123,7 @@ class Counting:
     def hear(self, camera: str, reading: int, at: int, *, is_frame: bool = False, is_baseline: bool = False) -> Heard:
         """The camera has shown a number: open what it tells of."""
         domain = self.domain(camera)
+        domain.heard_ns = at
         heard = domain.hear(camera, reading, is_frame=is_frame, is_baseline=is_baseline)
         if heard is Heard.restarts:
             self._restart(domain, camera, at)
@@ -153,6 +156,13 @@ class Counting:
         self._note_astray(domain)
         return part
 
+    def tick(self, now: int) -> None:
+        """Where no camera has been heard for long, their counters stand still and can be compared."""
+        for domain in self.domains.values() if self._astray else ():
+            if now - domain.heard_ns >= self.settings.late_ns:
+                domain.rest()
+                self._note_astray(domain)
+
     def _restart(self, domain: Domain, camera: str, at: int) -> None:
         """The domain's old count is over; open what has been counted since by cameras that were reset before."""
         for part in self.parts.numbered(domain.name):
@@ -184,7 +194,7 @@ class Counting:
             domain.begin(first - 1)
         if own.is_known and last + own.offset <= own.newest:  # told late, which says nothing of the counter
             return Heard.astray if own.is_astray else Heard.believed
-        return self.hear(camera, last, at)
+        return self.hear(camera, last, at, is_frame=True)
 
     def ready(self, camera: str) -> None:
         """The camera's worker has said hello, and all that its forerunner accepted is known."""
@@ -256,6 +266,13 @@ class Counting:
             if part.part_id:
                 domain.part_ids[part.trigger_number] = part.part_id
             domain.is_changed = True
+
+    def mix(self, domain: Domain, first: int, last: int) -> None:
+        """Triggers of the line came between the cameras' software triggers: these numbers are of different ones."""
+        for part in self.parts.between(domain.name, first, last):
+            self.end(part, LossKind.trigger_mismatch)
+        domain.mixed = range(first, last + 1)
+        domain.is_changed = True
 
     def decide(self) -> None:
         """No software trigger is under way any more: what was opened meanwhile and is not its is the line's."""

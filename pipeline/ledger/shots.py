@@ -135,23 +135,21 @@ class Shots:
         domain = counting.domains[name]
         refused = sorted(shot.refused & domain.cameras.keys())
         given = [shot.given[camera] for camera in shot.given.keys() & domain.cameras.keys()]
-        if given:
-            mixed = domain.highest if refused else max(given)
-            for camera in refused:
-                domain.skip(camera)
-            self._end_mixed(name, min(given), mixed, {counting.settings.views[camera] for camera in refused})
+        for camera in refused if given else ():
+            domain.skip(camera)
+            for mixed in counting.parts.between(name, min(given), domain.highest):
+                if (
+                    counting.settings.views[camera] in mixed.frames
+                ):  # it came before its number was known to be one more
+                    counting.end(mixed, LossKind.trigger_mismatch)
+        if given and min(given) < max(given):
+            counting.mix(domain, min(given), max(given))
         if part not in counting.parts:
             return
         if part.trigger_number is None:
             counting.end(part, LossKind.not_triggered)
         for camera in refused:
             counting.lose(part, counting.settings.views[camera], LossKind.not_triggered)
-
-    def _end_mixed(self, name: str, first: int, last: int, refused: set[str]) -> None:
-        """Triggers of the line came between the cameras' software triggers: their views are of different triggers."""
-        for part in self._counting.parts.between(name, first, last):
-            if (refused & part.frames.keys()) if refused else first < last:
-                self._counting.end(part, LossKind.trigger_mismatch)
 
     def _end(self) -> None:
         self._shot = None

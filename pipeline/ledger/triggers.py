@@ -36,11 +36,13 @@ class Domain:
         self.name = name
         self.cameras = {camera: CameraCount() for camera in cameras}
         self.is_begun = False
+        self.heard_ns = 0  # when a camera was last heard
         self.count = 0
         self.highest = 0  # every number up to this has been opened, or was never owed
         self.part_ids: dict[int, str] = {}
         self.software: dict[int, int] = {}
         self.skipped: deque[range] = deque()  # numbers of this count that passed unseen, still to be opened
+        self.mixed = range(0)  # numbers that are of different triggers at different cameras
         self.is_changed = False
         self._through = 0
         self._beyond: set[int] = set()
@@ -48,6 +50,7 @@ class Domain:
         self._largest_step = largest_step
         self._late_ns = late_ns
         self._restart_at = 0
+        self._opened_before = 0
         if account is not None:
             self._take_up(account)
 
@@ -55,6 +58,8 @@ class Domain:
         self.is_begun = True
         self.highest = self._through = account.through
         self.count = account.count
+        self.mixed = range(account.mixed[0], account.mixed[1] + 1) if account.mixed else range(0)
+        self._opened_before = max(account.through, account.highest)
         self._beyond = set(account.beyond)
         self.part_ids = dict(account.part_ids)
         self.software = dict(account.software)
@@ -70,8 +75,8 @@ class Domain:
         return reading + self.cameras[camera].offset
 
     def opened_before(self) -> range:
-        """Numbers above the highest that an earlier ledger has opened, and has answered in part."""
-        return range(self.highest + 1, max(self._beyond, default=self.highest) + 1)
+        """Numbers above the highest that an earlier ledger has opened, and perhaps answered."""
+        return range(self.highest + 1, max(self._opened_before, *self._beyond, *self.software, self.highest) + 1)
 
     def is_answered(self, number: int) -> bool:
         """Whether the number is answered, or was never owed."""
@@ -98,6 +103,8 @@ class Domain:
             offsets={camera: own.offset for camera, own in self.cameras.items() if own.offset},
             part_ids=dict(self.part_ids),
             count=self.count,
+            mixed=(self.mixed[0], self.mixed[-1]) if self.mixed and self.mixed[-1] > self._through else (),
+            highest=self.highest,
             delivered={camera: own.delivered for camera, own in self.cameras.items()},
             software=dict(self.software),
         )
@@ -109,7 +116,7 @@ class Domain:
     # What the cameras show
 
     def hear(self, camera: str, reading: int, *, is_frame: bool = False, is_baseline: bool = False) -> Heard:  # noqa: PLR0911 - one for each way to judge a reading
-        """The camera's counter has been read, or a frame with a number has come.
+        """The camera's counter has been read, or a frame with a number has come, or is known to be lost.
 
         `is_baseline`: the counter was read while the camera was being armed, and may have been reset.
         """
@@ -133,7 +140,7 @@ class Domain:
             own.told_again = number  # the worker read it before some frames that are known
             return Heard.held
         if own.goes_on(number, is_frame=is_frame) and number <= max(own.newest, self.highest) + self._largest_step:
-            return self._believe(own, number, is_delivered=is_frame or is_baseline)
+            return self._believe(own, number, is_frame=is_frame, is_baseline=is_baseline)
         if not own.confirms(number, self._largest_step, is_frame=is_frame):
             own.suspect, own.suspect_is_frame = number, is_frame
             return Heard.held
@@ -163,11 +170,13 @@ class Domain:
             own.stray()
         return Heard.believed
 
-    def _believe(self, own: CameraCount, number: int, *, is_delivered: bool) -> Heard:
-        own.suspect = own.told_again = None
+    def _believe(self, own: CameraCount, number: int, *, is_frame: bool, is_baseline: bool) -> Heard:
+        if not (is_frame and own.suspect is not None and own.suspect > number and not own.suspect_is_frame):
+            own.suspect = None  # frames come later than the counter that has counted them: they do not clear it
+        own.told_again = None
         own.newest = max(own.newest, number)
         own.shown = max(own.shown, number)
-        if is_delivered:
+        if is_frame or is_baseline:
             own.delivered = number
         if own.is_astray:
             return Heard.astray
@@ -215,8 +224,8 @@ class Domain:
         the others again, so both take `late_ns`.
         """
         own = self.cameras[camera]
-        if number in self._excused:
-            return Heard.believed
+        if number in self._excused or number <= self._opened_before:
+            return Heard.believed  # it may have been answered before all its frames had come
         own.late_in_a_row += 1
         if own.late_in_a_row == 1:
             own.late_since_ns = at
@@ -240,9 +249,17 @@ class Domain:
         self.cameras[camera].late_in_a_row = 0
         self.cameras[camera].is_astray = False
 
+    def rest(self) -> None:
+        """All counters stand still: those that agree with the count have met it."""
+        for camera, own in self.cameras.items():
+            if own.is_astray and own.shown == self.highest:
+                self.met(camera)
+
     def restart(self) -> None:
         """The numbers of the old count are forgotten: the new one begins."""
         self.count += 1
+        self.mixed = range(0)
+        self._opened_before = 0
         self.highest = self._through = self._restart_at
         self._beyond.clear()
         self._excused.clear()
@@ -274,4 +291,5 @@ class Domain:
             own.offset += moved
             own.is_astray = False
         self.part_ids.clear()
+        self.mixed = range(0)
         self.is_changed = True

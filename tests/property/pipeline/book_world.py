@@ -414,10 +414,10 @@ class World:
             case ("lost", camera, kind, number):
                 self.carry_out(book.lost(camera, kind, number, 1, self.now))
             case ("fired", camera, key, number):
+                self.carry_out(book.fired(camera, key, number, self.now))
                 self.underway.get(key, set()).discard(camera)
                 if not self.underway.get(key):
                     self.underway.pop(key, None)
-                self.carry_out(book.fired(camera, key, number, self.now))
             case ("inspected", frames, recipe, released, keep):
                 self.carry_out(book.inspected(name, list(frames), keep, self.now), recipe)
                 for slot, generation in released:

@@ -8,7 +8,7 @@ from pipeline.config import GRANTED_AHEAD, PARTS_AT_WORKER
 from pipeline.ledger.book import BookSettings
 from tests.property.pipeline.book_world import Process, World
 
-DEADLINE_NS, HOLD_NS, LARGEST_STEP = 60, 20, 40
+DEADLINE_NS, HOLD_NS, LARGEST_STEP, LATE_NS = 60, 20, 40, 10
 FAULTS = ["", "", "", "", "silent", "told", "unsaid"]  # silent: no frame, and nothing of it; unsaid: lost on its way
 
 
@@ -30,13 +30,14 @@ class Station(RuleBasedStateMachine):
     ) -> None:
         views = {"a": "top", "b": "side"} if cameras == 2 else {"a": "top"}
         slots = len(views) * (GRANTED_AHEAD + depth + (PARTS_AT_WORKER + 1) * workers + 2)
-        given = BookSettings(views, joined, DEADLINE_NS, depth, policy, slots, HOLD_NS, LARGEST_STEP)
+        given = BookSettings(views, joined, DEADLINE_NS, depth, policy, slots, HOLD_NS, LARGEST_STEP, LATE_NS)
         self.counts = counts or joined
         is_apart = joined and cameras == 2 and apart != 0
         starts = {"a": start + 200, "b": start + 200 + (apart if is_apart else 0)}
         self.world = World(given, counts=self.counts, workers=workers, starts={name: starts[name] for name in views})
         self.world.aligned = not is_apart
         self.keys = 0
+        self.is_corrupted = False
         self.everything_starts()
         for name in views:
             self.world.connect(name)
@@ -85,8 +86,9 @@ class Station(RuleBasedStateMachine):
         counter = self.world.cameras[name].counter
         highest = max(one.counter for one in self.world.cameras.values())
         number = highest + LARGEST_STEP + 20 + by if high else max(0, counter - 60 - by)
-        if high and not self.world.aligned:
-            return
+        if self.is_corrupted or (high and not self.world.aligned):
+            return  # one wrong number is borne, not two that agree
+        self.is_corrupted = True
         faults = dict.fromkeys(self.world.cameras if self.world.settings.joined else [name], "")
         faults[name] = f"corrupt{number}"
         self.world.part_passes(faults)
@@ -258,6 +260,8 @@ class Station(RuleBasedStateMachine):
             world.now = max(world.now, due)
             world.tick()
             self.rounds(2)
+        world.now += LATE_NS
+        world.tick()
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
