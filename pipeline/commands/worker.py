@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import signal
+import sys
 from pathlib import Path
 
 from pipeline.errors import ConfigError
@@ -21,6 +23,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("name", metavar="NAME", help="the process, such as grab.top")
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder, as `datumd run` prints it")
     parser.add_argument("--parent", type=int, default=0, help="end when this process does")
+    parser.add_argument(
+        "--standby", action="store_true", help="import everything, and begin when a line comes on standard input"
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,7 +37,11 @@ def run(args: argparse.Namespace) -> int:
     specs = {spec.name: spec for spec in processes(runtime.station)}
     if args.name not in specs:
         raise ConfigError(f"no process {args.name!r}", where=runtime.station.station, allowed=", ".join(specs))
-    context, stop = begin(runtime, args.name)
     module, _, function = specs[args.name].main.partition(":")
-    getattr(importlib.import_module(module), function)(context, stop)
+    main = getattr(importlib.import_module(module), function)
+    if args.standby:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which lets it go
+        if not sys.stdin.readline():
+            return 0
+    main(*begin(runtime, args.name))
     return 0

@@ -1,20 +1,25 @@
 """One supervised process: start it, see whether it lives and makes progress, end it."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.clock import monotonic_ns
 from pipeline.supervisor.processes import ProcessSpec
 from pipeline.vitals import Vitals, VitalWord, WorkerState
+from pipeline.worker import PR_SET_PDEATHSIG
 
-STARTING_LIMIT_NS = 120_000_000_000  # loading and qualifying networks may take this long
+BEGINNING_LIMIT_NS = 20_000_000_000  # an interpreter and the first modules, on a busy machine
 CONNECTING_LIMIT_NS = 60_000_000_000  # a GigE camera may take long to find
+SPARE_AFTER_NS = 1_000_000_000  # a spare one is made when the station's start is over
 GOOD_RUN_NS = 2_000_000_000  # who has worked for so long starts again at once, and has not failed in a row
 FIRST_BACK_OFF_NS = 200_000_000
 LARGEST_BACK_OFF_NS = 10_000_000_000
+_C_LIBRARY = ctypes.CDLL(None)
 
 
 class Process:
@@ -34,9 +39,42 @@ class Process:
         self._ready_ns = 0
         self._pidfd = -1
         self._is_killed = False
+        self._spare: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Spawn it (never fork: threads and device handles do not survive one)."""
+        """Let the spare one begin, or spawn one (never fork: threads and device handles do not survive it)."""
+        spare, self._spare = self._spare, None
+        self._child = spare if spare is not None and _told_to_begin(spare) else self._spawn()
+        self._pidfd = os.pidfd_open(self._child.pid)
+        self._started_ns = monotonic_ns()
+        self._ready_ns = 0
+        self._is_killed = False
+
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 when it has not been started."""
+        return self._child.pid if self._child else 0
+
+    def keep_spare(self) -> None:
+        """Have a process in reserve that has imported all it needs, where the list wants one and this one does its work."""
+        if self._spare is not None and self._spare.poll() is not None:
+            _let_go(self._spare)
+            self._spare = None
+        if (
+            self.spec.has_spare
+            and self._spare is None
+            and self._ready_ns
+            and monotonic_ns() - self._ready_ns > SPARE_AFTER_NS
+        ):
+            self._spare = self._spawn("--standby")
+
+    def drop_spare(self) -> None:
+        """The daemon ends: nobody is needed in reserve."""
+        if self._spare is not None:
+            _let_go(self._spare)
+            self._spare = None
+
+    def _spawn(self, *options: str) -> "subprocess.Popen[bytes]":
         command = [
             sys.executable,
             "-m",
@@ -48,16 +86,11 @@ class Process:
             "--parent",
             str(os.getpid()),
         ]
-        self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        self._pidfd = os.pidfd_open(self._child.pid)
-        self._started_ns = monotonic_ns()
-        self._ready_ns = 0
-        self._is_killed = False
-
-    @property
-    def pid(self) -> int:
-        """Its process id, 0 when it has not been started."""
-        return self._child.pid if self._child else 0
+        return subprocess.Popen(
+            [*command, *options],
+            stdin=subprocess.PIPE if options else subprocess.DEVNULL,
+            preexec_fn=_end_with_supervisor,  # noqa: PLW1509 - the supervisor has one thread
+        )
 
     @property
     def pidfd(self) -> int:
@@ -92,11 +125,11 @@ class Process:
         if self._is_killed:
             return False
         if self._vitals.read(self._row, VitalWord.pid) != self.pid:
-            return now - self._started_ns > STARTING_LIMIT_NS
+            return now - self._started_ns > BEGINNING_LIMIT_NS
         quiet_ns = now - max(watched_since_ns, self._vitals.read(self._row, VitalWord.progress_ns))
         match WorkerState(self._vitals.read(self._row, VitalWord.state)):
             case WorkerState.starting:
-                return quiet_ns > STARTING_LIMIT_NS
+                return quiet_ns > self.spec.starting_s * 1e9
             case WorkerState.connecting:
                 return quiet_ns > CONNECTING_LIMIT_NS
             case _:
@@ -130,3 +163,28 @@ class Process:
         if self._child and self.is_running:
             self._is_killed = True
             self._child.kill()
+
+
+def _end_with_supervisor() -> None:
+    """In the new process before anything else: one that is stopped while it starts must not outlive us either."""
+    _C_LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _told_to_begin(spare: "subprocess.Popen[bytes]") -> bool:
+    """Whether the spare process lives and has been told."""
+    try:
+        if spare.stdin is not None:
+            spare.stdin.write(b"begin\n")
+            spare.stdin.close()
+    except OSError:
+        _let_go(spare)
+        return False
+    return spare.poll() is None
+
+
+def _let_go(spare: "subprocess.Popen[bytes]") -> None:
+    spare.kill()
+    spare.wait()
+    if spare.stdin is not None:
+        with suppress(OSError):
+            spare.stdin.close()

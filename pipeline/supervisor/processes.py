@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from pipeline.config import Station
 
 ENDS_THE_DAEMON = "ledger"  # when it fails again and again; the others are started again for ever
+LOADING_S = 120.0  # loading and qualifying networks may take this long
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A process: its name, and the `module:function` that is its main. Named, not imported: no CUDA, no GenTL producer here."""
+    """A process: its name, and the `module:function` that is its main. Named, not imported: no CUDA, no GenTL producer here.
+
+    `starting_s`: how long it may take from the start of its main to its work. `has_spare`: another one waits, with everything
+    imported, to take its place at once.
+    """
 
     name: str
     main: str
+    starting_s: float = 30.0
+    has_spare: bool = False
 
     @property
     def kind(self) -> str:
@@ -23,10 +30,10 @@ class ProcessSpec:
 def processes(station: Station) -> list[ProcessSpec]:
     """Everything that runs for this station, beside the supervisor."""
     return [
-        ProcessSpec("ledger", "pipeline.workers.ledger:main"),
+        ProcessSpec("ledger", "pipeline.workers.ledger:main", has_spare=True),
         ProcessSpec("requests", "pipeline.workers.requests:main"),
         ProcessSpec("evidence", "pipeline.workers.evidence:main"),
         ProcessSpec("metrics", "pipeline.sinks.metrics:main"),
-        *(ProcessSpec(f"infer.{number}", "pipeline.workers.infer:main") for number in range(station.infer.workers)),
+        *(ProcessSpec(f"infer.{n}", "pipeline.workers.infer:main", LOADING_S) for n in range(station.infer.workers)),
         *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),
     ]

@@ -109,6 +109,7 @@ class Supervisor:
         for process in self._processes:
             self._look_after(process)
             process.note_ready()
+            process.keep_spare()
         if not self._ready and all(process.is_ready for process in self._processes):
             self._ready = True
             self._notifier.ready()
@@ -165,6 +166,8 @@ class Supervisor:
 
     def _end(self) -> None:
         """Cameras first, then inference, the ledger last, so that what was triggered is answered."""
+        for process in self._processes:
+            process.drop_spare()
         for kind in reversed(dict.fromkeys(process.spec.kind for process in self._processes)):
             ending = [process for process in self._processes if process.spec.kind == kind]
             for process in ending:

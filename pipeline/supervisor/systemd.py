@@ -37,4 +37,6 @@ class Notifier:
         if not self._address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-            line.sendto(text.encode(), self._address)  # parts are inspected whether systemd hears of it or not
+            line.sendto(
+                text.encode(), socket.MSG_DONTWAIT, self._address
+            )  # parts are inspected whether systemd hears of it or not
