@@ -17,7 +17,14 @@ def line(result: Result) -> str:
     took = result.times.get("received_to_answered_ns")
     milliseconds = f"{took / 1e6:7.1f} ms" if took is not None else "      - ms"
     reasons = ", ".join(reason_text(reason) for reason in result.reasons) or measured(result)
-    return f"{part:>7}  {result.result_evaluation.value:13} {result.disposition.value:6} {milliseconds}  {reasons}"
+    return f"{part:>7}  {result.result_evaluation.value:13} {result.disposition.value:6} {milliseconds}  {printable(reasons)}"
+
+
+def printable(text: str) -> str:
+    """On one line and without what a terminal would obey: names and codes are whatever a station has sent."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def gap_text(gap: Gap) -> str:
@@ -76,7 +83,7 @@ class Summary:
         lines = [f"triggers answered  {self.triggers}", f"results            {self.results}"]
         lines += [f"  {name:17}{count}" for name, count in sorted(self.evaluations.items())]
         lines.append(f"losses             {sum(self.losses.values())}")
-        lines += [f"  {name:17}{count}" for name, count in sorted(self.losses.items())]
+        lines += [f"  {printable(name):17}{count}" for name, count in sorted(self.losses.items())]
         if self.received_to_answered_ms:
             p50, p99 = percentile(self.received_to_answered_ms, 50), percentile(self.received_to_answered_ms, 99)
             lines.append(

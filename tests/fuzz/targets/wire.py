@@ -103,6 +103,8 @@ class _Taken:
             if isinstance(delivery, Gap):
                 assert delivery.first <= delivery.last + 1
                 self.gaps += 1
+                if delivery.last < delivery.first:  # the station's numbers have begun anew
+                    self.newest = (0, 0)
                 continue
             place = (delivery.session, delivery.seq)
             assert place != self.newest, f"{place} is given twice"

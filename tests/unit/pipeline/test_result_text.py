@@ -44,3 +44,14 @@ def test_a_summary_counts_triggers_not_parts() -> None:
 @pytest.mark.parametrize(("percent", "expected"), [(50, 2.0), (99, 4.0), (0, 1.0), (100, 4.0)])
 def test_percentiles_are_values_that_occurred(percent: float, expected: float) -> None:
     assert percentile([4.0, 1.0, 3.0, 2.0], percent) == expected
+
+
+@pytest.mark.parametrize("code", ["a\nb", "\x1b[2J", "\u202e", "\x07", "\ud800"])
+def test_what_a_station_sends_commands_no_terminal(code: str) -> None:
+    summary = Summary()
+    lost = result(result_state=ResultState.FAILED, reasons=[Reason(code, name="é")])
+    summary.add(lost)
+    text = line(lost)
+    assert text.isprintable()
+    assert "é.".encode() in text.encode()
+    assert all(entry.isprintable() for entry in summary.text().split("\n"))
