@@ -4,11 +4,10 @@ import argparse
 import importlib
 import os
 import sys
-from importlib.metadata import entry_points
 from typing import Protocol
 
 from pipeline.errors import DatumdError
-from pipeline.version import VERSION
+from pipeline.version import version
 
 STDERR = 2
 OWN_COMMANDS = (
@@ -44,10 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
         description="Real-time camera inspection: every trigger gets exactly one answer.",
         epilog="Try it without hardware: datumd demo",
     )
-    parser.add_argument("--version", action="version", version=f"datumd {VERSION}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     arguments = sys.argv[1:] if arguments is None else arguments
-    for command in _commands(arguments[0] if arguments else ""):
+    first = arguments[0] if arguments else ""
+    if first not in OWN_COMMANDS:
+        parser.add_argument("--version", action="version", version=f"datumd {version()}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in _commands(first):
         command.add_parser(subparsers)
     chosen = parser.parse_args(arguments)
     try:
@@ -77,6 +78,8 @@ def _commands(first: str) -> list[Command]:
     """
     if first in OWN_COMMANDS:
         return [importlib.import_module(f"pipeline.commands.{first}")]
+    from importlib.metadata import entry_points
+
     modules = [f"pipeline.commands.{name}" for name in OWN_COMMANDS]
     modules += sorted(point.value for point in entry_points(group="datumd.commands"))
     return [importlib.import_module(module) for module in modules]

@@ -1,13 +1,14 @@
 """The version of the installed distribution."""
 
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 
 
-def _installed() -> str:
+@cache
+def version() -> str:
+    """As the package's metadata has it."""
+    from importlib import metadata  # noqa: PLC0415 - 20 ms, without which a worker that was killed is back sooner
+
     try:
-        return version("datumd")
-    except PackageNotFoundError:
+        return metadata.version("datumd")
+    except metadata.PackageNotFoundError:
         return "0+unknown"
-
-
-VERSION = _installed()

@@ -11,7 +11,7 @@ from pipeline.messages import CameraStatus, DiskReport
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import CameraWord
 from pipeline.status import CameraReport, EvidenceReport, Heartbeat, ProcessReport, StationState, Status
-from pipeline.version import VERSION
+from pipeline.version import version
 from pipeline.vitals import Vitals, VitalWord, WorkerState, usage
 from pipeline.workers.images import Images
 from pipeline.workers.recipes import Recipes
@@ -100,7 +100,7 @@ class Reporter:
             session=self.answering.session,
             state=state,
             text=text,
-            version=VERSION,
+            version=version(),
             recipe_id=recipe.number if recipe else None,
             product_id=recipe.name if recipe else "",
             configuration_id=recipe.configuration_id if recipe else "",
