@@ -27,6 +27,7 @@ class Checkpoints:
             if fault and fault != said:
                 log.warning("%s", fault)
             said = fault
+        self._reader.close()
 
     def close(self) -> None:
         """End the thread; one that the disk holds up ends with the process."""
