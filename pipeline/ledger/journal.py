@@ -28,7 +28,7 @@ from pipeline.result import Evaluation
 from pipeline.status import JournalReport
 
 START_WAIT_S = 5.0  # a new ledger must know what is answered
-ROWS_A_TRANSACTION = 100
+ROWS_A_TRANSACTION = 1_000  # all that the book answers in a turn, and more
 FLUSH_S = 0.02  # how long a call may go on writing what has waited
 CLOSE_S = 2.0
 MOST_YOUNG = 2_000
@@ -257,13 +257,16 @@ class Journal:
     def _write(self) -> None:
         rows = self._waiting.first_rows(ROWS_A_TRANSACTION)
         write(self._file.connection, self._waiting, rows, self._place, self._ring_id, self._accounts)
+        if len(rows) == len(self._waiting.rows):
+            self._note_accounts()
+        self._waiting.written(rows)
+
+    def _note_accounts(self) -> None:
+        """Remember the accounts as they are on the disk now."""
         if self._waiting.drops_accounts:
             self._accounts = {}
         for domain, account in self._waiting.accounts.items():
-            self._accounts[domain] = msgspec.structs.replace(
-                account, part_ids=dict(account.part_ids)
-            )  # as it is written now
-        self._waiting.written(len(rows))
+            self._accounts[domain] = msgspec.structs.replace(account, part_ids=dict(account.part_ids))
 
     def _trouble(self, error: sqlite3.Error) -> None:
         """Put a damaged file aside and go on with a fresh one; of all else say what it is, and wait for `retry`."""

@@ -1,7 +1,7 @@
 """What the journal has not written yet: a bounded buffer in memory. Pure; nothing is read or written here."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -63,14 +63,23 @@ class Waiting:
         """The oldest rows."""
         return list(islice(self.rows, count))
 
-    def written(self, rows: int) -> None:
-        """So many of the oldest rows, and everything else, are on the disk."""
-        for _ in range(rows):
-            self.row_bytes -= len(self.rows.popleft().payload)
-        self.frames.clear()
-        self.accounts.clear()
-        self.drops_accounts = False
+    def settled_frames(self, rows: Sequence[Row]) -> list[FrameKey]:
+        """The frames whose answers are all among these oldest rows, or on the disk already."""
+        if len(rows) == len(self.rows):
+            return list(self.frames.values())
+        last = rows[-1].seq if rows else 0
+        return [frame for frame in self.frames.values() if frame.seq + frame.count - 1 <= last]
+
+    def written(self, rows: Sequence[Row]) -> None:
+        """These oldest rows and their frames are on the disk, and all notes; with the last rows everything else is, too."""
+        for frame in self.settled_frames(rows):
+            del self.frames[frame.slot]
         self.notes.clear()
+        for _ in rows:
+            self.row_bytes -= len(self.rows.popleft().payload)
+        if not self.rows:
+            self.accounts.clear()
+            self.drops_accounts = False
 
     @property
     def is_empty(self) -> bool:

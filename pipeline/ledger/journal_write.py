@@ -46,7 +46,9 @@ def write(
     ring_id: int,
     on_disk: Mapping[str, Account],
 ) -> None:
-    """Write notes, `rows` (the oldest that wait), frames and accounts in one transaction.
+    """Write notes, `rows` (the oldest that wait) and the frames that they answer in one transaction.
+
+    The accounts, which say of all waiting rows that they are there, are written with the last of them.
 
     `on_disk` are the accounts as they are written already: of the bound part ids only what changed is touched.
 
@@ -58,10 +60,12 @@ def write(
             connection.execute(note.statement, note.values)
         for row in rows:
             _write_row(connection, row, place)
-        for frame in waiting.frames.values():
+        for frame in waiting.settled_frames(rows):
             connection.execute(
                 _FRAME, (ring_id, frame.slot, frame.generation, result_id(place, frame.seq), frame.count)
             )
+        if len(rows) < len(waiting.rows):
+            return
         if waiting.drops_accounts:
             connection.execute("DELETE FROM accounts")
             connection.execute("DELETE FROM bound")

@@ -168,7 +168,7 @@ class Memory(RuleBasedStateMachine):
     @rule(data=st.data())
     def write(self, data: st.DataObject) -> None:
         rows = self.waiting.first_rows(data.draw(st.integers(0, 3)))
-        self.waiting.written(len(rows))
+        self.waiting.written(rows)
         self.written += len(rows)
 
     @rule(data=st.data(), size=st.integers(0, 30))

@@ -9,7 +9,10 @@ import pytest
 from pipeline.errors import AlreadyRunning
 from pipeline.ledger.account import Account
 from pipeline.ledger.journal import Journal
+from pipeline.ledger.journal_recall import read_contents, read_published
 from pipeline.ledger.journal_rows import AuditEntry, FrameKey
+from pipeline.ledger.journal_waiting import Waiting
+from pipeline.ledger.journal_write import begin_session, write
 from pipeline.result import Evaluation
 from pipeline.status import JournalReport
 from tests.journals import DAY_NS, RING, all_gaps, all_rows, commit, opened, row
@@ -189,3 +192,21 @@ def test_room_is_used_again(tmp_path: Path) -> None:
     assert sizes[-1] <= sizes[5] * 1.1
     assert sizes[-1] < 4_000_000
     journal.close()
+
+
+def test_accounts_and_frames_are_never_on_the_disk_before_their_rows(tmp_path: Path) -> None:
+    waiting = Waiting()
+    rows = [row(seq) for seq in range(1, 2501)]
+    frames = [FrameKey(slot=seq % 7, generation=seq, seq=seq, count=1) for seq in range(2494, 2501)]
+    waiting.add(rows, [FrameKey(8, 1, 5, 2), *frames], {"": Account(2500)})
+    with opened(tmp_path) as journal:
+        place = begin_session(journal._file.connection, journal.session + 1, 0)
+        for oldest, account in ((1000, None), (1000, None), (500, Account(2500))):
+            batch = waiting.first_rows(oldest)
+            write(journal._file.connection, waiting, batch, place, 7, {})
+            waiting.written(batch)
+            found = read_contents(journal._file.connection)
+            assert found.accounts.get("") == account
+            assert bool(waiting.frames) == (account is None)
+        assert read_published(journal._file.connection, 7, 8, 1) == [rows[4].payload, rows[5].payload]
+    assert waiting.is_empty
