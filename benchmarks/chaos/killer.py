@@ -13,6 +13,7 @@ from enum import StrEnum
 ROUND = (
     "ledger",
     "ledger",
+    "spare",  # the process that waits to become the ledger
     "supervisor",
     "grab.top",
     "grab.side",

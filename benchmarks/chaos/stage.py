@@ -7,10 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.chaos.scene import VIEWS, fault_options, free_ports, write_scene
 from pipeline.client import Subscription
 from pipeline.errors import DatumdError
-from pipeline.runtime import runtime_folder
+from pipeline.runtime import load_runtime, runtime_folder
+from pipeline.vitals import ROW_WORDS, VitalWord
 from simulator.child import DaemonProcess, LineProcess
 
 RESTART_S = 0.5  # systemd waits 2 s
@@ -78,7 +81,7 @@ class Stage:
         """Name of each running process, and its process id; a worker is there as soon as it has its own command line."""
         found = {}
         if self._daemon and self._daemon.is_running:
-            found = {"supervisor": self._daemon.pid} | workers_of(self._daemon.pid)
+            found = {"supervisor": self._daemon.pid} | workers_of(self._daemon.pid, self.station)
         if self._subscriber and self._subscriber.poll() is None:
             found["subscriber"] = self._subscriber.pid
         return found
@@ -137,18 +140,33 @@ class Stage:
         return found
 
 
-def workers_of(supervisor: int) -> dict[str, int]:
-    """Name and process id of each worker of a supervisor that has its own command line by now."""
+def workers_of(supervisor: int, station: str) -> dict[str, int]:
+    """Name and process id of each worker of a supervisor that has its own command line by now.
+
+    One that waits in reserve is `spare`; as soon as it has begun its work, the table of vital signs names it.
+    """
     try:
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text(encoding="ascii").split()
     except OSError:
         return {}
+    at_work = _at_work(station)
     found = {}
     for child in map(int, children):
         words = _command_line(child)
         if "worker" in words[:-1]:
-            found[words[words.index("worker") + 1]] = child
+            is_spare = "--standby" in words and child not in at_work
+            found["spare" if is_spare else words[words.index("worker") + 1]] = child
     return found
+
+
+def _at_work(station: str) -> set[int]:
+    """The processes in the table of vital signs: read, not mapped, as the next supervisor makes the table anew."""
+    try:
+        table = load_runtime(runtime_folder(station)).vitals_path.read_bytes()
+    except (DatumdError, OSError, msgspec.MsgspecError):  # there is none just now
+        return set()
+    words = memoryview(table[: len(table) // 8 * 8]).cast("Q")
+    return {words[start + VitalWord.pid] for start in range(0, len(words), ROW_WORDS)}
 
 
 def _command_line(pid: int) -> list[str]:

@@ -32,4 +32,4 @@ def test_no_answer_is_lost_while_everything_is_killed(tmp_path: Path) -> None:
     assert not any(found["faults"].values())
     assert found["outcomes"]["OK"] > TRIGGERS / 10  # it was inspecting, not only giving reasons why it could not
     targets = {recovery["target"] for recovery in found["recovery"]}
-    assert targets == {"ledger", "supervisor", "grab", "infer", "requests", "evidence", "metrics", "subscriber"}
+    assert targets >= {"ledger", "supervisor", "grab", "infer", "requests", "evidence", "metrics", "subscriber"}
