@@ -229,10 +229,7 @@ class Book:
             part = self._parts.due(now)
             if part is None:
                 break
-            missing = self._counting.missing(part)
-            actions += (
-                self._finish(part, _kind(missing, part), missing) if missing else self._finish(part, LossKind.deadline)
-            )
+            actions += self._finish_due(part)
         return self._follow(actions, now)
 
     def stopping(self) -> list[Action]:
@@ -323,12 +320,12 @@ class Book:
     def _follow(self, actions: list[Action], now: int) -> list[Action]:
         """What follows from every event: answers of what is lost, work, software triggers, slots."""
         self._now = now
+        fires = self._fires(now)
         actions += self._answers()
         for part, view in self._counting.decided():
             self._work.add(part, view)
         actions += self._work.dispatch(now)
-        actions += self._fires(now)
-        return [*actions, *self._grants()]
+        return [*actions, *fires, *self._grants()]
 
     def _fires(self, now: int) -> list[Fire]:
         return self._shots.next({camera for camera in self.settings.views if self._slots.is_up(camera)}, now)
@@ -348,6 +345,12 @@ class Book:
                 break
             actions += self._finish(unseen, LossKind.lost_while_down)
         return actions
+
+    def _finish_due(self, part: Part) -> list[Action]:
+        missing = self._counting.missing(part)
+        if part.ended is not None or not missing:
+            return self._finish(part, part.ended or LossKind.deadline)
+        return self._finish(part, _kind(missing, part), missing)
 
     def _settled(self, part: Part) -> list[Action]:
         if part.ended is not None:

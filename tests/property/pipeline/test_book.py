@@ -85,7 +85,7 @@ class Station(RuleBasedStateMachine):
         name = self.camera(camera)
         counter = self.world.cameras[name].counter
         highest = max(one.counter for one in self.world.cameras.values())
-        number = highest + LARGEST_STEP + 20 + by if high else max(0, counter - 60 - by)
+        number = highest + 1_000_000 + by if high else max(0, counter - 60 - by)
         if self.is_corrupted or (high and not self.world.aligned):
             return  # one wrong number is borne, not two that agree
         self.is_corrupted = True

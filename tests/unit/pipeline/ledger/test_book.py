@@ -1,7 +1,8 @@
 """The book: every part answered exactly once, and slots that nobody can touch twice."""
 
 from pipeline.frame import FrameInfo, PixelFormat
-from pipeline.ledger.actions import Abandon, Action, Answer, Close, Dispatch, Grant
+from pipeline.ledger.account import Account
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Grant, ImageLost
 from pipeline.ledger.book import Book, BookSettings
 from pipeline.ledger.slots import SlotState
 from pipeline.loss import LossKind
@@ -318,3 +319,202 @@ def test_an_absurd_number_of_losses_does_not_make_as_many_parts() -> None:
     while (due := book.next_deadline_ns()) is not None and due <= 1:
         lost += len(answers(book.tick(1)))
     assert lost == 10_000
+
+
+def drained(book: Book, now: int) -> list[tuple[int | None, LossKind | None]]:
+    """What `tick` answers until it has nothing more to do at once."""
+    found: list[tuple[int | None, LossKind | None]] = []
+    while (due := book.next_deadline_ns()) is not None and due <= now:
+        turn = answers(book.tick(now))
+        assert len(turn) <= 500
+        found += turn
+    return found
+
+
+def test_every_trigger_of_a_jump_is_answered_however_many_in_slices() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 10, 0)
+    assert answers(book.connected("top", 30_010, 5)) == []
+    assert book.mismatched == {"top"}
+    lost = answers(line.frame("top", 30_011, 6)) + drained(book, 6)
+    assert lost == [(number, LossKind.lost_while_down) for number in range(11, 30_011)]
+    assert (book.mismatched, book.open_parts()) == (set(), 1)
+    assert book.accounts()[""].through == 30_010
+
+
+def test_one_corrupt_number_costs_its_own_trigger_alone() -> None:
+    book = Book(settings(queue_depth=9))
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    line.frame("top", 1)
+    assert answers(line.frame("top", 2**52)) == []
+    assert answers(line.frame("top", 3)) == [(2, LossKind.lost_transport)]
+    assert (book.triggers, book.late_frames, book.open_parts()) == (3, 1, 2)
+
+
+def test_each_lost_view_keeps_its_own_reason() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}))
+    line = Line(book)
+    for camera in ("a", "b"):
+        line.ready(camera)
+        book.connected(camera, 0, 0)
+    book.lost("a", LossKind.incomplete, 1, 1, 0)
+    (answer,) = (action for action in book.tick(DEADLINE_NS) if isinstance(action, Answer))
+    assert answer.lost_views == {"top": LossKind.incomplete, "side": LossKind.lost_transport}
+
+
+def test_cameras_whose_counters_start_apart_are_reported_and_never_joined() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}, queue_depth=9, slots=30))
+    line = Line(book)
+    for camera, counter in (("a", 37), ("b", 1_000_000)):
+        line.ready(camera)
+        book.connected(camera, counter, 0)
+    book.worker_ready("infer.0", 0)
+    assert (book.mismatched, book.triggers) == ({"a"}, 0)
+    line.frame("a", 38)
+    assert answers(line.frame("b", 1_000_001)) == [(1_000_001, LossKind.view_missing)]
+    assert (book.triggers, book.late_frames) == (1, 1)
+    assert answers(book.resynchronise(5)) == []
+    assert (book.mismatched, book.accounts()[""].offsets) == (set(), {"a": 1_000_001 - 38})
+    line.frame("a", 39)
+    assert dispatches(line.frame("b", 1_000_002))[-1].complete
+
+
+def test_a_new_book_answers_what_the_ring_and_the_account_say_is_open() -> None:
+    old = Book(settings(queue_depth=9))
+    line = Line(old)
+    line.ready("top")
+    old.connected("top", 0, 0)
+    old.worker_ready("infer.0", 0)
+    frames = [dispatches(line.frame("top", number, number))[0].frame for number in (1, 2)]
+    old.counted("top", 4, 5)
+    old.inspected("infer.0", [frames[1].key], False, 6)
+    states = [SlotState(1, "top", None, info(1, 1), 3)] + [SlotState(1, "top")] * 3 + [SlotState(0)] * 8
+    new = Book(old.settings, states, old.accounts())
+    assert answers(new.recovered(10)) == []
+    assert new.open_parts() == 3
+    assert new.next_deadline_ns() == 1 + DEADLINE_NS
+    (order,) = dispatches(new.worker_ready("infer.0", 11))
+    assert (order.frame.key, order.recipe) == ((0, 1), 3)
+    assert answers(new.inspected("infer.9", [(0, 1)], False, 12)) == [(1, None)]
+    assert drained(new, 10 + DEADLINE_NS) == [(3, LossKind.lost_transport), (4, LossKind.lost_transport)]
+
+
+def test_a_frame_that_an_earlier_worker_may_still_read_waits_for_that_worker() -> None:
+    states = [SlotState(1, "top", "infer.0", info(1)), *[SlotState(0)] * 11]
+    book = Book(settings(), states)
+    assert dispatches(book.recovered(0)) == []
+    assert dispatches(book.worker_ready("infer.1", 0)) == []
+    assert dispatches(book.worker_ready("infer.0", 0)) != []
+
+
+def test_a_part_keeps_the_recipe_that_was_selected_when_it_came() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}))
+    line = Line(book)
+    line.ready("a")
+    line.ready("b")
+    book.worker_ready("infer.0", 0)
+    book.recipe = 4
+    (first,) = dispatches(line.frame("a", 1))
+    book.recipe = 5
+    (second,) = dispatches(line.frame("b", 1))
+    (third,) = dispatches(line.frame("a", 2))
+    assert (first.recipe, second.recipe, third.recipe) == (4, 4, 5)
+
+
+def test_part_ids_are_bound_to_numbers_and_to_nothing_else() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    book.worker_ready("infer.0", 0)
+    assert book.bind([(1, "x"), (3, "z")]) == ""
+    assert book.accounts()[""].part_ids == {1: "x", 3: "z"}
+    assert "bound" in book.bind([(2, "y"), (3, "other")])
+    lost = [action.part.part_id for action in line.frame("top", 4) if isinstance(action, Answer)]
+    assert lost == ["x", "", "z"]
+    assert "answered" in book.bind([(2, "y")])
+    assert book.bind([(4, "w")]) == ""
+    assert "at most" in book.bind([(number, "") for number in range(5, 2000)])
+
+
+def held(actions: list[Action]) -> list[Action]:
+    return [action for action in actions if isinstance(action, Copy | ImageLost)]
+
+
+def test_a_frame_worth_keeping_is_held_until_it_is_copied() -> None:
+    book = Book(settings(slots=3))
+    line = Line(book)
+    line.ready("top")
+    book.copier(True)
+    book.worker_ready("infer.0", 0)
+    (order,) = dispatches(line.frame("top", 1))
+    actions = book.inspected("infer.0", [order.frame.key], True, 1)
+    (copy,) = held(actions)
+    assert isinstance(copy, Copy)
+    assert actions.index(copy) > actions.index(Close(*order.frame.key))
+    line.frame("top", 2)
+    assert not any(isinstance(action, Grant) for action in book.copied(5, 1))
+    book.tick(2)
+    (lost, grant) = book.released(*order.frame.key)  # a camera wants a slot, and only this one can be had
+    assert isinstance(lost, ImageLost)
+    assert grant == Grant("top", order.frame.slot, 2)
+
+
+def test_a_copier_that_is_slow_or_gone_costs_the_image_alone() -> None:
+    for is_slow in (True, False):
+        book = Book(settings(slots=12, hold_ns=10))
+        line = Line(book)
+        line.ready("top")
+        book.copier(True)
+        book.worker_ready("infer.0", 0)
+        (order,) = dispatches(line.frame("top", 1))
+        assert len(held(book.inspected("infer.0", [order.frame.key], True, 1))) == 1
+        assert book.next_deadline_ns() == 11
+        assert held(book.tick(11) if is_slow else book.copier(False)) == [ImageLost(order.frame)]
+        assert book.next_deadline_ns() is None
+
+
+def test_without_a_copier_nothing_is_held() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    line.frame("top", 1)
+    assert [type(action) for action in held(book.tick(DEADLINE_NS))] == [ImageLost]
+
+
+def test_a_release_of_a_worker_that_died_frees_nothing_that_another_reads() -> None:
+    book = Book(settings(slots=3))
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    book.worker_ready("infer.1", 0)
+    (first,) = dispatches(line.frame("top", 1))
+    (second,) = dispatches(book.worker_died(first.worker, 1))
+    assert second.worker != first.worker
+    book.tick(DEADLINE_NS)
+    assert book.released(*first.frame.key, first.worker) == []
+    assert book.released(*first.frame.key, second.worker) != []
+
+
+def test_nothing_is_granted_to_a_camera_while_the_ring_is_scanned_for_its_frames() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    grant = line.grants["top"][0]
+    book.camera_gone("top")
+    actions = book.accepted("top", grant.slot, grant.generation, info(1), 0)
+    assert not any(isinstance(action, Grant) for action in actions)
+    assert len(line.ready("top")) == 3
+
+
+def test_what_a_worker_said_before_its_hello_is_void() -> None:
+    book = Book(settings(), accounts={"": Account(through=8, delivered={"top": 8})})
+    book.recovered(0)
+    for stale in (5, 6, 7):
+        book.counted("top", stale, 0)
+    book.lost("top", LossKind.incomplete, 7, 1, 0)
+    assert (book.open_parts(), book.mismatched, book.accounts()) == (0, set(), {})
