@@ -134,7 +134,8 @@ class Supervisor:
         elif process.is_running and process.has_stalled(self._watched_since_ns):
             log.error("%s makes no progress: killed", process.spec.name)
             process.kill()
-        elif not process.is_running and monotonic_ns() >= process.start_at_ns:
+            return
+        if not process.is_running and monotonic_ns() >= process.start_at_ns:
             self._refuse_removed()
             process.start()
 
