@@ -3,23 +3,21 @@
 A pure state machine. Events go in by method calls with the time they happened at, actions come out as a list; nothing is
 read, written or waited for here, so that every order of events can be tested, and a death of the ledger between any two.
 
-Of the actions of one list those of Dispatch and Fire may be carried out first; then all of Answer are committed together with
-`accounts`, published, and the rest is done in order. Wherever that is cut off, a new book made from the ring and the journal
-answers what is owed.
+Of the actions those of Dispatch and Fire may be carried out first; then all of Answer are committed together with `accounts`
+and published, then the rest is done in order. Wherever that is cut off, a new book from ring and journal answers what is owed.
 
 Invariant: a part that was opened is answered exactly once, and a slot is granted again only when nobody can touch it.
 """
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.config import GRANTED_AHEAD
 from pipeline.frame import FrameInfo
 from pipeline.ledger.account import Account
-from pipeline.ledger.actions import Action, Answer, Close, Copy, Fire, ImageLost, Part, ViewFrame
+from pipeline.ledger.actions import Action, Part, ViewFrame
 from pipeline.ledger.binding import bind
 from pipeline.ledger.book_settings import BookSettings
 from pipeline.ledger.counting import Counting
-from pipeline.ledger.holds import Holds
+from pipeline.ledger.ending import Ending
 from pipeline.ledger.shots import Shots
 from pipeline.ledger.slots import Slots, SlotState
 from pipeline.ledger.triggers import Heard
@@ -28,11 +26,7 @@ from pipeline.loss import LossKind
 
 __all__ = ["Book", "BookSettings"]
 
-ANSWERS_A_TURN = (
-    500  # losses answered in one call, so that no deadline waits for the journal; `tick` goes on with the others
-)
 MOST_LOST = 10_000  # frames without numbers that are believed lost at once
-NOT_KEPT = {LossKind.overrun, LossKind.stopped}  # their images say nothing of the part
 
 
 class Book:
@@ -53,9 +47,8 @@ class Book:
         self._parts = self._counting.parts
         self._slots = Slots(self._found)
         self._work = Work(self._counting, self._slots)
-        self._holds = Holds(settings.hold_ns)
+        self._ending = Ending(settings, self._counting, self._slots, self._work)
         self._shots = Shots(self._counting)
-        self._has_copier = False
         self._now = 0
 
     # Events
@@ -120,7 +113,7 @@ class Book:
             return []
         actions = self._take(ViewFrame(camera, slot, generation, info), now)
         for part in self._work.over_depth(self.settings.queue_depth, self.settings.policy):
-            actions += self._finish(part, LossKind.overrun)
+            actions += self._ending.finish(part, LossKind.overrun, now)
         return self._follow(actions, now)
 
     def counted(self, camera: str, number: int, now: int) -> list[Action]:
@@ -152,13 +145,13 @@ class Book:
 
     def worker_ready(self, worker: str, now: int) -> list[Action]:
         """An infer worker has started, or speaks to a new ledger, and holds nothing."""
-        actions = self._dismiss(worker)
+        actions = self._dismiss(worker, now)
         self._work.welcome(worker)
         return self._follow(actions, now)
 
     def worker_died(self, worker: str, now: int) -> list[Action]:
         """An infer worker has ended: what it held is given to another one, and it is given nothing before it is ready."""
-        return self._follow(self._dismiss(worker), now)
+        return self._follow(self._dismiss(worker, now), now)
 
     def inspected(self, worker: str, frames: Sequence[tuple[int, int]], keep: bool, now: int) -> list[Action]:
         """An infer worker has an answer for the part of these frames, (slot, generation) each, whoever asked for it.
@@ -170,13 +163,11 @@ class Book:
         keys = {(slot, generation) for slot, generation in frames}
         self._work.answered(worker, list(keys))
         part = self._parts.of_frame(next(iter(keys), (-1, -1)))
-        if part is None or part.ended is not None or {frame.key for frame in part.frames.values()} != keys:
+        given = {frame.key for frame in part.frames.values()} if part is not None and part.ended is None else set()
+        if part is None or given != keys or len(given) < len(self._counting.views(part)):
             self.late_results += 1
             return self._follow([], now)
-        if len(part.frames) < len(self._counting.views(part)):
-            self.late_results += 1
-            return self._follow([], now)
-        return self._follow(self._finish(part, None, keep=keep, worker=worker), now)
+        return self._follow(self._ending.finish(part, None, now, keep=keep, worker=worker), now)
 
     def released(self, slot: int, generation: int, worker: str | None = None) -> list[Action]:
         """The infer worker reads the slot no more. `worker` is who says so; a word of one that died meanwhile is void."""
@@ -210,38 +201,23 @@ class Book:
 
     def copied(self, slot: int, generation: int) -> list[Action]:
         """The copier reads the slot no more."""
-        if self._holds.remove((slot, generation)):
-            self._slots.let_go(slot)
+        self._ending.copied(slot, generation)
         return self._follow([], self._now)
 
     def copier(self, up: bool) -> list[Action]:
         """Whether there is a copier; it has just started, or ended, and reads no slot. Nothing is held without one."""
-        self._has_copier = up
-        return self._follow(self._lose_images(self._holds.everything()), self._now)
+        return self._follow(self._ending.copier(up=up), self._now)
 
     def tick(self, now: int) -> list[Action]:
         """Time has passed: answer what is due, a turn's worth at most."""
-        self._now = now
         self._shots.tick(now)
         self._counting.tick(now)
-        actions = self._lose_images(self._holds.over(now))
-        for _ in range(ANSWERS_A_TURN):
-            part = self._parts.due(now)
-            if part is None:
-                break
-            actions += self._finish_due(part)
-        return self._follow(actions, now)
+        return self._follow(self._ending.due(now), now)
 
     def stopping(self) -> list[Action]:
         """The daemon ends in order: what is still owed is answered, as nobody else will. Call it until it has no more."""
-        self._has_copier = False
         self._shots.drain(self._now)
-        actions = self._answers()
-        for part in self._parts:
-            if len(actions) >= ANSWERS_A_TURN:
-                break
-            actions += self._finish(part, part.ended or LossKind.daemon_restarted)
-        return actions
+        return self._ending.rest(self._now)
 
     # Questions
 
@@ -284,7 +260,7 @@ class Book:
         """When `tick` is next needed."""
         if self._parts.settled or self._counting.has_unseen():
             return max(1, self._now)
-        times = (self._parts.next_ns(), self._holds.next_ns(), self._shots.next_ns())
+        times = (self._parts.next_ns(), self._ending.next_ns(), self._shots.next_ns())
         return min((time for time in times if time is not None), default=None)
 
     def open_parts(self) -> int:
@@ -303,7 +279,7 @@ class Book:
             part = self._counting.part_of(frame.camera, info.trigger_number, info.received_monotonic_ns, at)
         if part is None or view in part.frames:
             self.late_frames += 1
-            return [self._close(frame)]
+            return [self._ending.close(frame)]
         self._parts.attach(part, view, frame)
         part.lost.pop(view, None)
         held_back = self._counting.undecided.get(part.number)
@@ -314,104 +290,16 @@ class Book:
         self._counting.settle(part)
         return []
 
-    def _dismiss(self, worker: str) -> list[Action]:
-        return [action for part in self._work.dismiss(worker) for action in self._finish(part, LossKind.worker_died)]
+    def _dismiss(self, worker: str, now: int) -> list[Action]:
+        lost = self._work.dismiss(worker)
+        return [action for part in lost for action in self._ending.finish(part, LossKind.worker_died, now)]
 
     def _follow(self, actions: list[Action], now: int) -> list[Action]:
         """What follows from every event: answers of what is lost, work, software triggers, slots."""
         self._now = now
-        fires = self._fires(now)
-        actions += self._answers()
+        fires = self._shots.next({camera for camera in self.settings.views if self._slots.is_up(camera)}, now)
+        actions += self._ending.settled(now)
         for part, view in self._counting.decided():
             self._work.add(part, view)
         actions += self._work.dispatch(now)
-        return [*actions, *fires, *self._grants()]
-
-    def _fires(self, now: int) -> list[Fire]:
-        return self._shots.next({camera for camera in self.settings.views if self._slots.is_up(camera)}, now)
-
-    def _answers(self) -> list[Action]:
-        """Answer what is known to be lost, a turn's worth at most."""
-        actions: list[Action] = []
-        settled = self._parts.settled
-        for _ in range(ANSWERS_A_TURN):
-            if settled:
-                part = settled.popleft()
-                if part in self._parts:
-                    actions += self._settled(part)
-                continue
-            unseen = self._counting.next_unseen(self._now)
-            if unseen is None:
-                break
-            actions += self._finish(unseen, LossKind.lost_while_down)
-        return actions
-
-    def _finish_due(self, part: Part) -> list[Action]:
-        missing = self._counting.missing(part)
-        if part.ended is not None or not missing:
-            return self._finish(part, part.ended or LossKind.deadline)
-        return self._finish(part, _kind(missing, part), missing)
-
-    def _settled(self, part: Part) -> list[Action]:
-        if part.ended is not None:
-            return self._finish(part, part.ended)
-        missing = self._counting.missing(part)
-        if not missing or any(view not in part.lost for view in missing):
-            return []  # a frame has come meanwhile
-        return self._finish(part, _kind(missing, part), missing)
-
-    def _finish(
-        self,
-        part: Part,
-        loss: LossKind | None,
-        lost_views: Mapping[str, LossKind] | None = None,
-        *,
-        keep: bool = False,
-        worker: str | None = None,
-    ) -> list[Action]:
-        """Answer the part: what `worker` found, or the loss."""
-        self._parts.remove(part)
-        self._counting.answered(part, is_excused=loss is not None and not lost_views)
-        actions: list[Action] = [Answer(part, loss, lost_views or {}), *self._work.abandon(part, worker)]
-        is_kept = keep if loss is None else loss not in NOT_KEPT
-        for frame in part.frames.values():
-            actions.append(self._close(frame, held=is_kept and self._has_copier))
-            if is_kept:
-                actions.append(self._keep(part, frame))
-        return actions
-
-    def _close(self, frame: ViewFrame, *, held: bool = False) -> Close:
-        if held:
-            self._slots.hold(frame.slot)
-        self._slots.close(frame.slot)
-        return Close(frame.slot, frame.generation)
-
-    def _keep(self, part: Part, frame: ViewFrame) -> Copy | ImageLost:
-        if not self._has_copier:
-            return ImageLost(frame)
-        self._holds.add(frame, self._now)
-        return Copy(part, frame)
-
-    def _lose_images(self, frames: Sequence[ViewFrame]) -> list[Action]:
-        for frame in frames:
-            self._holds.remove(frame.key)
-            self._slots.let_go(frame.slot)
-        return [ImageLost(frame) for frame in frames]
-
-    def _grants(self) -> list[Action]:
-        """Keep a few slots ahead at every camera; none while a source that can wait has filled the queue."""
-        ahead = GRANTED_AHEAD
-        if self.settings.policy == "wait":
-            ahead = 1 if len(self._work) < self.settings.queue_depth else 0
-        actions: list[Action] = list(self._slots.grant(ahead))
-        while self._slots.poorest(ahead) is not None:
-            oldest = self._holds.oldest(self._slots.is_merely_held)
-            if oldest is None:
-                break
-            actions += [*self._lose_images([oldest]), *self._slots.grant(ahead)]
-        return actions
-
-
-def _kind(missing: Mapping[str, LossKind], part: Part) -> LossKind:
-    """One word for what is missing: a view, or what became of all of them."""
-    return LossKind.view_missing if part.frames else next(iter(missing.values()))
+        return [*actions, *fires, *self._ending.grants()]
