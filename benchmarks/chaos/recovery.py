@@ -11,6 +11,8 @@ from benchmarks.chaos.subscriber import Got, Record
 from pipeline.result_text import percentile
 from simulator.line_log import LoggedEdge
 
+QUIET_NS = 5_000_000_000  # before a strike, for what was struck earlier to be over
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -18,15 +20,23 @@ class Recovery:
 
     An answer may tell a loss; a verdict is one that both views were inspected for. For a subscriber it is the first answer
     that it got. NaN where no such trigger came any more.
+
+    Attributes:
+        count: strikes of this kind.
+        alone: those of them without another strike in the five seconds before, or before the first verdict after it.
+        answer_p50_ms, answer_max_ms, verdict_p50_ms, verdict_max_ms: after those that were alone.
+        any_answer_max_ms: after all of them.
     """
 
     target: str
     how: How
     count: int
+    alone: int
     answer_p50_ms: float
     answer_max_ms: float
     verdict_p50_ms: float
     verdict_max_ms: float
+    any_answer_max_ms: float
 
 
 class _Firsts:
@@ -57,23 +67,37 @@ def recoveries(
         [(made_ns[got.trigger or 0], got.at_ns) for got in records if isinstance(got, Got) and got.trigger in made_ns]
     )
     found = []
-    for target, how in sorted({(strike.target.partition(".")[0], strike.how) for strike in strikes}):
-        moments = [s.at_ns for s in strikes if s.target.partition(".")[0] == target and s.how is how]
+    for target, how in sorted({(_kind(strike), strike.how) for strike in strikes}):
+        mine = [strike for strike in strikes if _kind(strike) == target and strike.how is how]
         first = received if target == "subscriber" else any_answer
-        to_answer = _known([first.after_ms(moment) for moment in moments])
-        to_verdict = _known([verdict.after_ms(moment) for moment in moments])
+        alone = [strike.at_ns for strike in mine if _is_alone(strike, strikes, verdict.after_ms(strike.at_ns))]
+        to_answer = _known([first.after_ms(moment) for moment in alone])
+        to_verdict = _known([verdict.after_ms(moment) for moment in alone])
         found.append(
             Recovery(
-                target,
-                how,
-                len(moments),
-                percentile(to_answer, 50),
-                max(to_answer),
-                percentile(to_verdict, 50),
-                max(to_verdict),
+                target=target,
+                how=how,
+                count=len(mine),
+                alone=len(alone),
+                answer_p50_ms=percentile(to_answer, 50),
+                answer_max_ms=max(to_answer),
+                verdict_p50_ms=percentile(to_verdict, 50),
+                verdict_max_ms=max(to_verdict),
+                any_answer_max_ms=max(_known([first.after_ms(strike.at_ns) for strike in mine])),
             )
         )
     return found
+
+
+def _kind(strike: Strike) -> str:
+    return strike.target.partition(".")[0]
+
+
+def _is_alone(strike: Strike, strikes: Sequence[Strike], verdict_ms: float) -> bool:
+    if math.isnan(verdict_ms):
+        return False
+    first_ns, last_ns = strike.at_ns - QUIET_NS, strike.at_ns + verdict_ms * 1e6
+    return not any(first_ns <= other.at_ns <= last_ns for other in strikes if other is not strike)
 
 
 def _known(values: list[float]) -> list[float]:

@@ -1,5 +1,6 @@
 """What a chaos run prints: one table, and for each fault the first that it concerns, with all that is known of them."""
 
+import math
 from collections.abc import Iterator
 
 from benchmarks.chaos.reckoning import pictures_of
@@ -59,18 +60,13 @@ def _outcomes(run: Run) -> str:
 
 
 def _recovery(run: Run) -> str:
-    columns = ["ms after it, to the first", "count", "answer p50", "max", "verdict p50", "max"]
-    rows = [
-        (
-            f"{found.how} {found.target}",
-            str(found.count),
-            *(
-                f"{value:.0f}"
-                for value in (found.answer_p50_ms, found.answer_max_ms, found.verdict_p50_ms, found.verdict_max_ms)
-            ),
-        )
-        for found in run.recoveries
-    ]
+    """Kills that came alone show what one costs; the last column has those that met others as well."""
+    columns = ["ms to the first", "kills", "alone", "answer p50", "max", "verdict p50", "max", "answer max of all"]
+    rows = []
+    for found in run.recoveries:
+        alone = (found.answer_p50_ms, found.answer_max_ms, found.verdict_p50_ms, found.verdict_max_ms)
+        cells = ["-" if math.isnan(value) else f"{value:.0f}" for value in (*alone, found.any_answer_max_ms)]
+        rows.append((f"{found.how} {found.target}", str(found.count), str(found.alone), *cells))
     return table_text(columns, rows)
 
 
