@@ -17,7 +17,7 @@ from tests.fuzz.target import Target
 LIMIT_S = 2.0  # of one input, in processor time: the machine may be busy with something else
 MOST_KEPT = 400
 OFTEN = 200
-LARGEST_KEPT = 20_000
+LARGEST_KEPT = 8_000
 
 
 class TooLongError(Exception):
