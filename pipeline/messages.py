@@ -80,7 +80,10 @@ class Fired(msgspec.Struct, frozen=True, tag="fired"):
 
 
 class LoadedRecipe(msgspec.Struct, frozen=True):
-    """A recipe in the station's folder; `fault` says why it cannot be selected, "" where it can."""
+    """A recipe in the station's folder; `fault` says why it cannot be selected, "" where it can.
+
+    `number` and `name` are -1 and the folder's name where its file cannot be read.
+    """
 
     number: int
     name: str

@@ -11,13 +11,14 @@ NEWEST = 100_000  # times that a summary keeps, so that it may go on for months
 
 
 def line(result: Result) -> str:
-    """Trigger, part, verdict, milliseconds and reasons: `   17  NOT_OK  REJECT   9.8 ms  pin_span.high 12.81 mm > 12.78`."""
+    """Trigger, verdict, milliseconds, part id and reasons: `   17  NOT_OK  REJECT   9.8 ms  SN-4: pin_span.high 12.81 mm …`."""
     trigger = "-" if result.trigger_number is None else str(result.trigger_number)
     part = f"{trigger}/{result.part_index + 1}" if result.part_count > 1 else trigger
     took = result.times.get("received_to_answered_ns")
     milliseconds = f"{took / 1e6:7.1f} ms" if took is not None else "      - ms"
     reasons = ", ".join(reason_text(reason) for reason in result.reasons) or measured(result)
-    return f"{part:>7}  {result.result_evaluation.value:13} {result.disposition.value:6} {milliseconds}  {printable(reasons)}"
+    words = printable(f"{result.part_id}: {reasons}" if result.part_id else reasons)
+    return f"{part:>7}  {result.result_evaluation.value:13} {result.disposition.value:6} {milliseconds}  {words}"
 
 
 def printable(text: str) -> str:

@@ -55,3 +55,7 @@ def test_what_a_station_sends_commands_no_terminal(code: str) -> None:
     assert text.isprintable()
     assert "é.".encode() in text.encode()
     assert all(entry.isprintable() for entry in summary.text().split("\n"))
+
+
+def test_a_part_id_is_shown() -> None:
+    assert line(result(part_id="SN-4")).endswith(" ms  SN-4: pin_span.high 12.81 mm (limit 12.78)")
