@@ -97,9 +97,9 @@ def _plan(draw: random.Random, at: int, target: str) -> Plan:
 
 
 class Killer:
-    """Carries the plans out. `strikes` are those that hit, `missed` those whose target never came back in time."""
+    """Carries the plans out. `strikes` are those that hit, `missed` those for which the run was too short."""
 
-    def __init__(self, planned: list[Plan], expect_end: Callable[[int], None]) -> None:
+    def __init__(self, planned: list[Plan], expect_end: Callable[[int], None], patience_s: float = PATIENCE_S) -> None:
         self.strikes: list[Strike] = []
         self.missed: list[Plan] = []
         self._waiting = list(planned)
@@ -108,6 +108,7 @@ class Killer:
         self._spent: set[int] = set()  # killed, or stopped for ever
         self._seen_s: dict[int, float] = {}
         self._expect_end = expect_end
+        self._patience_s = patience_s
 
     @property
     def is_watching(self) -> bool:
@@ -129,7 +130,7 @@ class Killer:
             self._later.remove(item)
             _send(item[1], item[2])
         while not is_held and self._waiting and self._waiting[0].at <= triggers:
-            self._due.append((self._waiting.pop(0), now_s + PATIENCE_S))
+            self._due.append((self._waiting.pop(0), now_s + self._patience_s))
         if not self._due:
             return
         running = pids()
@@ -141,9 +142,14 @@ class Killer:
             if self._may_be_struck(plan, pid, now_s):
                 self._due.remove(entry)
                 self._strike(plan, pid)
-            elif now_s > until_s:
+            elif now_s > until_s and (others := self._others(running, now_s)):
                 self._due.remove(entry)
-                self.missed.append(plan)
+                other = random.Random(plan.at).choice(others)  # noqa: S311 - whichever, but the same with the same seed
+                self._strike(Plan(plan.at, other, How.KILL), running[other])
+
+    def _others(self, running: Mapping[str, int], now_s: float) -> list[str]:
+        """Who may be struck in the place of one that does not come back in time."""
+        return sorted(name for name, pid in running.items() if self._may_be_struck(Plan(0, name, How.KILL), pid, now_s))
 
     def _may_be_struck(self, plan: Plan, pid: int, now_s: float) -> bool:
         """It runs, and it neither stands still nor is about to be killed because of an earlier strike."""

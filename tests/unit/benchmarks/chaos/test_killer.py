@@ -90,3 +90,13 @@ def test_nothing_stays_stopped_and_what_was_not_carried_out_is_told(sleeper: sub
     until_state(sleeper.pid, False, "T")
     assert [plan.target for plan in killer.missed] == ["metrics", "ledger"]
     os.kill(sleeper.pid, 0)
+
+
+def test_another_one_is_struck_where_the_target_does_not_come_back(sleeper: subprocess.Popen[bytes]) -> None:
+    killer = Killer([Plan(1, "ledger", How.FREEZE)], lambda _: None, patience_s=0.01)
+    killer.turn(1, lambda: {"metrics": sleeper.pid})
+    assert not killer.strikes
+    time.sleep(0.02)
+    killer.turn(1, lambda: {"metrics": sleeper.pid})
+    assert sleeper.wait(5) == -signal.SIGKILL
+    assert [strike.target for strike in killer.strikes] == ["metrics"]
