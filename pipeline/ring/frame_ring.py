@@ -134,6 +134,8 @@ class FrameRing:
         """Ledger: an infer worker, `reader` by its row in the process list, is about to be told to inspect the slot."""
         self._words[self.layout.slot_word(slot, SlotWord.reader)] = reader
         self._words[self.layout.slot_word(slot, SlotWord.recipe)] = recipe
+        if self.word(slot, SlotWord.dispatched) == generation:
+            self._words[self.layout.slot_word(slot, SlotWord.again)] = generation
         self._words[self.layout.slot_word(slot, SlotWord.dispatched)] = generation
 
     def close_slot(self, slot: int, generation: int) -> None:

@@ -50,6 +50,7 @@ class SlotWord(IntEnum):
     dispatched = 3  # generation under which infer was told to read it
     reader = 4  # row of that infer worker in the process list, written before `dispatched`
     recipe = 5  # number of the recipe that it was told to inspect by, likewise
+    again = 6  # generation that was dispatched more than once: `released` may be of an earlier time
     accepted = 8
     camera = 9
     flags = 10

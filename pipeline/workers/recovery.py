@@ -49,7 +49,10 @@ def find(ring: FrameRing, journal: Journal, cameras: list[str], processes: list[
 
 def _reader(ring: FrameRing, slot: int, generation: int, processes: list[str]) -> str | None:
     """The infer worker that was told to read the slot and has not released it."""
-    if ring.word(slot, SlotWord.dispatched) != generation or ring.word(slot, SlotWord.released) == generation:
+    if ring.word(slot, SlotWord.dispatched) != generation:
+        return None
+    is_released = ring.word(slot, SlotWord.released) == generation
+    if is_released and ring.word(slot, SlotWord.again) != generation:
         return None
     return processes[ring.word(slot, SlotWord.reader)]
 
