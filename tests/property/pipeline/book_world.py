@@ -28,6 +28,7 @@ class Slot:
     info: FrameInfo | None = None
     closed: int = 0
     dispatched: int = 0
+    again: int = 0
     reader: str = ""
     recipe: int = 0
     released: int = 0
@@ -187,7 +188,8 @@ class World:
             if is_open and (self.ring_id, index, slot.granted) in self.journal.frames:
                 is_open = False
                 slot.closed = slot.granted
-            is_reader = slot.dispatched == slot.granted != slot.released and slot.granted > 0
+            is_read = slot.released != slot.granted or slot.again == slot.granted
+            is_reader = slot.dispatched == slot.granted > 0 and is_read
             is_free = slot.granted in {0, slot.closed}
             states.append(
                 SlotState(
@@ -292,6 +294,7 @@ class World:
         frame = order.frame
         slot = self.slots[frame.slot]
         assert slot.granted == slot.accepted == frame.generation != slot.closed, "dispatched a frame that is not open"
+        slot.again = frame.generation if slot.dispatched == frame.generation else slot.again
         slot.reader, slot.recipe, slot.dispatched = order.worker, order.recipe, frame.generation
         self.tell(
             self.infers[order.worker],
@@ -312,7 +315,9 @@ class World:
         self.journal.accounts.update(accounts)
         for name, account in accounts.items():
             counter = max(self.cameras[camera].counter for camera in ([name] if name else self.cameras))
-            self.begin.setdefault((name, account.count), counter if account.count or answers else account.through)
+            self.begin.setdefault(
+                (name, account.count), max(counter, account.through) if account.count or answers else account.through
+            )
 
     def _judge(self, answer: Answer, recipe: int | None) -> None:
         """What must be true of every single answer."""
