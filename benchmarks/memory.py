@@ -109,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rows:
         figures["growth_mb"] = max(growth for *_, growth in rows)
     faults = faults_of(figures, budgets_of("memory"))
+    if memory.restarts:
+        faults.append(f"{memory.restarts} restarts: what began anew has not been measured")
     print(f"{memory.frames} frames of 64x64, {memory.inspected} of them inspected, {memory.restarts} restarts\n")
     print(table_text(["process", f"MB after {FROM}", f"MB after {memory.frames}", "growth"], rows))
     for fault in faults:
