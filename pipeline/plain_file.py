@@ -7,7 +7,8 @@ from pathlib import Path, PurePath
 
 from pipeline.errors import DatumdError
 
-LONGEST_NAME = 1024  # bytes; PATH_MAX is 4096, the folder's included
+LONGEST_NAME = 255  # bytes of one part, NAME_MAX
+LONGEST_PATH = 1024  # bytes; PATH_MAX is 4096, the folder's included
 
 
 class NotPlainError(Exception):
@@ -49,13 +50,9 @@ def read(path: Path, at_most: int, error: type[DatumdError], *, follow: bool = T
 def below(folder: Path, name: str, error: type[DatumdError], *, where: str) -> Path:
     """The path that a file's text, `where`, names relative to `folder`. Raises `error` for one that leads out of it."""
     path = PurePath(name)
-    if (
-        path.is_absolute()
-        or ".." in path.parts
-        or not path.parts
-        or "\0" in name
-        or len(os.fsencode(name)) > LONGEST_NAME
-    ):
+    lengths = [len(part.encode("utf-8", "replace")) for part in path.parts]
+    too_long = sum(lengths) > LONGEST_PATH or max(lengths, default=0) > LONGEST_NAME
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name or too_long:
         raise error(f"names {name[:80]!r}", where=where, allowed=f"a path that stays in {folder}")
     return folder / path
 
