@@ -130,8 +130,10 @@ class ImageStore:
         if fault and not self._fault and monotonic_ns() >= self._quiet_until_ns:
             log.error("%s", fault)
             self._quiet_until_ns = monotonic_ns() + TRY_AGAIN_NS
-        elif self._fault and not fault:
+            self._is_told = True
+        elif self._fault and not fault and self._is_told:
             log.info("images can be stored again")
+            self._is_told = False
         self._fault = fault
         return fault
 
