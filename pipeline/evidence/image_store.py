@@ -31,6 +31,7 @@ class ImageStore:
         self._scan: Iterator[None] | None = self._ring.scan()
         self._fault = self._refusal = ""
         self._checked_ns = self._tried_ns = self._quiet_until_ns = 0
+        self._is_told = False
         self._probe()
 
     @property
