@@ -10,6 +10,7 @@ class Account(msgspec.Struct, frozen=True):
         through: every trigger up to this number is answered, or was never owed.
         beyond: answered ones above it.
         offsets: camera to what is added to its counter to get the trigger number, after a resynchronise.
+        before: camera to (counter, offset): up to this reading of its counter another offset held.
         part_ids: bound and not answered yet, by trigger number.
         count: how often the counters have been reset: numbers of another count mean other triggers.
         highest: every trigger up to this number is answered or owed.
@@ -21,6 +22,7 @@ class Account(msgspec.Struct, frozen=True):
     through: int
     beyond: tuple[int, ...] = ()
     offsets: dict[str, int] = {}
+    before: dict[str, tuple[int, int]] = {}
     part_ids: dict[int, str] = {}
     count: int = 0
     highest: int = 0

@@ -8,6 +8,7 @@ class CameraCount:
     """As trigger numbers: the camera's own, with `offset` added.
 
     Attributes:
+        before: (counter, offset): up to this reading of the counter another offset held.
         is_known: it has shown a number.
         newest: the highest number of its present count.
         shown: what its counter was last said to be, or its newest frame was of.
@@ -25,6 +26,7 @@ class CameraCount:
     """
 
     offset: int = 0
+    before: tuple[int, int] | None = None
     is_known: bool = False
     newest: int = 0
     shown: int = 0
@@ -57,8 +59,15 @@ class CameraCount:
         self.covered = self.newest
         self.late_in_a_row = 0
 
+    def number(self, reading: int) -> int:
+        """The trigger number of what the camera shows."""
+        if self.before is not None and reading <= self.before[0]:
+            return reading + self.before[1]
+        return reading + self.offset
+
     def skip(self) -> None:
         """A trigger was given to the other cameras and not to this one: from here on its counter is one more behind."""
+        self.before = (self.shown - self.offset, self.offset)
         self.offset += 1
         self.newest += 1
         self.shown += 1

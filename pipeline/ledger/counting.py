@@ -192,7 +192,7 @@ class Counting:
         own = domain.cameras[camera]
         if not domain.is_begun:
             domain.begin(first - 1)
-        if own.is_known and last + own.offset <= own.newest:  # told late, which says nothing of the counter
+        if own.is_known and own.number(last) <= own.newest:  # told late, which says nothing of the counter
             return Heard.astray if own.is_astray else Heard.believed
         return self.hear(camera, last, at, is_frame=True)
 

@@ -65,6 +65,7 @@ class Domain:
         self.software = dict(account.software)
         for camera, own in self.cameras.items():
             own.offset = account.offsets.get(camera, 0)
+            own.before = account.before.get(camera)
             own.stand_at(account.through, account.delivered.get(camera, 0))
             own.is_in_order = False
 
@@ -72,7 +73,7 @@ class Domain:
 
     def number(self, camera: str, reading: int) -> int:
         """The trigger number of what the camera shows."""
-        return reading + self.cameras[camera].offset
+        return self.cameras[camera].number(reading)
 
     def opened_before(self) -> range:
         """Numbers above the highest that an earlier ledger has opened, and perhaps answered."""
@@ -101,6 +102,7 @@ class Domain:
             through=self._through,
             beyond=tuple(sorted(self._beyond)),
             offsets={camera: own.offset for camera, own in self.cameras.items() if own.offset},
+            before={camera: own.before for camera, own in self.cameras.items() if own.before is not None},
             part_ids=dict(self.part_ids),
             count=self.count,
             mixed=(self.mixed[0], self.mixed[-1]) if self.mixed and self.mixed[-1] > self._through else (),
@@ -121,7 +123,7 @@ class Domain:
         `is_baseline`: the counter was read while the camera was being armed, and may have been reset.
         """
         own = self.cameras[camera]
-        number = reading + own.offset
+        number = own.number(reading)
         before = number - is_frame
         if not self.is_begun:
             self.begin(before)
@@ -206,7 +208,7 @@ class Domain:
     def _reset(self, own: CameraCount, number: int) -> Heard:
         """The camera counts from a lower number. The count goes on while another camera has not been reset."""
         own.stand_at(number - own.offset)
-        own.offset = 0
+        own.offset, own.before = 0, None
         others = [other for other in self.cameras.values() if other is not own]
         if any(not other.is_astray and other.is_known for other in others):
             own.stray()
@@ -288,7 +290,7 @@ class Domain:
             moved = self.highest - own.shown
             delivered = min(own.delivered + moved, self.highest)
             own.stand_at(self.highest, delivered)
-            own.offset += moved
+            own.offset, own.before = own.offset + moved, None
             own.is_astray = False
         self.part_ids.clear()
         self.mixed = range(0)

@@ -267,7 +267,7 @@ class Station(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         world = self.world
-        world.journal.running = True
+        self.start_or_stop(running=True)
         self.quiet()
         for _ in range(3 if self.counts else 1):  # numbers in doubt are cleared up by the next ones
             for name in world.cameras if not world.settings.joined else [""]:
@@ -283,8 +283,18 @@ class Station(RuleBasedStateMachine):
         for name, grab in world.grabs.items():
             assert len(grab.grants) == GRANTED_AHEAD, f"{name} starves"
         self.every_trigger_is_answered()
+        self.the_next_part_is_inspected()
         domains = 1 if world.settings.joined else len(world.cameras)
         assert all(1 <= world.software[key] <= domains for key in range(1, self.keys + 1)), world.software
+
+    def the_next_part_is_inspected(self) -> None:
+        """Whatever has happened: no worker has been forgotten, no camera."""
+        world = self.world
+        for name in world.cameras if not world.settings.joined else [""] if world.aligned else []:
+            rows = len(world.journal.rows)
+            world.part_passes(dict.fromkeys([name] if name else world.cameras, ""))
+            self.rounds(3)
+            assert [answer.loss for answer in world.journal.rows[rows:]] == [None]
 
     def every_trigger_is_answered(self) -> None:
         world = self.world

@@ -518,3 +518,37 @@ def test_what_a_worker_said_before_its_hello_is_void() -> None:
         book.counted("top", stale, 0)
     book.lost("top", LossKind.incomplete, 7, 1, 0)
     assert (book.open_parts(), book.mismatched, book.accounts()) == (0, set(), {})
+
+
+def test_a_part_of_a_dead_worker_is_complete_again_only_with_its_last_view() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}))
+    line = Line(book)
+    line.ready("a")
+    line.ready("b")
+    book.worker_ready("infer.0", 0)
+    first = dispatches(line.frame("a", 1)) + dispatches(line.frame("b", 1))
+    again = dispatches(book.worker_ready("infer.0", 1))
+    assert [order.complete for order in first + again] == [False, True, False, True]
+
+
+def test_frames_that_an_earlier_ledger_took_in_are_not_too_many() -> None:
+    states = [SlotState(1, "top", None, info(number, number)) for number in range(1, 6)] + [SlotState(1, "top")] * 7
+    book = Book(settings(queue_depth=1), states)
+    book.recovered(6)
+    assert answers(book.accepted("top", 5, 1, info(6, 6), 6)) == []
+    assert answers(book.accepted("top", 6, 1, info(7, 7), 7)) == [(6, LossKind.overrun)]
+
+
+def test_a_frame_that_was_said_to_be_lost_and_comes_before_its_answer_is_inspected() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    book.worker_ready("infer.0", 0)
+    line.frame("top", 1, 10)
+    assert len(answers(book.lost("top", LossKind.incomplete, 2, 600, 11))) == 500
+    grant = line.grants["top"][0]
+    actions = book.accepted("top", grant.slot, grant.generation, info(550, 5), 12)  # found in the ring after a later one
+    assert len(dispatches(actions)) == 1
+    assert (550, LossKind.incomplete) not in answers(actions)
+    assert book.open_parts() == 2

@@ -179,3 +179,12 @@ def test_counters_that_agree_at_rest_have_met() -> None:
     assert one.astray() == ["a"]
     one.rest()
     assert one.astray() == []
+
+
+def test_a_camera_that_skipped_a_trigger_keeps_the_numbers_of_its_frames_of_before() -> None:
+    one = begun("ab")
+    one.hear("b", 102, is_frame=True)
+    one.skip("b")
+    again = domain("ab", one.account())
+    for known in (one, again):
+        assert [known.number("b", reading) for reading in (101, 102, 103)] == [101, 102, 104]
