@@ -123,7 +123,7 @@ class Journal:
         Returns:
             Its key, and whether it is new: the same request of the same peer has the same key.
         """
-        known = self._known_request(peer, request_id)
+        known = self.known_software(request_id, peer)
         if known is not None:
             return known, False
         key = self._next_software
@@ -135,6 +135,16 @@ class Journal:
         statement = "INSERT OR IGNORE INTO software (key, peer, request_id, part_id, utc_ns) VALUES (?, ?, ?, ?, ?)"
         self._note(statement, key, peer, request_id, part_id, utc_ns)
         return key, True
+
+    def known_software(self, request_id: str, peer: str) -> int | None:
+        """The key of a request for a software trigger that was written down before; None where it is new, or has no id."""
+        if not request_id:
+            return None
+        if (peer, request_id) in self._requests:
+            return self._requests[peer, request_id]
+        statement = "SELECT key FROM software WHERE peer = ? AND request_id = ?"
+        found = self._read(lambda connection: connection.execute(statement, (peer, request_id)).fetchone(), None)
+        return int(found[0]) if found else None
 
     def audit(self, utc_ns: int, peer: str, what: str, before: str, after: str) -> None:
         """Write down who changed what."""
@@ -291,12 +301,3 @@ class Journal:
         except sqlite3.Error as error:
             self._trouble(error)
             return default
-
-    def _known_request(self, peer: str, request_id: str) -> int | None:
-        if not request_id:
-            return None
-        if (peer, request_id) in self._requests:
-            return self._requests[peer, request_id]
-        statement = "SELECT key FROM software WHERE peer = ? AND request_id = ?"
-        found = self._read(lambda connection: connection.execute(statement, (peer, request_id)).fetchone(), None)
-        return int(found[0]) if found else None

@@ -69,21 +69,30 @@ class Commands:
                 return Reply(command.id, "is answered elsewhere"), []
 
     def restore(self) -> list[Action]:
-        """A new ledger goes on as the last one was told to, and answers the software triggers that it did not live to answer."""
+        """A new ledger goes on as the last one was told to, and answers the software triggers that it did not live to answer.
+
+        Those that cameras had given a number to are parts of the book's again, which answers them.
+        """
         now = monotonic_ns()
         actions: list[Action] = []
         if self.journal.setting(RUNNING) == "no":
             actions += self.book.set_running(running=False, now=now)
+        numbered = {key for account in self.journal.accounts().values() for key in account.software.values()}
         for key, part_id in self.journal.software_open():
+            if key in numbered:
+                continue
             part = Part(-key, "", None, now, now, self.recipes.selected, key, part_id, ended=LossKind.daemon_restarted)
             actions.append(Answer(part, LossKind.daemon_restarted))
         return actions
 
     def _trigger(self, command: Trigger, peer: str, now: int) -> tuple[Reply, list[Action]]:
+        known = self.journal.known_software(command.id, peer)  # asked again, of a ledger whose cameras are not up yet
+        if known is not None:
+            return Reply(command.id, trigger=known), []
         if fault := self.unready():
             return Reply(command.id, f"not triggered: {fault}", "datumd status"), []
-        key, is_new = self.journal.software(command.id, peer, command.part_id, utc_ns())
-        return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now) if is_new else []
+        key, _ = self.journal.software(command.id, peer, command.part_id, utc_ns())
+        return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now)
 
     def _bind(self, command: Bind) -> tuple[str, str]:
         if not self.binds_part_ids:

@@ -199,9 +199,9 @@ class LedgerWorker:
             case Inspected(worker, frames, answers, released):
                 keep = self._keeping.is_worth_keeping(answers)
                 self._carrier.carry_out(book.inspected(worker, frames, keep, now), answers)
-                self._release(released)
-            case Released(_, released):
-                self._release(released)
+                self._release(worker, released)
+            case Released(worker, released):
+                self._release(worker, released)
             case Counted(camera, number):
                 self._carrier.carry_out(book.counted(camera, number, now))
             case Lost(camera, kind, number, count):
@@ -283,9 +283,9 @@ class LedgerWorker:
             action for info, slot in frames for action in self._book.accepted(camera, slot, granted[slot], info, now)
         ]
 
-    def _release(self, released: list[tuple[int, int]]) -> None:
+    def _release(self, worker: str, released: list[tuple[int, int]]) -> None:
         for slot, generation in released:
-            self._carrier.carry_out(self._book.released(slot, generation))
+            self._carrier.carry_out(self._book.released(slot, generation, worker))
 
     def _beat(self) -> None:
         """Heartbeat and status; what could not be written before; results that are too old."""

@@ -29,6 +29,8 @@ from pipeline.messages import (
     CameraStatus,
     Counted,
     Dispatched,
+    Fire,
+    Fired,
     FromLedger,
     Granted,
     InferHello,
@@ -70,24 +72,32 @@ class Bench:
     @contextmanager
     def ledger(self) -> Iterator[None]:
         """A ledger in a thread; at the end it is gone as if it had been killed: nothing is answered in passing."""
-        stop = threading.Event()
-        worker = LedgerWorker(WorkerContext(self.runtime, "ledger", Vitals(self.runtime.vitals_path)))
-        worker._end = lambda: None  # type: ignore[method-assign]
-        thread = threading.Thread(target=worker.run, args=(stop,))
+        stop, is_bound, may_begin = threading.Event(), threading.Event(), threading.Event()
+
+        def work() -> None:
+            worker = LedgerWorker(WorkerContext(self.runtime, "ledger", Vitals(self.runtime.vitals_path)))
+            worker._end = lambda: None  # type: ignore[method-assign]
+            is_bound.set()
+            may_begin.wait()
+            worker.run(stop)
+            worker.close()
+
+        thread = threading.Thread(target=work)
+        session = self.ring.session
+        thread.start()
+        assert is_bound.wait(LIMIT_S)
         subscriber = self.context.socket(zmq.SUB)
         subscriber.subscribe(b"result/")
         subscriber.connect(self.runtime.results_endpoint)
         self.sockets["results"] = subscriber
-        session = self.ring.session
         try:
             time.sleep(0.2)  # a subscriber that is not connected yet hears nothing of the beginning
-            thread.start()
+            may_begin.set()
             wait_until(lambda: self.ring.session != session)
             yield
         finally:
             stop.set()
             thread.join()
-            worker.close()
             for socket in self.sockets.values():
                 socket.close(linger=0)
             self.sockets.clear()
@@ -370,3 +380,51 @@ def test_frames_are_given_to_a_worker_once_it_is_there_again(bench: Bench, pid: 
         assert bench.results(1)[0].result_evaluation is Evaluation.OK
     if child.stdin:
         child.stdin.close()
+
+
+def test_a_word_of_a_worker_that_has_died_frees_no_slot_that_another_one_reads(bench: Bench, pid: int) -> None:
+    with bench.ledger():
+        granted = bench.hello(pid)
+        bench.frame(granted, 1)
+        assert isinstance(bench.told("infer.0"), Dispatched)
+        key = (granted.slot, granted.generation)
+        bench.say("infer.1", Released("infer.1", [key]))  # it had the frame before, and its last word came late
+        assert bench.results(1)[0].reasons[0].code == "deadline"
+        for number in range(2, 2 + 2 * bench.ring.layout.slots):
+            order = bench.told("grab.top")
+            assert isinstance(order, Granted)
+            assert order.slot != granted.slot, "a slot was granted that infer.0 reads"
+            bench.frame(order, number)
+
+
+def test_a_software_trigger_is_answered_once_across_a_ledger_that_dies(bench: Bench, pid: int) -> None:
+    Vitals(bench.runtime.vitals_path).begin(PROCESSES.index("grab.top"))
+    with bench.ledger():
+        granted = bench.hello(pid)
+        wait_until(lambda: bench.ask(requests.Trigger(id="a", part_id="P")).trigger == 1)
+        while not isinstance(fire := bench.told("grab.top"), Fire):
+            pass
+        bench.say("grab.top", Fired("top", fire.trigger, 1))
+        bench.frame(granted, 1)
+        assert isinstance(bench.told("infer.0"), Dispatched)
+    with bench.ledger():
+        bench.hello(pid)
+        key = (granted.slot, granted.generation)
+        bench.say("infer.0", Inspected("infer.0", [key], [FOUND], [key]))
+        (found,) = bench.results(1)
+        assert (found.software_trigger, found.trigger_number, found.part_id) == (1, 1, "P")
+        assert found.result_evaluation is Evaluation.OK
+
+
+def test_a_software_trigger_that_is_asked_for_again_is_known_before_the_cameras_are(bench: Bench, pid: int) -> None:
+    Vitals(bench.runtime.vitals_path).begin(PROCESSES.index("grab.top"))
+    request = requests.Trigger(id="a", part_id="P")
+    with bench.ledger():
+        bench.hello(pid)
+        wait_until(lambda: bench.ask(request).trigger == 1)
+    with bench.ledger():
+        bench.say("requests", RequestsHello(pid, bench.ring.session))
+        again = bench.ask(request)
+        assert (again.trigger, again.error) == (1, "")
+        (found,) = bench.results(1)
+        assert (found.software_trigger, found.reasons[0].code) == (1, "daemon_restarted")
