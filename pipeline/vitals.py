@@ -4,6 +4,7 @@ One row a process in a small file beside the frame ring, written by that process
 progress, whether there is work or not.
 """
 
+import errno
 import mmap
 import os
 from enum import IntEnum
@@ -38,10 +39,16 @@ class Vitals:
     """The table of vital signs; rows are numbered as the process list is."""
 
     def __init__(self, path: Path, *, rows: int = 0) -> None:
-        """Attach to the table at `path`; with `rows` > 0, make it anew first."""
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if rows else 0)
+        """Attach to the table at `path`; with `rows` > 0, make it anew first.
+
+        Raises:
+            OSError: there is none, no room, or the file is a link or somebody else's: anybody may put one in /dev/shm.
+        """
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if rows else 0)
         descriptor = os.open(path, flags, 0o600)
         try:
+            if os.fstat(descriptor).st_uid != os.getuid():
+                raise PermissionError(errno.EPERM, "belongs to somebody else", str(path))
             if rows:
                 os.ftruncate(descriptor, 0)
                 os.posix_fallocate(descriptor, 0, rows * ROW_WORDS * 8)
@@ -90,7 +97,7 @@ def survivors(path: Path) -> list[int]:
         return []
     rows = [(vitals.read(row, VitalWord.pid), vitals.read(row, VitalWord.born)) for row in range(vitals.rows)]
     vitals.close()
-    return [pid for pid, since in rows if pid and born(pid) == since]
+    return [pid for pid, since in rows if pid and since and born(pid) == since]
 
 
 def born(pid: int) -> int:
