@@ -230,6 +230,11 @@ def _open_locked(path: Path) -> int:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise RingError(f"cannot make the frame ring: {error.strerror}", where=str(path)) from error
+        if os.fstat(descriptor).st_uid != os.getuid():  # anybody may put a file in /dev/shm, and read what lies in it
+            os.close(descriptor)
+            raise RingError(
+                "belongs to somebody else", where=str(path), next_command=f"rm {path}, as its owner or root"
+            )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

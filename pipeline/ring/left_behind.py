@@ -4,13 +4,17 @@ The next daemon makes its ring anew, in the same file and perhaps with another l
 few KiB) in a file beside it until its ledger has answered those frames. The pictures are of no more use: their deadline is over.
 """
 
+import logging
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.frame import FrameInfo
 from pipeline.ring.identity import read_identity
-from pipeline.ring.layout import MAGIC, PAGE_BYTES, HeaderWord, RingLayout, SlotWord
+from pipeline.ring.layout import MAGIC, PAGE_BYTES, WORD_BYTES, HeaderWord, RingLayout, SlotWord
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,9 @@ class LeftFrame:
 def left_behind(ring: Path) -> list[tuple[Path, list[LeftFrame]]]:
     """Each file that was kept beside the ring's, oldest first, with its frames in order of receipt.
 
-    The file is removed by whoever has answered for its frames.
+    The file is removed by whoever has answered for its frames. One that is none of ours, or damaged, has none.
     """
-    files = [left for left in ring.parent.glob(f"{ring.name}.*.left") if left.lstat().st_uid == os.getuid()]
+    files = [left for left in ring.parent.glob(f"{ring.name}.*.left") if _is_ours(left)]
     return [(left, _open_frames(left)) for left in sorted(files, key=lambda left: left.stat().st_mtime_ns)]
 
 
@@ -54,9 +58,19 @@ def boot_id() -> int:
     return int(text.replace("-", "")[:15], 16)
 
 
+def _is_ours(left: Path) -> bool:
+    status = left.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
+
+
 def _open_frames(left: Path) -> list[LeftFrame]:
-    words = memoryview(left.read_bytes()).cast("B").cast("Q")
-    layout = RingLayout.of(words)
+    content = left.read_bytes()
+    words = memoryview(content[: len(content) // WORD_BYTES * WORD_BYTES]).cast("Q")
+    is_header = len(content) >= PAGE_BYTES and words[HeaderWord.magic] == MAGIC
+    layout = RingLayout.of(words) if is_header else None
+    if layout is None or len(content) != layout.payload_offset(0):
+        log.error("%s is no header of a frame ring: nothing in it is answered", left)
+        return []
     frames = []
     for slot in range(layout.slots):
         base = layout.slot_word(slot, 0)

@@ -140,3 +140,19 @@ def test_a_ring_that_does_not_fit_says_how_much_is_free() -> None:
     with pytest.raises(RingError, match=r"no room for a frame ring of .* MiB are free"):
         FrameRing.create(path, RingLayout(slots=4096, slot_bytes=2**30, cameras=1))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", bytes(PAGE_BYTES), b"\xff" * 2 * PAGE_BYTES])
+def test_a_file_that_is_no_header_is_not_answered_and_stops_nobody(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ring.1f.left").write_bytes(content)
+    (tmp_path / "ring.2f.left").mkdir()
+    assert left_behind(tmp_path / "ring") == [(tmp_path / "ring.1f.left", [])]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_somebody_elses_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ring"
+    path.touch(mode=0o666)
+    os.chown(path, 12345, 12345)
+    with pytest.raises(RingError, match="somebody else"):
+        FrameRing.create(path, LAYOUT)
