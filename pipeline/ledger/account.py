@@ -10,7 +10,7 @@ class Account(msgspec.Struct, frozen=True):
         through: every trigger up to this number is answered, or was never owed.
         beyond: answered ones above it.
         offsets: camera to what is added to its counter to get the trigger number, after a resynchronise.
-        before: camera to (counter, offset): up to this reading of its counter another offset held.
+        before: camera to (counter, offset): for frames up to this reading of its counter another offset holds.
         part_ids: bound and not answered yet, by trigger number.
         count: how often the counters have been reset: numbers of another count mean other triggers.
         highest: every trigger up to this number is answered or owed.

@@ -138,7 +138,7 @@ class Book:
             for _ in range(min(count, MOST_LOST) if not domain.is_begun else 0):
                 counting.lose(counting.open(domain.name, None, now), view, kind)
         elif counting.hear_lost(camera, number, count, now) is Heard.believed:
-            first = domain.number(camera, number)
+            first = domain.number(camera, number, is_frame=True)
             for part in self._parts.between(domain.name, first, first + count - 1):
                 counting.lose(part, view, kind)
         return self._follow([], now)

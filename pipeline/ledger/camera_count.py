@@ -8,7 +8,7 @@ class CameraCount:
     """As trigger numbers: the camera's own, with `offset` added.
 
     Attributes:
-        before: (counter, offset): up to this reading of the counter another offset held.
+        before: (counter, offset): frames up to this reading of the counter are of before another offset came.
         is_known: it has shown a number.
         newest: the highest number of its present count.
         shown: what its counter was last said to be, or its newest frame was of.
@@ -59,9 +59,9 @@ class CameraCount:
         self.covered = self.newest
         self.late_in_a_row = 0
 
-    def number(self, reading: int) -> int:
+    def number(self, reading: int, *, is_frame: bool) -> int:
         """The trigger number of what the camera shows."""
-        if self.before is not None and reading <= self.before[0]:
+        if is_frame and self.before is not None and reading <= self.before[0]:
             return reading + self.before[1]
         return reading + self.offset
 

@@ -129,7 +129,7 @@ class Counting:
             self._restart(domain, camera, at)
             heard = domain.hear(camera, reading, is_frame=is_frame)
         if heard is Heard.believed:
-            self.open_through(domain, domain.number(camera, reading), at)
+            self.open_through(domain, domain.number(camera, reading, is_frame=is_frame), at)
         self._note_astray(domain)
         return heard
 
@@ -138,11 +138,11 @@ class Counting:
         domain = self.domain(camera)
         own = domain.cameras[camera]
         if received_ns < own.received_ns:  # found after a later one: it tells nothing new of the counter
-            return self.parts.of_trigger(domain.name, domain.number(camera, reading))
+            return self.parts.of_trigger(domain.name, domain.number(camera, reading, is_frame=True))
         own.received_ns = received_ns
         if self.hear(camera, reading, at, is_frame=True) is Heard.held:
             return None
-        number = domain.number(camera, reading)
+        number = domain.number(camera, reading, is_frame=True)
         if own.is_in_order:
             self.lose_through(camera, number - 1, LossKind.lost_transport)
         part = self.parts.of_trigger(domain.name, number)
@@ -192,7 +192,9 @@ class Counting:
         own = domain.cameras[camera]
         if not domain.is_begun:
             domain.begin(first - 1)
-        if own.is_known and own.number(last) <= own.newest:  # told late, which says nothing of the counter
+        if (
+            own.is_known and own.number(last, is_frame=True) <= own.newest
+        ):  # told late, which says nothing of the counter
             return Heard.astray if own.is_astray else Heard.believed
         return self.hear(camera, last, at, is_frame=True)
 

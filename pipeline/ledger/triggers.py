@@ -71,9 +71,9 @@ class Domain:
 
     # What is owed and what is answered
 
-    def number(self, camera: str, reading: int) -> int:
+    def number(self, camera: str, reading: int, *, is_frame: bool = False) -> int:
         """The trigger number of what the camera shows."""
-        return self.cameras[camera].number(reading)
+        return self.cameras[camera].number(reading, is_frame=is_frame)
 
     def opened_before(self) -> range:
         """Numbers above the highest that an earlier ledger has opened, and perhaps answered."""
@@ -123,7 +123,7 @@ class Domain:
         `is_baseline`: the counter was read while the camera was being armed, and may have been reset.
         """
         own = self.cameras[camera]
-        number = own.number(reading)
+        number = own.number(reading, is_frame=is_frame)
         before = number - is_frame
         if not self.is_begun:
             self.begin(before)

@@ -187,4 +187,5 @@ def test_a_camera_that_skipped_a_trigger_keeps_the_numbers_of_its_frames_of_befo
     one.skip("b")
     again = domain("ab", one.account())
     for known in (one, again):
-        assert [known.number("b", reading) for reading in (101, 102, 103)] == [101, 102, 104]
+        assert [known.number("b", reading, is_frame=True) for reading in (101, 102, 103)] == [101, 102, 104]
+        assert known.number("b", 102) == 103  # its counter stands there now, after the trigger that it skipped
