@@ -548,7 +548,31 @@ def test_a_frame_that_was_said_to_be_lost_and_comes_before_its_answer_is_inspect
     line.frame("top", 1, 10)
     assert len(answers(book.lost("top", LossKind.incomplete, 2, 600, 11))) == 500
     grant = line.grants["top"][0]
-    actions = book.accepted("top", grant.slot, grant.generation, info(550, 5), 12)  # found in the ring after a later one
+    actions = book.accepted(
+        "top", grant.slot, grant.generation, info(550, 5), 12
+    )  # found in the ring after a later one
     assert len(dispatches(actions)) == 1
     assert (550, LossKind.incomplete) not in answers(actions)
     assert book.open_parts() == 2
+
+
+def test_a_worker_that_has_not_answered_yet_is_given_no_more_than_it_takes() -> None:
+    book = Book(settings(queue_depth=9))
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    orders = [order for number in (1, 2) for order in dispatches(line.frame("top", number))]
+    assert answers(book.tick(DEADLINE_NS)) == [(1, LossKind.deadline), (2, LossKind.deadline)]
+    assert dispatches(line.frame("top", 3, DEADLINE_NS)) == []
+    assert len(dispatches(book.inspected("infer.0", [orders[0].frame.key], False, DEADLINE_NS))) == 1
+
+
+def test_who_has_answered_is_not_told_to_abandon() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.worker_ready("infer.0", 0)
+    for number, worker in ((1, "infer.0"), (2, "infer.9")):
+        (order,) = dispatches(line.frame("top", number))
+        told = [one for one in book.inspected(worker, [order.frame.key], False, 1) if isinstance(one, Abandon)]
+        assert told == ([] if worker == order.worker else [Abandon("infer.0", order.part)])

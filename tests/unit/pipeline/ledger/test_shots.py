@@ -133,3 +133,29 @@ def test_what_was_asked_for_is_answered_when_the_daemon_ends() -> None:
     book.fire(2, "", 0)
     assert answers(book.stopping()) == [(None, LossKind.daemon_restarted)] * 2
     assert book.stopping() == []
+
+
+def test_while_one_is_under_way_no_part_of_joined_views_is_decided() -> None:
+    book, line = station("ab", queue_depth=9)
+    book.fire(1, "S1", 0)
+    for number in (1, 2):
+        line.frame("a", number, number)  # of the line: this camera is fired last
+    book.fired("b", 1, 1, 3)
+    orders = [order for number in (1, 2) for order in dispatches(line.frame("b", number, 3 + number))]
+    assert orders == []
+    actions = book.fired("a", 1, 3, 6)
+    assert answers(actions) == [(number, LossKind.trigger_mismatch) for number in (1, 2, 3)]
+
+
+def test_numbers_that_are_mixed_up_stay_so_when_they_are_shown_later() -> None:
+    book, line = station("ab", largest_step=10)
+    book.fire(1, "S1", 0)
+    book.fired("a", 1, 1, 1)
+    book.fired("b", 1, 50, 2)  # more than is believed at once
+    assert answers(line.frame("a", 2, 3)) == [(2, LossKind.trigger_mismatch)]
+
+
+def test_a_worker_that_says_hello_again_has_forgotten_what_it_was_to_fire() -> None:
+    book, line = station()
+    book.fire(1, "", 0)
+    assert answers(line.ready("a")) == [(None, LossKind.not_triggered)]
