@@ -1,7 +1,7 @@
 """Requests that the ledger has not answered yet, and the newest of those that it has, so that none is carried out twice."""
 
 import secrets
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 import msgspec
@@ -11,6 +11,7 @@ from pipeline.messages import Asked, Told
 from pipeline.requests import Command, Reply
 
 MOST_PENDING = 1000
+MOST_AT_LEDGER = 4  # at a time, so that no deadline waits for more commands than these
 MOST_TOLD = 1000
 MOST_TOLD_BYTES = 8 << 20
 LIMIT_NS = 10_000_000_000  # no answer by then: the client is told so
@@ -35,15 +36,19 @@ class _Answered:
 class Pending:
     """Pure. A request that comes again (same peer, same id, same content) gets the same reply, and is not forwarded again."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_ledger: int = MOST_AT_LEDGER) -> None:
+        """`at_ledger`: how many are forwarded and not answered at a time; the others wait for their turn."""
         self._ticket = secrets.randbits(40) << 20  # what a forerunner asked is told under other tickets
         self._questions: OrderedDict[int, _Question] = OrderedDict()
         self._tickets: dict[tuple[str, str], int] = {}
+        self._most_at_ledger = at_ledger
+        self._at_ledger: set[int] = set()
+        self._queue: deque[int] = deque()  # tickets that are not forwarded yet
         self._told: OrderedDict[tuple[str, str], _Answered] = OrderedDict()
         self._told_bytes = 0
 
     def ask(self, back: Back, peer: str, command: Command, now_ns: int) -> Asked | bytes | None:
-        """A client asks: what to forward, or its reply at once, or neither where it waits already."""
+        """A client asks: what to forward, or its reply at once, or neither where it waits already or has to wait its turn."""
         key = (peer, command.id)
         if command.id and key in self._told:
             answered = self._told[key]
@@ -58,14 +63,28 @@ class Pending:
             return _refusal(command, "too many requests are waiting")
         return self._forward(back, peer, command, now_ns)
 
-    def _forward(self, back: Back, peer: str, command: Command, now_ns: int) -> Asked:
+    def _forward(self, back: Back, peer: str, command: Command, now_ns: int) -> Asked | None:
         self._ticket += 1
         named = command if command.id else msgspec.structs.replace(command, id=f"ticket-{self._ticket}")
         asked = Asked(self._ticket, peer, named)
         self._questions[self._ticket] = _Question(back, asked, command.id, now_ns + LIMIT_NS)
         if command.id:
             self._tickets[peer, command.id] = self._ticket
+        if self._queue or len(self._at_ledger) >= self._most_at_ledger:
+            self._queue.append(self._ticket)
+            return None
+        self._at_ledger.add(self._ticket)
         return asked
+
+    def due(self) -> list[Asked]:
+        """What is to be forwarded now that others are answered or given up."""
+        due: list[Asked] = []
+        while self._queue and len(self._at_ledger) < self._most_at_ledger:
+            ticket = self._queue.popleft()
+            if ticket in self._questions:
+                self._at_ledger.add(ticket)
+                due.append(self._questions[ticket].asked)
+        return due
 
     def told(self, message: Told) -> tuple[Back, bytes] | None:
         """The ledger has answered: where the reply goes, and its bytes. None where nobody waits for it any more."""
@@ -80,7 +99,7 @@ class Pending:
 
     def untold(self) -> list[Asked]:
         """What a new ledger is to be asked again."""
-        return [question.asked for question in self._questions.values()]
+        return [self._questions[ticket].asked for ticket in sorted(self._at_ledger)]
 
     def expire(self, now_ns: int) -> list[tuple[Back, bytes]]:
         """Replies to those that the ledger has not answered in time."""
@@ -95,6 +114,7 @@ class Pending:
 
     def _forget(self, ticket: int) -> _Question | None:
         question = self._questions.pop(ticket, None)
+        self._at_ledger.discard(ticket)
         if question is not None:
             self._tickets.pop((question.asked.peer, question.id), None)
         return question

@@ -76,6 +76,7 @@ class RequestsWorker:
             poller.poll(0 if self._replays else TURN_MS)
             self._hear_ledger()
             self._hear_clients()
+            self._hand_on()
             if self._replays:
                 self._send(self._replays.answer())
             if monotonic_ns() >= next_beat:
@@ -99,6 +100,12 @@ class RequestsWorker:
             answered = self._pending.told(message) if isinstance(message, Told) else None
             if answered is not None:
                 self._reply(*answered)
+
+    def _hand_on(self) -> None:
+        """What had to wait its turn; without a ledger it goes with the next hello."""
+        for asked in self._pending.due():
+            if self._session:
+                self._link.send(asked)
 
     def _hear_clients(self) -> None:
         """Read what clients have sent; no more than a turn's worth. ZeroMQ takes them in turn."""

@@ -3,7 +3,7 @@
 from pipeline import requests
 from pipeline.messages import Asked, Told
 from pipeline.requests import Bind, Reply, Start, Stop, Trigger
-from pipeline.workers.pending import LIMIT_NS, MOST_PENDING, MOST_TOLD, Pending
+from pipeline.workers.pending import LIMIT_NS, MOST_AT_LEDGER, MOST_PENDING, MOST_TOLD, Pending
 
 CLIENT, AGAIN = (b"client",), (b"client, connected again",)
 
@@ -73,8 +73,34 @@ def test_a_request_that_the_ledger_does_not_answer_is_given_up_and_told() -> Non
     assert isinstance(pending.ask(CLIENT, "plc", Start(id="a"), LIMIT_NS), Asked)
 
 
-def test_memory_is_bounded() -> None:
+def test_the_ledger_is_asked_a_few_things_at_a_time_and_all_of_them_in_order() -> None:
     pending = Pending()
+    at_ledger = [asked(pending, Start(id=str(number))) for number in range(MOST_AT_LEDGER)]
+    for number in range(MOST_AT_LEDGER, 20):
+        assert pending.ask(CLIENT, "plc", Start(id=str(number)), number) is None
+    assert pending.due() == []
+    told = []
+    while at_ledger:
+        assert pending.untold() == at_ledger
+        first = at_ledger.pop(0)
+        assert pending.told(Told(first.ticket, requests.encode(Reply(first.command.id))))
+        told.append(first.command.id)
+        at_ledger += pending.due()
+        assert len(at_ledger) <= MOST_AT_LEDGER
+    assert told == [str(number) for number in range(20)]
+
+
+def test_what_is_given_up_makes_room_and_is_not_forwarded_later() -> None:
+    pending = Pending(at_ledger=1)
+    asked(pending, Start(id="a"))
+    assert pending.ask(CLIENT, "plc", Start(id="b"), 0) is None
+    assert pending.ask(CLIENT, "plc", Start(id="c"), 5) is None
+    assert len(pending.expire(LIMIT_NS)) == 2
+    assert [one.command.id for one in pending.due()] == ["c"]
+
+
+def test_memory_is_bounded() -> None:
+    pending = Pending(at_ledger=MOST_PENDING)
     for number in range(MOST_PENDING):
         asked(pending, Start(id=str(number)))
     assert error(pending.ask(CLIENT, "plc", Start(id="one more"), 0)) == "too many requests are waiting"

@@ -84,6 +84,21 @@ def test_commands_go_to_the_ledger_and_its_replies_come_back(station: PlayedStat
         assert station.hear(Asked, timeout_s=0.3) is None
 
 
+def test_commands_wait_their_turn_and_none_is_forgotten(station: PlayedStation) -> None:
+    assert isinstance(station.hear(), RequestsHello)
+    with client(station) as socket:
+        for number in range(20):
+            socket.send(requests.encode(Start(id=str(number))))
+        for number in range(20):
+            if not number:
+                time.sleep(0.2)  # all of them have come
+            asked = station.hear()
+            assert isinstance(asked, Asked)
+            assert asked.command.id == str(number)
+            station.tell(Told(asked.ticket, requests.encode(Reply(str(number)))))
+            assert reply_of(socket) == (Reply(str(number)), [])
+
+
 def test_a_new_ledger_is_asked_again_what_the_old_one_did_not_answer(station: PlayedStation) -> None:
     hello = station.hear()
     with client(station) as socket:
