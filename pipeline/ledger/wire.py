@@ -20,6 +20,7 @@ class ResultStream:
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", station: str, endpoint: str, gate: Gate) -> None:
         """Bind the stream; `gate` says who may listen. Raises AlreadyRunning when the address is taken."""
         self._station = station.encode()
+        self._early: list[bytes] | None = None
         self._socket = context.socket(zmq.XPUB)
         self._socket.sndhwm = HIGH_WATER_MARK
         self._socket.linger = 500
@@ -36,7 +37,19 @@ class ResultStream:
 
     def publish_result(self, payload: bytes) -> None:
         """Send one result: JSON of schema v1."""
+        if self._early is not None:
+            self._early.append(payload)
         self._send(b"result/", payload)
+
+    def keep_early(self) -> None:
+        """Keep the results that are published from here on until `publish_early`."""
+        self._early = []
+
+    def publish_early(self) -> None:
+        """Send what was kept once more, for subscribers that have only now connected to this ledger."""
+        early, self._early = self._early, None
+        for payload in early or []:
+            self._send(b"result/", payload)
 
     def publish_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Send a heartbeat."""

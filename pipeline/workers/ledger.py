@@ -55,6 +55,9 @@ from pipeline.workers.switchboard import Switchboard
 BEAT_NS = 1_000_000_000
 LAST_TURNS = 50
 PRUNED_AT_A_BEAT = 200
+EARLY_NS = (
+    400_000_000  # by then who listened to the last ledger listens to this one (ZeroMQ connects again after 100 ms)
+)
 YOUNG_NS = 2_000_000_000  # results so young may not have been published by the ledger that journaled them
 REQUESTS, EVIDENCE = "requests", "evidence"
 
@@ -133,10 +136,14 @@ class LedgerWorker:
         self._ring.begin_session(self._journal.session)
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
         next_beat = monotonic_ns()
+        early_until = next_beat + EARLY_NS
         while not stop.is_set():
             self._switchboard.wait(self._wait_ms(next_beat))
             self._hear()
             self._carrier.carry_out(self._book.tick(monotonic_ns()))
+            if early_until and monotonic_ns() >= early_until:
+                self._publishing.stream.publish_early()
+                early_until = 0
             if monotonic_ns() >= next_beat:
                 self._beat()
                 next_beat = max(next_beat + BEAT_NS, monotonic_ns())
@@ -145,6 +152,7 @@ class LedgerWorker:
 
     def _recover(self) -> None:
         """Publish what was journaled and perhaps not published, close it, and open what has no answer."""
+        self._publishing.stream.keep_early()
         for payload in self._journal.young(utc_ns() - YOUNG_NS):
             self._publishing.stream.publish_result(payload)
         for slot, generation, payloads in self._found.unpublished:

@@ -261,6 +261,22 @@ def test_an_answer_that_was_committed_and_not_published_is_published_as_it_was(b
         assert not bench.sockets["infer.0"].poll(300), "a frame that is answered was given out"
 
 
+def test_who_listened_to_the_last_ledger_hears_the_first_results_of_this_one(bench: Bench, pid: int) -> None:
+    with bench.ledger():
+        bench.hello(pid)
+        bench.say("grab.top", Counted("top", 1))
+        (first,) = bench.results(1)
+    with bench.ledger():
+        late = bench.context.socket(zmq.SUB)
+        late.subscribe(b"result/")
+        bench.say("grab.top", CameraHello("top", pid, bench.ring.session))
+        bench.say("grab.top", CameraStatus("top", up=True, text="", counts_triggers=True), Counted("top", 1))
+        late.connect(bench.runtime.results_endpoint)
+        assert late.poll(LIMIT_MS)
+        assert result_schema.decode(late.recv_multipart()[1]) == first
+        late.close(linger=0)
+
+
 def collect(bench: Bench, seconds: float) -> list[Result]:
     """All that comes in this time; what was perhaps not published may be published twice."""
     socket, found = bench.sockets["results"], []
