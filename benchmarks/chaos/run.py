@@ -91,6 +91,7 @@ class Chaos:
         self._killer = Killer(plans(settings.kills, settings.triggers, settings.seed), self._stage.expect_end)
         self._service = Service(moments(FaultKind.POWER_LOSS, settings.triggers), self._stage.line, self._stage.control)
         self._made = _Counter(folder / "line.jsonl", b'{"trigger_number"')
+        self._parts = _Counter(folder / "line.jsonl", b'"part_id": "')
         self._got = _Counter(self._stage.received, b'["got"')
         self._said_s = time.monotonic()
 
@@ -150,7 +151,7 @@ class Chaos:
                 halted = True
             triggers = self._made.turn()
             self._turn(triggers)
-            self._service.turn(triggers, lambda: self._turn(self._made.turn()))
+            self._service.turn(self._parts.count, lambda: self._turn(self._made.turn()))
             if halted and b'"closed"' in self._made.last:
                 break
 
@@ -169,7 +170,8 @@ class Chaos:
 
     def _turn(self, triggers: int) -> None:
         self._stage.revive()
-        self._killer.turn(triggers, self._stage.pids, is_held=self._service.is_near(triggers))
+        parts = self._parts.turn()
+        self._killer.turn(triggers, self._stage.pids, is_held=self._service.is_near(parts))
         got = self._got.turn()
         now_s = time.monotonic()
         if now_s - self._said_s > SAY_S:

@@ -8,8 +8,8 @@ from pipeline.errors import DatumdError
 from pipeline.status import StationState, Status
 from simulator.child import LineProcess
 
-AFTER = 150  # triggers after the loss of power: everybody knows of it by then
-BEFORE = 500  # triggers before it: what was killed is up again
+AFTER = 150  # parts after the loss of power: everybody knows of it by then
+BEFORE = 500  # parts before it: what was killed is up again
 LIMIT_S = 40.0  # for the camera to come back, whatever was killed just before
 STILL_S = 1.5  # for what the belt has brought to be answered
 ASK_S = 0.25
@@ -30,13 +30,13 @@ class Service:
         self._line = line
         self._endpoint = endpoint
 
-    def is_near(self, triggers: int) -> bool:
+    def is_near(self, parts: int) -> bool:
         """Whether a camera has lost its power and is not looked after yet, or will in a moment."""
-        return bool(self._waiting) and self._waiting[0] - AFTER - BEFORE <= triggers
+        return bool(self._waiting) and self._waiting[0] - AFTER - BEFORE <= parts
 
-    def turn(self, triggers: int, turn: Callable[[], None]) -> None:
+    def turn(self, parts: int, turn: Callable[[], None]) -> None:
         """When it is time: pause the belt, resynchronise until all agree, let it go on. `turn` is called meanwhile."""
-        if not self._waiting or triggers < self._waiting[0]:
+        if not self._waiting or parts < self._waiting[0]:
             return
         self._line.pause()
         said = self._resynchronise(turn)
