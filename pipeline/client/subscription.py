@@ -137,12 +137,13 @@ class Subscription:
         now = monotonic_ns()
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        for feed in self._feeds.values():
+        for station, feed in self._feeds.items():
             feed.hear(now)  # what came while the consumer was away is no longer to be asked for
+            self._take_deliveries(station, feed)
             feed.ask(now)
             if feed.requester is not None:
                 poller.register(feed.requester.socket, zmq.POLLIN)
-        came = dict(poller.poll(wait_ms))
+        came = dict(poller.poll(0 if self._ready else wait_ms))
         now = monotonic_ns()
         for station, feed in self._feeds.items():
             feed.hear(now)
@@ -212,7 +213,7 @@ class Subscription:
             not self._ready
         ):  # nothing waits, so the order's own position is consumed, too: at the begin of a session, say
             for station, feed in self._feeds.items():
-                position = feed.order.position
+                position = None if feed.order.deliveries else feed.order.position  # a signal may have raised in between
                 if position is not None and self._cursor.positions.get(station) != position:
                     self._cursor.write(station, position)
 

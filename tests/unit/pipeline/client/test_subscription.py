@@ -1,5 +1,7 @@
 """The subscription, against a real stream, a real journal and the process that answers from it, on loopback."""
 
+import contextlib
+import signal
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -297,3 +299,36 @@ def test_an_address_that_is_taken_is_told(station: PlayedStation) -> None:
     with pytest.raises(AlreadyRunning, match="cannot bind"):
         ResultStream(context, "twin", station.endpoint, Gate(context, None))
     context.term()
+
+
+def test_an_interrupted_consumer_has_not_consumed_what_it_was_not_given(station: PlayedStation, tmp_path: Path) -> None:
+    class Interrupted(Exception):  # noqa: N818 - what happened
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    got: list[int] = []
+    try:
+        with station.answering(), Subscription(station.endpoint, cursor=tmp_path / "cursor") as subscription:
+            joined(station, subscription)
+            station.publish(5, live=False)
+            station.beat()
+            while not isinstance(subscription.receive(1.0), Heartbeat):
+                pass
+            asked = subscription.receive(0.0)  # the journal is asked, and hardly so quick
+            got += [asked.seq] if isinstance(asked, Result) else []
+            time.sleep(0.5)  # the answer of the journal comes while the consumer is busy
+            signal.setitimer(signal.ITIMER_REAL, 0.03)
+            with contextlib.suppress(Interrupted):
+                while True:
+                    message = subscription.receive(1.0)
+                    if isinstance(message, Result):
+                        got.append(message.seq)
+        with station.answering(), Subscription(station.endpoint, cursor=tmp_path / "cursor") as subscription:
+            got += [one.seq for one in given(station, subscription, 5 - len(got)) if isinstance(one, Result)]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    assert got == [1, 2, 3, 4, 5]
