@@ -156,3 +156,13 @@ def test_somebody_elses_file_in_its_place_is_refused(tmp_path: Path) -> None:
     os.chown(path, 12345, 12345)
     with pytest.raises(RingError, match="somebody else"):
         FrameRing.create(path, LAYOUT)
+
+
+def test_the_ring_tells_a_frame_that_was_dispatched_again(tmp_path: Path) -> None:
+    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
+    ring.dispatch(0, 4, 1, 1)
+    ring.release(0, 4)
+    assert ring.word(0, SlotWord.again) != 4
+    ring.dispatch(0, 4, 2, 1)  # `released` is 4 already, and yet it is read
+    assert ring.word(0, SlotWord.again) == 4
+    ring.close(unlink=True)
