@@ -213,11 +213,7 @@ class LedgerWorker:
             case Counted(camera, number):
                 self._carrier.carry_out(book.counted(camera, number, now))
             case Lost(camera, kind, number, count):
-                if number is None:
-                    self._carrier.carry_out(book.lost(camera, kind, None, count, now))
-                else:
-                    for step in range(count):
-                        self._carrier.carry_out(book.lost(camera, kind, number + step, 1, now))
+                self._carrier.carry_out(book.lost(camera, kind, number, count, now))
             case Fired(camera, trigger, number, _):
                 self._carrier.carry_out(book.fired(camera, trigger, number, now))
             case CameraStatus(camera=camera, up=up):

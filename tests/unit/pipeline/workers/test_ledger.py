@@ -22,6 +22,7 @@ from pipeline.config import ArchiveSettings, ControlSettings, PartSettings, Resu
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.journal_rows import FrameKey, Row
+from pipeline.loss import LossKind
 from pipeline.messages import (
     Accepted,
     Asked,
@@ -36,6 +37,7 @@ from pipeline.messages import (
     InferHello,
     Inspected,
     LoadedRecipe,
+    Lost,
     PartAnswer,
     Released,
     RequestsHello,
@@ -444,3 +446,15 @@ def test_a_software_trigger_that_is_asked_for_again_is_known_before_the_cameras_
         assert (again.trigger, again.error) == (1, "")
         (found,) = bench.results(1)
         assert (found.software_trigger, found.reasons[0].code) == (1, "daemon_restarted")
+
+
+def test_thousands_of_triggers_that_are_lost_at_once_hold_up_nothing_else(bench: Bench, pid: int) -> None:
+    with bench.ledger():
+        bench.hello(pid)
+        bench.say("grab.top", Lost("top", LossKind.lost_transport, 1, 5000))
+        assert bench.sockets["results"].poll(LIMIT_MS)
+        status = msgspec.json.decode(bench.ask(requests.AskStatus()).status)
+        assert status["open_parts"] > 0, "the client waited until all were answered"
+        found = bench.results(5000)
+    assert {one.trigger_number for one in found} == set(range(1, 5001))
+    assert {reason.code for one in found for reason in one.reasons} == {"lost_transport"}
