@@ -309,5 +309,5 @@ class Station(RuleBasedStateMachine):
                 assert world.used[name, account.count, number] == 1, f"trigger {number} of {name!r} was not answered"
 
 
-Station.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Station.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestBook = Station.TestCase

@@ -576,3 +576,37 @@ def test_who_has_answered_is_not_told_to_abandon() -> None:
         (order,) = dispatches(line.frame("top", number))
         told = [one for one in book.inspected(worker, [order.frame.key], False, 1) if isinstance(one, Abandon)]
         assert told == ([] if worker == order.worker else [Abandon("infer.0", order.part)])
+
+
+def test_a_frame_that_a_new_ledger_finds_after_a_later_one_is_not_lost() -> None:
+    states = [SlotState(1, "top", None, info(3, 30)), SlotState(1, "top"), *[SlotState(0)] * 10]
+    book = Book(settings(), states, {"": Account(through=1, delivered={"top": 1})})
+    assert answers(book.recovered(40)) == []
+    assert answers(book.accepted("top", 1, 1, info(2, 20), 40)) == []
+    assert answers(book.camera_ready("top")) == []
+    assert book.open_parts() == 2
+
+
+def test_a_number_of_a_new_count_is_not_taken_for_that_of_the_old_one() -> None:
+    book = Book(settings())
+    line = Line(book)
+    line.ready("top")
+    book.connected("top", 0, 0)
+    book.worker_ready("infer.0", 0)
+    book.counted("top", 600, 1)
+    assert len(answers(book.connected("top", 550, 2))) == 500
+    assert len(dispatches(line.frame("top", 551, 3))) == 1
+    drained(book, 3)
+    assert book.open_parts() == 1
+
+
+def test_what_a_reset_camera_counted_alone_is_answered_when_the_others_are_reset_too() -> None:
+    book = Book(settings(views={"a": "top", "b": "side"}, queue_depth=9, slots=30))
+    line = Line(book)
+    for camera in ("a", "b"):
+        line.ready(camera)
+        book.connected(camera, 100, 0)
+    book.connected("a", 0, 1)
+    assert [answers(line.frame("a", number)) for number in (1, 2)] == [[], []]
+    lost = answers(book.connected("b", 2, 2))
+    assert lost == [(1, LossKind.lost_while_down), (2, LossKind.lost_while_down)]

@@ -189,3 +189,11 @@ def test_a_camera_that_skipped_a_trigger_keeps_the_numbers_of_its_frames_of_befo
     for known in (one, again):
         assert [known.number("b", reading, is_frame=True) for reading in (101, 102, 103)] == [101, 102, 104]
         assert known.number("b", 102) == 103  # its counter stands there now, after the trigger that it skipped
+
+
+def test_frames_that_are_late_in_a_new_ledger_are_no_reset() -> None:
+    account = Account(through=8, delivered={"a": 6})
+    for is_in_order in (False, True):  # found in the ring; told by the worker
+        one = domain(account=account)
+        one.cameras["a"].is_in_order = is_in_order
+        assert [one.hear("a", number, is_frame=True) for number in (7, 8)] == [Heard.believed] * 2
