@@ -213,6 +213,15 @@ class FrameRing:
         start = self.layout.camera_word(camera, CameraWord.losses)
         return {kind: count for i, kind in enumerate(LOSS_KINDS) if (count := self._words[start + i])}
 
+    def keep_unanswered(self) -> None:
+        """Supervisor, at the end: where a frame is open, as the ledger could not answer it, keep the header for the next daemon.
+
+        Raises:
+            OSError: there is no room.
+        """
+        if any(self.is_open(slot) for slot in range(self.layout.slots)):
+            keep_header(self._descriptor, self.path)
+
     def close(self, *, unlink: bool = False) -> None:
         """Unmap; with `unlink`, remove the file before the lock goes, so that nobody attaches to a dead ring."""
         if unlink:

@@ -188,6 +188,8 @@ class Supervisor:
         """Remove the shared memory and the run's files, and let go of the station's lock."""
         self._vitals.close()
         self.runtime.remove()
+        with suppress(OSError):  # no room: the daemon ends all the same
+            self._ring.keep_unanswered()
         self._ring.close(unlink=True)
 
 

@@ -166,3 +166,19 @@ def test_the_ring_tells_a_frame_that_was_dispatched_again(tmp_path: Path) -> Non
     ring.dispatch(0, 4, 2, 1)  # `released` is 4 already, and yet it is read
     assert ring.word(0, SlotWord.again) == 4
     ring.close(unlink=True)
+
+
+def test_frames_that_a_ledger_could_not_answer_are_kept_when_the_daemon_ends(tmp_path: Path) -> None:
+    path = tmp_path / "ring"
+    for is_answered in (True, False):
+        ring = FrameRing.create(path, LAYOUT)
+        ring.begin_session(1)
+        ring.grant(1, 5, 1)
+        ring.accept(1, 5, 1, frame_info(trigger_number=10))
+        if is_answered:
+            ring.close_slot(1, 5)
+        ring.keep_unanswered()
+        ring.close(unlink=True)
+        found = [frame.info.trigger_number for _, frames in left_behind(path) for frame in frames]
+        assert found == ([] if is_answered else [10])
+        assert not path.exists()
