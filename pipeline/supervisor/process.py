@@ -13,7 +13,10 @@ from pipeline.supervisor.processes import ProcessSpec
 from pipeline.vitals import Vitals, VitalWord, WorkerState
 from pipeline.worker import PR_SET_PDEATHSIG
 
-BEGINNING_LIMIT_NS = 20_000_000_000  # an interpreter and the first modules, on a busy machine
+SPARE_LIMIT_NS = (
+    2_000_000_000  # it has imported everything; one that does not begin was stopped while nobody watched it
+)
+SPARE_BEGINNING_LIMIT_NS = 3_000_000_000  # it has done all that already
 CONNECTING_LIMIT_NS = 60_000_000_000  # a GigE camera may take long to find
 SPARE_AFTER_NS = 1_000_000_000  # a spare one is made when the station's start is over
 GOOD_RUN_NS = 2_000_000_000  # who has worked for so long starts again at once, and has not failed in a row
@@ -36,15 +39,20 @@ class Process:
         self._stall_limit_ns = stall_limit_ns
         self._child: subprocess.Popen[bytes] | None = None
         self._started_ns = 0
+        self._beginning_limit_ns = BEGINNING_LIMIT_NS
         self._ready_ns = 0
         self._pidfd = -1
         self._is_killed = False
         self._spare: subprocess.Popen[bytes] | None = None
+        self._begin_limit_ns = spec.starting_s * 1e9
 
     def start(self) -> None:
         """Let the spare one begin, or spawn one (never fork: threads and device handles do not survive it)."""
         spare, self._spare = self._spare, None
-        self._child = spare if spare is not None and _told_to_begin(spare) else self._spawn()
+        if spare is not None and _told_to_begin(spare):
+            self._child, self._begin_limit_ns = spare, float(SPARE_LIMIT_NS)
+        else:
+            self._child, self._begin_limit_ns = self._spawn(), self.spec.starting_s * 1e9
         self._pidfd = os.pidfd_open(self._child.pid)
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
@@ -125,7 +133,7 @@ class Process:
         if self._is_killed:
             return False
         if self._vitals.read(self._row, VitalWord.pid) != self.pid:
-            return now - self._started_ns > BEGINNING_LIMIT_NS
+            return now - self._started_ns > self._begin_limit_ns
         quiet_ns = now - max(watched_since_ns, self._vitals.read(self._row, VitalWord.progress_ns))
         match WorkerState(self._vitals.read(self._row, VitalWord.state)):
             case WorkerState.starting:

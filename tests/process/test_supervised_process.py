@@ -1,14 +1,24 @@
-"""A supervised process that is stopped in the middle of its start."""
+"""Supervised processes that are stopped where nobody watches them: in the middle of their start, or in reserve."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from pipeline.supervisor.process import BEGINNING_LIMIT_NS, Process
+from pipeline.supervisor.processes import ProcessSpec
+from pipeline.vitals import Vitals, VitalWord, WorkerState
+
+LIMIT_S = BEGINNING_LIMIT_NS / 2e9
+
+from pipeline.status import Status
+from tests.recipes import make_recipe
+from tests.stations import Heard, hear_until, running, write_station
 
 # A supervisor that starts one process, which never gets as far as its first line, and tells its process id.
 SUPERVISOR = """
@@ -42,6 +52,72 @@ def test_a_process_that_is_stopped_as_soon_as_it_exists_still_ends_with_its_supe
     deadline = time.monotonic() + 10.0
     while Path(f"/proc/{pid}").exists() and _state(pid) != "Z":
         assert time.monotonic() < deadline, "the process outlives its supervisor"
+        time.sleep(0.01)
+
+
+def test_a_spare_ledger_that_stands_still_is_not_waited_for(
+    run_dir: Path, station_name: str, free_port: Callable[[], int]
+) -> None:
+    make_recipe(run_dir / "recipes" / "part", ["top"])
+    port = free_port()
+    camera = '[camera.top]\ntype = "synthetic"\nrate_hz = 5\n'
+    station = write_station(run_dir, station_name, run_dir / "recipes", port, free_port(), camera)
+    with running(station, port) as (daemon, subscription):
+        heard = Heard()
+        deadline = time.monotonic() + 10.0
+        while not (spare := _children(daemon.pid, "--standby")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        hear_until(subscription, heard, lambda status: bool(status.session))
+        before = heard.status
+        assert before is not None
+        os.kill(spare[0], signal.SIGSTOP)
+        os.kill(next(process.pid for process in before.processes if process.name == "ledger"), signal.SIGKILL)
+
+        def is_new(status: Status) -> bool:
+            return status.session > before.session
+
+        hear_until(subscription, heard, is_new, limit_s=15.0)
+        assert spare[0] not in _children(daemon.pid, "ledger")
+
+
+def _children(pid: int, word: str) -> list[int]:
+    """Process ids of the workers of a supervisor that have this word in their command lines."""
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [child for child in children if word in Path(f"/proc/{child}/cmdline").read_text().split("\0")]
+
+
+def test_a_spare_process_that_stands_still_when_it_is_needed_is_not_waited_for_like_a_new_one(tmp_path: Path) -> None:
+    vitals = Vitals(tmp_path / "v", rows=1)
+    process = Process(ProcessSpec("ledger", "nothing:main", has_spare=True), 0, tmp_path, vitals, 10**12)
+    process.start()
+    os.kill(process.pid, signal.SIGSTOP)
+    with (tmp_path / "v").open("r+b") as file:  # as if it did its work
+        for word, value in ((VitalWord.pid, process.pid), (VitalWord.state, WorkerState.ready)):
+            file.seek(word * 8)
+            file.write(value.to_bytes(8, "little"))
+    process.note_ready()
+    while process._spare is None:
+        process.keep_spare()
+        time.sleep(0.05)
+    assert process._spare is not None
+    os.kill(process._spare.pid, signal.SIGSTOP)
+    process.kill()
+    _wait_until(lambda: not process.is_running)
+    process.ended()
+    process.start()
+    assert not process.has_stalled(0)
+    _wait_until(lambda: process.has_stalled(0))
+    process.kill()
+    _wait_until(lambda: not process.is_running)
+    process.ended()
+    vitals.close()
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not is_so():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
