@@ -16,7 +16,6 @@ from pipeline.worker import PR_SET_PDEATHSIG
 SPARE_LIMIT_NS = (
     2_000_000_000  # it has imported everything; one that does not begin was stopped while nobody watched it
 )
-SPARE_BEGINNING_LIMIT_NS = 3_000_000_000  # it has done all that already
 CONNECTING_LIMIT_NS = 60_000_000_000  # a GigE camera may take long to find
 SPARE_AFTER_NS = 1_000_000_000  # a spare one is made when the station's start is over
 GOOD_RUN_NS = 2_000_000_000  # who has worked for so long starts again at once, and has not failed in a row
@@ -39,7 +38,6 @@ class Process:
         self._stall_limit_ns = stall_limit_ns
         self._child: subprocess.Popen[bytes] | None = None
         self._started_ns = 0
-        self._beginning_limit_ns = BEGINNING_LIMIT_NS
         self._ready_ns = 0
         self._pidfd = -1
         self._is_killed = False

@@ -10,12 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.supervisor.process import BEGINNING_LIMIT_NS, Process
-from pipeline.supervisor.processes import ProcessSpec
-from pipeline.vitals import Vitals, VitalWord, WorkerState
-
-LIMIT_S = BEGINNING_LIMIT_NS / 2e9
-
 from pipeline.status import Status
 from tests.recipes import make_recipe
 from tests.stations import Heard, hear_until, running, write_station
@@ -85,40 +79,6 @@ def _children(pid: int, word: str) -> list[int]:
     """Process ids of the workers of a supervisor that have this word in their command lines."""
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     return [child for child in children if word in Path(f"/proc/{child}/cmdline").read_text().split("\0")]
-
-
-def test_a_spare_process_that_stands_still_when_it_is_needed_is_not_waited_for_like_a_new_one(tmp_path: Path) -> None:
-    vitals = Vitals(tmp_path / "v", rows=1)
-    process = Process(ProcessSpec("ledger", "nothing:main", has_spare=True), 0, tmp_path, vitals, 10**12)
-    process.start()
-    os.kill(process.pid, signal.SIGSTOP)
-    with (tmp_path / "v").open("r+b") as file:  # as if it did its work
-        for word, value in ((VitalWord.pid, process.pid), (VitalWord.state, WorkerState.ready)):
-            file.seek(word * 8)
-            file.write(value.to_bytes(8, "little"))
-    process.note_ready()
-    while process._spare is None:
-        process.keep_spare()
-        time.sleep(0.05)
-    assert process._spare is not None
-    os.kill(process._spare.pid, signal.SIGSTOP)
-    process.kill()
-    _wait_until(lambda: not process.is_running)
-    process.ended()
-    process.start()
-    assert not process.has_stalled(0)
-    _wait_until(lambda: process.has_stalled(0))
-    process.kill()
-    _wait_until(lambda: not process.is_running)
-    process.ended()
-    vitals.close()
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def _state(pid: int) -> str:
