@@ -13,9 +13,7 @@ from pipeline.supervisor.processes import ProcessSpec
 from pipeline.vitals import Vitals, VitalWord, WorkerState
 from pipeline.worker import PR_SET_PDEATHSIG
 
-SPARE_LIMIT_NS = (
-    2_000_000_000  # it has imported everything; one that does not begin was stopped while nobody watched it
-)
+SPARE_LIMIT_NS = 2_000_000_000  # it has imported everything; one that does not begin by then stands still
 CONNECTING_LIMIT_NS = 60_000_000_000  # a GigE camera may take long to find
 SPARE_AFTER_NS = 1_000_000_000  # a spare one is made when the station's start is over
 GOOD_RUN_NS = 2_000_000_000  # who has worked for so long starts again at once, and has not failed in a row
