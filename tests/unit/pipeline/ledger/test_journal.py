@@ -19,7 +19,9 @@ from tests.journals import DAY_NS, RING, all_gaps, all_rows, commit, opened, row
 
 
 def test_what_is_committed_is_there_for_the_next_ledger(tmp_path: Path) -> None:
-    account = Account(7, (9, 11), {"top": -3}, {8: "A1", 10: "A2"}, count=2, delivered={"top": 6}, software={12: 3})
+    account = Account(
+        7, (9, 11), {"top": -3}, part_ids={8: "A1", 10: "A2"}, count=2, delivered={"top": 6}, software={12: 3}
+    )
     with opened(tmp_path) as journal:
         assert journal.commit([row(1), row(2)], [FrameKey(4, 9, 1, 2)], {"": account, "side": Account(2)})
         first = journal.session
