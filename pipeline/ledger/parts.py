@@ -58,7 +58,7 @@ class Parts:
         self.watch(part)
 
     def watch(self, part: Part) -> None:
-        """The part's deadline is this one now."""
+        """The part's deadline is this one now, which is no later than before."""
         heapq.heappush(self._deadlines, (part.deadline_ns, part.number))
 
     def attach(self, part: Part, view: str, frame: ViewFrame) -> None:
@@ -92,8 +92,7 @@ class Parts:
         """The first deadline."""
         while self._deadlines:
             until, number = self._deadlines[0]
-            part = self._parts.get(number)
-            if part is not None and part.deadline_ns == until:
+            if number in self._parts:
                 return until
             heapq.heappop(self._deadlines)
         return None

@@ -3,7 +3,7 @@
 from pipeline.ledger.actions import Action, Answer, Fire
 from pipeline.ledger.book import Book
 from pipeline.loss import LossKind
-from tests.unit.pipeline.ledger.test_book import DEADLINE_NS, Line, answers, dispatches, settings
+from tests.books import DEADLINE_NS, Line, answers, dispatches, settings
 
 
 def station(cameras: str = "a", **changes: object) -> tuple[Book, Line]:
