@@ -84,7 +84,7 @@ def test_what_is_not_worth_keeping_is_not_held() -> None:
 
 
 def test_slots_that_were_held_are_granted_again_once_copied_or_given_up() -> None:
-    book = Book(settings(slots=4, hold_ns=10))
+    book = Book(settings(slots=6, hold_ns=10))
     line = Line(book)
     line.ready("top")
     book.copier(True)
