@@ -87,6 +87,4 @@ def _refuse_other_kinds(path: Path) -> None:
     except OSError as problem:
         raise CameraError(f"cannot be read ({problem.strerror})", where=str(path)) from None
     if not any(head[place:].startswith(magic) for place, magic in CONTAINERS):
-        raise CameraError(
-            "is no video that is known", where=str(path), allowed="avi, mp4, mov, mkv, webm, mpg, ogg"
-        )
+        raise CameraError("is no video that is known", where=str(path), allowed="avi, mp4, mov, mkv, webm, mpg, ogg")

@@ -15,6 +15,7 @@ from pipeline.worker import PR_SET_PDEATHSIG
 
 SPARE_LIMIT_NS = 2_000_000_000  # it has imported everything; one that does not begin by then stands still
 CONNECTING_LIMIT_NS = 60_000_000_000  # a GigE camera may take long to find
+BEGINNING_LIMIT_NS = 20_000_000_000  # an interpreter and the first modules, on a busy machine
 SPARE_AFTER_NS = 1_000_000_000  # a spare one is made when the station's start is over
 GOOD_RUN_NS = 2_000_000_000  # who has worked for so long starts again at once, and has not failed in a row
 FIRST_BACK_OFF_NS = 200_000_000
@@ -40,15 +41,15 @@ class Process:
         self._pidfd = -1
         self._is_killed = False
         self._spare: subprocess.Popen[bytes] | None = None
-        self._begin_limit_ns = spec.starting_s * 1e9
+        self._begin_limit_ns = BEGINNING_LIMIT_NS
 
     def start(self) -> None:
         """Let the spare one begin, or spawn one (never fork: threads and device handles do not survive it)."""
         spare, self._spare = self._spare, None
         if spare is not None and _told_to_begin(spare):
-            self._child, self._begin_limit_ns = spare, float(SPARE_LIMIT_NS)
+            self._child, self._begin_limit_ns = spare, SPARE_LIMIT_NS
         else:
-            self._child, self._begin_limit_ns = self._spawn(), self.spec.starting_s * 1e9
+            self._child, self._begin_limit_ns = self._spawn(), BEGINNING_LIMIT_NS
         self._pidfd = os.pidfd_open(self._child.pid)
         self._started_ns = monotonic_ns()
         self._ready_ns = 0

@@ -65,7 +65,7 @@ class EvidenceWorker:
         while not stop.is_set():
             self._greet()
             for message in self._link.receive(POLL_S):
-                if isinstance(message, Copy) and message.session == self._session == self._ring.session:
+                if isinstance(message, Copy):
                     self._copy(message)
                 self._context.progress()
             self._tell()
@@ -82,9 +82,9 @@ class EvidenceWorker:
         self._link.send(EvidenceHello(os.getpid(), session))
 
     def _copy(self, order: Copy) -> None:
-        """One frame out of the ring."""
+        """One frame out of the ring. What a ledger that is gone ordered is copied too, where it is still there."""
         if not self._is_there(order):
-            self._link.send(Copied(order.slot, order.generation, good=False))
+            self._gone(order)
             return
         buffer = self._pool.take(order.evaluation)
         if buffer is None:
@@ -92,11 +92,20 @@ class EvidenceWorker:
             self._link.send(Stored(order.session, order.seq, order.view, order.path, NO_ROOM))
             return
         taken = self._take(order, buffer)
-        self._link.send(Copied(order.slot, order.generation, good=taken is not None))
         if taken is None:
             self._pool.give_back(buffer)
+            self._gone(order)
         else:
+            self._link.send(Copied(order.slot, order.generation, good=True))
             self._writer.write(taken)
+
+    def _gone(self, order: Copy) -> None:
+        """The slot was given away. The ledger that did so has counted the image; another one does not know of it."""
+        self._link.send(Copied(order.slot, order.generation, good=False))
+        if order.session != self._ring.session:
+            self._link.send(
+                Stored(order.session, order.seq, order.view, order.path, "the ledger that ordered it ended")
+            )
 
     def _take(self, order: Copy, buffer: NDArray[np.uint8]) -> Taken | None:
         """Identity and payload; None where the slot was given away meanwhile."""

@@ -104,6 +104,10 @@ class InferWorker:
 
     def _inspect(self, order: Dispatched) -> None:
         """One frame; with the last one of its part, the part."""
+        if self._ring.word(order.slot, SlotWord.granted) != order.generation:  # answered meanwhile, and granted anew
+            self._parts.pop(order.part, None)
+            self._link.send(Released(self._context.name, [(order.slot, order.generation)]))
+            return
         part = self._parts.setdefault(order.part, Partial(order.recipe))
         inspector = self._inspectors.by_number.get(part.recipe)
         if inspector is not None:

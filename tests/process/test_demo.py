@@ -54,7 +54,9 @@ def test_it_stops_by_itself_and_draws_the_bad_parts(demo: Callable[..., subproce
 @pytest.mark.parametrize("camera", [[], ["--synthetic"]])
 def test_ctrl_c_ends_it_with_a_summary(demo: Callable[..., subprocess.Popen[str]], camera: list[str]) -> None:
     process = demo("--rate", "15", *camera)
-    lines_until(process, "      5  ")
+    lines_until(
+        process, "PASS"
+    )  # a synthetic camera does not wait for us: which number is the first that we see, nobody can say
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -63,7 +65,9 @@ def test_ctrl_c_ends_it_with_a_summary(demo: Callable[..., subprocess.Popen[str]
 
 def test_a_daemon_that_dies_is_no_success(demo: Callable[..., subprocess.Popen[str]]) -> None:
     process = demo("--triggers", "1000", "--rate", "15")
-    lines_until(process, "      5  ")
+    lines_until(
+        process, "PASS"
+    )  # a synthetic camera does not wait for us: which number is the first that we see, nobody can say
     supervisors = [
         int(folder.name)
         for folder in Path("/proc").glob("[0-9]*")

@@ -284,7 +284,7 @@ class World:
             reads = infer.reading is not None and infer.reading[2] == grant.slot
             assert not (infer.is_alive and reads), "granted a slot that is being read"
             if infer.is_alive and infer.session == self.session:
-                ordered = [told for told in infer.told if told[1] == self.session and told[2] == "dispatch"]
+                ordered = [told for told in infer.told if told[:3] == (infer.pid, self.session, "dispatch")]
                 assert all(told[4] != grant.slot for told in ordered), "granted a slot that is about to be read"
         slot.granted, slot.camera = grant.generation, grant.camera
         self.tell(self.grabs[grant.camera], ("grant", grant.slot, grant.generation))

@@ -24,12 +24,24 @@ class Station(RuleBasedStateMachine):
         workers=st.integers(1, 2),
         start=st.sampled_from([0, 7, 500]),
         apart=st.sampled_from([0, 0, 0, 0, 150, -150]),
+        spare=st.sampled_from([1, 2, None]),
     )
-    def build(
-        self, cameras: int, joined: bool, depth: int, policy: str, counts: bool, workers: int, start: int, apart: int
+    def build(  # noqa: PLR0917 - what a station can be
+        self,
+        cameras: int,
+        joined: bool,
+        depth: int,
+        policy: str,
+        counts: bool,
+        workers: int,
+        start: int,
+        apart: int,
+        spare: int | None,
     ) -> None:
+        """`spare`: slots that are not granted, None for as many as a station has; with few, a slot is soon granted anew."""
         views = {"a": "top", "b": "side"} if cameras == 2 else {"a": "top"}
         slots = len(views) * (GRANTED_AHEAD + depth + (PARTS_AT_WORKER + 1) * workers + 2)
+        slots = slots if spare is None else len(views) * GRANTED_AHEAD + spare
         given = BookSettings(views, joined, DEADLINE_NS, depth, policy, slots, HOLD_NS, LARGEST_STEP, LATE_NS)
         self.counts = counts or joined
         is_apart = joined and cameras == 2 and apart != 0

@@ -237,7 +237,9 @@ def test_an_image_that_is_none_is_named(tmp_path: Path, capfd: pytest.CaptureFix
         assert f"1.png: {what}" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../1.png", "images/../../1.png", "a\0b", "x" * 5000, "x" * 256, "é" * 200, ""])
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../1.png", "images/../../1.png", "a\0b", "x" * 5000, "x" * 256, "é" * 200, ""]
+)
 def test_a_coco_file_names_no_image_elsewhere(tmp_path: Path, name: str) -> None:
     path = tmp_path / "coco.json"
     path.write_bytes(msgspec.json.encode({"images": [{"file_name": name}]}))

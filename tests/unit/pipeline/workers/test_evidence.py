@@ -114,16 +114,21 @@ def test_a_slot_that_was_given_away_is_not_copied(scene: Scene) -> None:
     assert not list(scene.folder.rglob("*.png"))
 
 
-def test_a_new_ledger_hears_a_hello_and_what_the_old_one_orders_is_void(scene: Scene) -> None:
+def test_what_an_earlier_ledger_ordered_is_copied_where_it_still_is_and_else_told_to_the_new_one(scene: Scene) -> None:
     scene.accept(0, 5)
     with scene.at_work():
         assert scene.ledger.hear(EvidenceHello) == EvidenceHello(os.getpid(), SESSION)
         scene.ring.begin_session(SESSION + 1)
         assert scene.ledger.hear(EvidenceHello) == EvidenceHello(os.getpid(), SESSION + 1)
-        scene.order(0, 5)
-        order = scene.order(0, 5, session=SESSION + 1)
+        order = scene.order(0, 5)
         assert scene.ledger.hear(Copied, Stored) == Copied(0, 5, good=True)
-        assert scene.ledger.hear(Copied, Stored) == Stored(SESSION + 1, 5, "top", order.path)
+        assert scene.ledger.hear(Copied, Stored) == Stored(SESSION, 5, "top", order.path)
+        scene.ring.grant(0, 6, 0)
+        scene.order(0, 5)
+        assert scene.ledger.hear(Copied, Stored) == Copied(0, 5, good=False)
+        lost = scene.ledger.hear(Copied, Stored)
+        assert isinstance(lost, Stored)
+        assert lost.fault
         assert scene.ledger.hear(Copied, Stored, timeout_ms=200) is None
 
 
