@@ -47,7 +47,13 @@ class Shots:
                 self._counting.end(part, LossKind.overrun)
 
     def next(self, up: set[str], now: int) -> list[Fire]:
-        """Fire the next one, where none is under way, by the cameras that are `up`."""
+        """Fire the next one, where none is under way, by the cameras that are `up`: of joined ones all or none.
+
+        A trigger that only some of them are given sets their counters apart.
+        """
+        ready = {
+            camera for one in self._counting.domains.values() if one.cameras.keys() <= up for camera in one.cameras
+        }
         fires: list[Fire] = []
         while self._shot is None and self._queue:
             key, part_id = self._queue.popleft()
@@ -55,9 +61,9 @@ class Shots:
             self._counting.shot_pending = True
             deadline_ns = now + self._counting.settings.deadline_ns
             self._shot = Shot(key, self._open(key, part_id, now), set(cameras), deadline_ns)
-            fires = [Fire(key, camera) for camera in cameras if camera in up]
+            fires = [Fire(key, camera) for camera in cameras if camera in ready]
             for camera in cameras:
-                if camera not in up:
+                if camera not in ready:
                     self.fired(camera, key, None, now)
         return fires
 

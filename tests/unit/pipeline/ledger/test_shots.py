@@ -159,3 +159,10 @@ def test_a_worker_that_says_hello_again_has_forgotten_what_it_was_to_fire() -> N
     book, line = station()
     book.fire(1, "", 0)
     assert answers(line.ready("a")) == [(None, LossKind.not_triggered)]
+
+
+def test_joined_cameras_are_fired_together_or_not_at_all() -> None:
+    book, _ = station("ab")
+    book.camera_died("b")
+    actions = book.fire(1, "", 0)
+    assert (fires(actions), answers(actions)) == ([], [(None, LossKind.not_triggered)])
