@@ -32,8 +32,9 @@ setup-dev: $(VENV)/.ready-dev $(CAMERA)  ## the same with all that tests and tra
 run: $(VENV)/.ready $(CAMERA)  ## inspect simulated parts until Ctrl-C (TRIGGERS=200: stop by itself)
 	@$(BIN)/datumd demo $(if $(TRIGGERS),--triggers $(TRIGGERS))
 
+# Two at a time, a file each: most of their time is that of processes which start, or wait.
 test: $(VENV)/.ready-dev $(CAMERA)  ## run the tests (ARGS=: more words for pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.ready-dev  ## lint, types, who may import whom, warnings of the C compiler
 	$(BIN)/ruff check .
