@@ -61,18 +61,24 @@ class CameraCount:
 
     def number(self, reading: int, *, is_frame: bool) -> int:
         """The trigger number of what the camera shows."""
-        if is_frame and self.before is not None and reading <= self.before[0]:
+        if self.before is not None and reading + (not is_frame) <= self.before[0]:
             return reading + self.before[1]
         return reading + self.offset
 
-    def skip(self) -> None:
-        """A trigger was given to the other cameras and not to this one: from here on its counter is one more behind."""
-        self.before = (self.shown - self.offset, self.offset)
+    def reading(self, number: int) -> int:
+        """What its counter showed of this number."""
+        if self.before is not None and number <= sum(self.before):
+            return number - self.before[1]
+        return number - self.offset
+
+    def skip(self, number: int) -> None:
+        """This trigger was given to the other cameras and not to this one: after it, its counter is one more behind."""
+        self.before = (number - 1 - self.offset, self.offset)
         self.offset += 1
-        self.newest += 1
-        self.shown += 1
-        self.delivered += 1
-        self.covered += 1
+        self.newest += self.newest >= number - 1
+        self.shown += self.shown >= number - 1
+        self.covered += self.covered >= number - 1
+        self.delivered += self.delivered >= number
 
     def goes_on(self, number: int, *, is_frame: bool) -> bool:
         """Whether the number may follow those of before."""

@@ -142,7 +142,7 @@ class Shots:
         refused = sorted(shot.refused & domain.cameras.keys())
         given = [shot.given[camera] for camera in shot.given.keys() & domain.cameras.keys()]
         for camera in refused if given else ():
-            domain.skip(camera)
+            domain.skip(camera, min(given))
             for mixed in counting.parts.between(name, min(given), domain.highest):
                 if (
                     counting.settings.views[camera] in mixed.frames

@@ -207,7 +207,7 @@ class Domain:
 
     def _reset(self, own: CameraCount, number: int) -> Heard:
         """The camera counts from a lower number. The count goes on while another camera has not been reset."""
-        own.stand_at(number - own.offset)
+        own.stand_at(own.reading(number))
         own.offset, own.before = 0, None
         others = [other for other in self.cameras.values() if other is not own]
         if any(not other.is_astray and other.is_known for other in others):
@@ -273,11 +273,11 @@ class Domain:
             if not own.is_astray:
                 own.passed = min(own.passed, self.highest)
 
-    def skip(self, camera: str) -> None:
-        """A software trigger was given to the others, and this camera did not take it."""
+    def skip(self, camera: str, number: int) -> None:
+        """A software trigger got this number at the others, and this camera did not take it."""
         own = self.cameras[camera]
         if own.is_known and not own.is_astray:
-            own.skip()
+            own.skip(number)
             self.is_changed = True
 
     def resynchronise(self) -> None:
@@ -287,10 +287,10 @@ class Domain:
         for own in self.cameras.values():
             if not own.is_known:
                 continue
-            moved = self.highest - own.shown
-            delivered = min(own.delivered + moved, self.highest)
+            offset = self.highest - own.reading(own.shown)
+            delivered = min(own.reading(own.delivered) + offset, self.highest)
             own.stand_at(self.highest, delivered)
-            own.offset, own.before = own.offset + moved, None
+            own.offset, own.before = offset, None
             own.is_astray = False
         self.part_ids.clear()
         self.mixed = range(0)
