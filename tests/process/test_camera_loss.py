@@ -131,7 +131,7 @@ def test_two_views_of_one_part_where_one_camera_s_producer_hangs(
     ]
     hung = {number: code for number, code, view in reasons if view == "side"}
     assert {25, 40} <= set(hung) <= set(range(20, 150))
-    assert set(hung.values()) <= {"view_missing", "lost_while_down", "lost_transport"}
+    assert set(hung.values()) <= {"view_missing", "lost_while_down", "lost_transport", "lost_buffer"}
 
 
 def restarts_of(name: str, status: Status) -> int:

@@ -74,6 +74,8 @@ def workers_of(daemon: DaemonProcess) -> dict[str, int]:
             words = (folder / "cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue
+        if "--standby" in words:
+            continue
         if "worker" in words and words[words.index("--parent") + 1] == str(daemon.pid):
             found[words[words.index("worker") + 1]] = int(folder.name)
     return found

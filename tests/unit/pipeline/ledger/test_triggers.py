@@ -188,7 +188,8 @@ def test_a_camera_that_skipped_a_trigger_keeps_the_numbers_of_its_frames_of_befo
     again = domain("ab", one.account())
     for known in (one, again):
         assert [known.number("b", reading, is_frame=True) for reading in (101, 102, 103)] == [101, 102, 104]
-        assert (known.number("b", 101), known.number("b", 102)) == (101, 103)  # its counter stands there now, after the trigger that it skipped
+        # Its counter stands there now, after the trigger that it skipped.
+        assert (known.number("b", 101), known.number("b", 102)) == (101, 103)
 
 
 def test_frames_that_are_late_in_a_new_ledger_are_no_reset() -> None:

@@ -162,6 +162,7 @@ def test_more_than_memory_holds_is_lost_and_told_ok_first(run_dir: Path, station
 def test_once_a_second_it_says_how_the_disk_is(scene: Scene) -> None:
     (scene.folder / "images").write_bytes(b"")
     with scene.at_work():
+        scene.ledger.hear(EvidenceHello)  # an order to somebody who is not there is lost
         scene.accept(0, 1)
         scene.order(0, 1)
         stored = scene.ledger.hear(Stored)
