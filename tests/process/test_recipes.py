@@ -41,7 +41,7 @@ class Bench:
     heard: Heard = field(default_factory=Heard)
 
     def control(self) -> Control:
-        return Control(f"tcp://127.0.0.1:{self.control_port}")
+        return Control(f"tcp://127.0.0.1:{self.control_port}", timeout_s=30.0)  # a busy disk is no loss either
 
     def write(self, recipe: int, name: str, metrics_port: int) -> None:
         """The station file, with its recipe."""
