@@ -117,15 +117,8 @@ class Journal:
         self._waiting.drop_accounts()
         self._flush()
 
-    def software(self, request_id: str, peer: str, part_id: str, utc_ns: int) -> tuple[int, bool]:
-        """Write a request for a software trigger down before it is forwarded.
-
-        Returns:
-            Its key, and whether it is new: the same request of the same peer has the same key.
-        """
-        known = self.known_software(request_id, peer)
-        if known is not None:
-            return known, False
+    def software(self, request_id: str, peer: str, part_id: str, utc_ns: int) -> int:
+        """Write a request for a software trigger down before it is forwarded, where `known_software` does not know it; its key."""
         key = self._next_software
         self._next_software += 1
         if request_id:
@@ -134,7 +127,7 @@ class Journal:
                 self._requests.popitem(last=False)
         statement = "INSERT OR IGNORE INTO software (key, peer, request_id, part_id, utc_ns) VALUES (?, ?, ?, ?, ?)"
         self._note(statement, key, peer, request_id, part_id, utc_ns)
-        return key, True
+        return key
 
     def known_software(self, request_id: str, peer: str) -> int | None:
         """The key of a request for a software trigger that was written down before; None where it is new, or has no id."""

@@ -68,15 +68,18 @@ class Commands:
             case Replay():
                 return Reply(command.id, "is answered elsewhere"), []
 
+    def resume(self) -> list[Action]:
+        """A new ledger goes on as the last one was told to: before it opens any part."""
+        is_stopped = self.journal.setting(RUNNING) == "no"
+        return self.book.set_running(running=False, now=monotonic_ns()) if is_stopped else []
+
     def restore(self) -> list[Action]:
-        """A new ledger goes on as the last one was told to, and answers the software triggers that it did not live to answer.
+        """Answers to the software triggers that the last ledger did not live to answer.
 
         Those that cameras had given a number to are parts of the book's again, which answers them.
         """
         now = monotonic_ns()
         actions: list[Action] = []
-        if self.journal.setting(RUNNING) == "no":
-            actions += self.book.set_running(running=False, now=now)
         numbered = {key for account in self.journal.accounts().values() for key in account.software.values()}
         for key, part_id in self.journal.software_open():
             if key in numbered:
@@ -91,7 +94,7 @@ class Commands:
             return Reply(command.id, trigger=known), []
         if fault := self.unready():
             return Reply(command.id, f"not triggered: {fault}", "datumd status"), []
-        key, _ = self.journal.software(command.id, peer, command.part_id, utc_ns())
+        key = self.journal.software(command.id, peer, command.part_id, utc_ns())
         return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now)
 
     def _bind(self, command: Bind) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The ledger: the one process that grants slots, dispatches frames, and answers every trigger."""
 
+import logging
 import threading
 from pathlib import Path
 from typing import assert_never
@@ -43,7 +44,7 @@ from pipeline.ring.layout import SlotWord
 from pipeline.security import Gate
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
-from pipeline.workers.carrier import Carrier
+from pipeline.workers.carrier import EVIDENCE, Carrier
 from pipeline.workers.commands import Commands
 from pipeline.workers.images import Images
 from pipeline.workers.publishing import Publishing
@@ -52,14 +53,15 @@ from pipeline.workers.recovery import find, left_answers
 from pipeline.workers.reporter import Reporter
 from pipeline.workers.switchboard import Switchboard
 
+log = logging.getLogger(__name__)
+
 BEAT_NS = 1_000_000_000
 LAST_TURNS = 50
 PRUNED_AT_A_BEAT = 200
-EARLY_NS = (
-    400_000_000  # by then who listened to the last ledger listens to this one (ZeroMQ connects again after 100 ms)
-)
+# By then who listened to the last ledger listens to this one: ZeroMQ connects again after 100 ms.
+EARLY_NS = 400_000_000
 YOUNG_NS = 2_000_000_000  # results so young may not have been published by the ledger that journaled them
-REQUESTS, EVIDENCE = "requests", "evidence"
+REQUESTS = "requests"
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
@@ -159,6 +161,7 @@ class LedgerWorker:
             for payload in payloads:
                 self._publishing.stream.publish_result(payload)
             self._ring.close_slot(slot, generation)
+        self._carrier.carry_out(self._commands.resume())
         now = monotonic_ns()
         self._carrier.carry_out(self._book.recovered(now))
         for file, actions in left_answers(
@@ -214,7 +217,9 @@ class LedgerWorker:
                 self._carrier.carry_out(book.counted(camera, number, now))
             case Lost(camera, kind, number, count):
                 self._carrier.carry_out(book.lost(camera, kind, number, count, now))
-            case Fired(camera, trigger, number, _):
+            case Fired(camera, trigger, number, fault):
+                if fault:
+                    log.warning("camera %s did not take software trigger %d: %s", camera, trigger, fault)
                 self._carrier.carry_out(book.fired(camera, trigger, number, now))
             case CameraStatus(camera=camera, up=up):
                 self._reporter.cameras[camera] = message

@@ -98,16 +98,16 @@ def test_a_domain_that_is_counted_anew_has_its_new_part_ids_alone(tmp_path: Path
 
 def test_a_software_trigger_asked_for_twice_has_one_key(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
-        assert journal.software("r1", "plc", "A1", 5) == (1, True)
-        assert journal.software("r1", "plc", "A1", 6) == (1, False)
-        assert journal.software("r1", "tablet", "A2", 6) == (2, True)
-        assert journal.software("", "plc", "", 7) == (3, True)
-        assert journal.software("", "plc", "", 7) == (4, True)
+        assert journal.software("r1", "plc", "A1", 5) == 1
+        assert journal.known_software("r1", "plc") == 1
+        assert journal.software("r1", "tablet", "A2", 6) == 2
+        assert journal.software("", "plc", "", 7) == 3
+        assert journal.software("", "plc", "", 7) == 4
         journal.commit([row(1, software=2), row(2, software=3)], [], {})
     with opened(tmp_path) as journal:
         assert journal.software_open() == [(1, "A1"), (4, "")]
-        assert journal.software("r1", "tablet", "A2", 9) == (2, False)
-        assert journal.software("r2", "tablet", "A3", 9) == (5, True)
+        assert journal.known_software("r1", "tablet") == 2
+        assert journal.software("r2", "tablet", "A3", 9) == 5
 
 
 def test_settings_and_the_audit_trail_are_kept(tmp_path: Path) -> None:

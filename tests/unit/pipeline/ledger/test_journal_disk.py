@@ -168,8 +168,8 @@ def test_a_folder_that_may_only_be_read_is_told_and_the_station_goes_on(tmp_path
         assert journal.session > 0
         assert not commit(journal, 1)
         assert journal.report().fault == f"{folder}/journal.db: read-only file system"
-        assert journal.software("r", "plc", "A1", 1) == (1, True)
-        assert journal.software("r", "plc", "A1", 1) == (1, False)
+        assert journal.software("r", "plc", "A1", 1) == 1
+        assert journal.known_software("r", "plc") == 1
         assert journal.software_open() == []
         assert journal.prune(1, 4) == 0
         assert journal.audits(3) == []

@@ -358,6 +358,17 @@ def test_a_stopped_station_answers_the_line_so_and_stays_stopped(bench: Bench, p
         assert [reason.code for reason in found.reasons] == ["stopped"]
 
 
+def test_a_frame_that_a_stopped_station_took_in_without_a_ledger_is_not_inspected(bench: Bench, pid: int) -> None:
+    with bench.ledger():
+        granted = bench.hello(pid)
+        bench.ask(requests.Stop())
+    bench.frame(granted, 1, tell=False)
+    with bench.ledger():
+        bench.hello(pid)
+        (found,) = bench.results(1)
+        assert [reason.code for reason in found.reasons] == ["stopped"]
+
+
 def test_part_ids_bind_by_trigger_number_across_a_ledger_that_dies(bench: Bench, pid: int) -> None:
     with bench.ledger():
         bench.hello(pid)
