@@ -25,10 +25,12 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     Attributes:
         keypoints: names in the order of the network's outputs.
         large_wh: width and height in px of the large image, which every position is reached through.
+        has_sigma: the network has an output `sigma`, a standard deviation for every coordinate it gives.
     """
 
     keypoints: list[str]
     large_wh: tuple[_Size, _Size]
+    has_sigma: bool = False
 
 
 class CoarseCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="coarse", kw_only=True):
@@ -44,9 +46,28 @@ class CoarseCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field
 
     def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """The inputs and outputs that such a network has."""
-        count = len(self.keypoints)
-        small = _tensor("image", np.uint8, self.small_wh[1], self.small_wh[0], 1)
-        return (small,), (_tensor("xy", np.float32, count, 2), _tensor("visibility", np.float32, count, 2))
+        return _of_image(self.small_wh, len(self.keypoints), self.has_sigma)
+
+
+class PosedCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="posed", kw_only=True):
+    """The second network of a cascade: its image is turned, moved and scaled so that the part lies as it does in `pose_px`.
+
+    Attributes:
+        image_wh: width and height in px of that image.
+        pose_px: x, y of every keypoint of the mean shape in it.
+    """
+
+    image_wh: tuple[_Size, _Size]
+    pose_px: list[tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        """Refuse a pose of other keypoints."""
+        if len(self.pose_px) != len(self.keypoints):
+            raise ValueError(f"pose_px has {len(self.pose_px)} points for {len(self.keypoints)} keypoints")
+
+    def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+        """The inputs and outputs that such a network has."""
+        return _of_image(self.image_wh, len(self.keypoints), self.has_sigma)
 
 
 class RefineCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="refine", kw_only=True):
@@ -64,10 +85,11 @@ class RefineCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field
         """The inputs and outputs that such a network has."""
         patches = _tensor("patches", np.uint8, self.patch, self.patch, 1)
         indices = _tensor("keypoint", np.int64), _tensor("span", np.int64)
-        return (patches, *indices), (_tensor("offset", np.float32, 2), _tensor("visibility", np.float32, 2))
+        outputs = (_tensor("offset", np.float32, 2), _tensor("visibility", np.float32, 2))
+        return (patches, *indices), (*outputs, *_sigma(self.has_sigma, 2))
 
 
-Card = TypeVar("Card", CoarseCard, RefineCard)
+Card = TypeVar("Card", CoarseCard, PosedCard, RefineCard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,7 @@ class Network(Generic[Card]):
 
 
 CoarseNetwork = Network[CoarseCard]
+PosedNetwork = Network[PosedCard]
 RefineNetwork = Network[RefineCard]
 
 
@@ -135,7 +158,7 @@ def read_card(spec: NetworkSpec, role: type[Card], path: Path) -> Card:
         raise NetworkError(f"metadata {METADATA_KEY!r} of a {wanted} network: {problem}", where=str(path)) from None
 
 
-def write_card(card: CoarseCard | RefineCard) -> str:
+def write_card(card: CoarseCard | PosedCard | RefineCard) -> str:
     """The metadata text of a card, for the exporter of a network."""
     return msgspec.json.encode(card).decode()
 
@@ -161,6 +184,18 @@ def _check(path: Path, kind: str, found: tuple[TensorSpec, ...], expected: tuple
     if by_name:
         extra = ", ".join(str(tensor) for tensor in by_name.values())
         raise NetworkError(f"unknown {kind} {extra}", where=str(path), allowed=", ".join(map(str, expected)))
+
+
+def _of_image(
+    wh: tuple[int, int], count: int, has_sigma: bool
+) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    image = _tensor("image", np.uint8, wh[1], wh[0], 1)
+    outputs = (_tensor("xy", np.float32, count, 2), _tensor("visibility", np.float32, count, 2))
+    return (image,), (*outputs, *_sigma(has_sigma, count, 2))
+
+
+def _sigma(has_sigma: bool, *sizes: int) -> tuple[TensorSpec, ...]:
+    return (_tensor("sigma", np.float32, *sizes),) if has_sigma else ()
 
 
 def _tensor(name: str, dtype: type[np.generic], *sizes: int) -> TensorSpec:

@@ -40,23 +40,81 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation: Share = 0.04
 
 
+class TemplateMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """S2's prior: what the template network is made of. The switches are there for comparison.
+
+    Attributes:
+        count: templates that are learnt from the training shapes.
+        prior: False replaces probabilities over templates by a plain regression, all else being equal.
+        second_branch: the correction from an earlier node of the network.
+        attribute_weights: samples with rarer occlusion or rotation weigh more, and a loss on both attributes is added.
+    """
+
+    count: Positive = 64
+    prior: bool = True
+    second_branch: bool = True
+    attribute_weights: bool = True
+    attribute_weight: Amount = 0.1
+
+
 class CoarseMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """S1. ``visibility_weight`` balances the two losses: a squared error in px would starve visibility."""
+    """The first network. ``visibility_weight`` balances the losses: a squared error in px would starve visibility.
+
+    Attributes:
+        network: S1 or S2.
+        head: of S1; all but "flatten" are there for comparison.
+        loss: of S1's positions: squared error, or the likelihood of a residual flow (2107.11291), for comparison.
+        rectify: a network before this one turns and moves the image to the mean pose.
+        template: of S2.
+    """
 
     steps: Positive
+    network: Literal["regression", "template"] = "regression"
+    head: Literal["flatten", "pooling", "heatmap"] = "flatten"
+    loss: Literal["squared", "flow"] = "squared"
+    rectify: bool = False
+    template: TemplateMethod = TemplateMethod()
     batch: Positive = 32
     learning_rate: Amount = 2e-3
     weight_decay: Amount = 0.02
-    backbone: Literal["mobile", "tiny", "large"] = "mobile"
+    backbone: Literal["mobile", "tiny", "large", "shufflenet"] = "mobile"
     compressed: Positive = 32
     visibility_weight: Amount = 1.0
+    sigma_weight: Amount = 0.1
+
+
+class CascadeMethod(CoarseMethod, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A second network on an image that the first one's keypoints normalise: turned, moved and scaled to the mean shape.
+
+    Attributes:
+        image_wh: size of that image.
+        fill: share of the image that the mean shape's box fills.
+        rotation_deg, shift, scale: what is added in training to the pose of the true keypoints, as the first network's
+            errors would; ``shift`` in shares of the image.
+    """
+
+    image_wh: tuple[Positive, Positive]
+    fill: Annotated[float, Meta(gt=0.1, le=1.0)] = 0.65
+    rotation_deg: Amount = 6.0
+    shift: Share = 0.05
+    scale: Share = 0.06
+
+
+class ShapeMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The shape model that refinement is held to: Procrustes mean and the modes that explain ``variance`` of the rest."""
+
+    variance: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.95
+    modes: Annotated[int, Meta(ge=0, le=32)] = 4
 
 
 class RefineMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """S3. ``frames`` images a step give one patch for every keypoint; ``spans_px`` are passes, widest first.
 
-    ``jitter_px`` (large-image px) is added to the first network's own errors in the first pass; ``later_px`` is the
-    spread of the start of the later passes.
+    Attributes:
+        jitter_px: large-image px, added to the first network's own errors in the first pass.
+        later_px: spread of the start of the later passes.
+        folds: networks trained on all but one fold give the errors on that fold, so that they are honest; 0 takes the
+            errors on the calibration parts instead, which is as honest and enough where there are thousands of parts.
     """
 
     steps: Positive
@@ -70,12 +128,20 @@ class RefineMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     jitter_px: Amount = 4.0
     later_px: Amount = 3.0
+    folds: Annotated[int, Meta(ge=0, le=10)] = 0
     visibility_weight: Amount = 1.0
     hidden_weight: Share = 0.2
+    sigma_weight: Amount = 0.1
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What training images are varied by; all are half-ranges or largest values around the image as it is."""
+    """What training images are varied by; all are half-ranges or largest values around the image as it is.
+
+    Attributes:
+        flip: mirrored half of the time, left to right ("x") or top to bottom ("y"); the method's ``symmetric`` pairs change over.
+        erase: share of the images that get something opaque laid over them; ``erase_size`` is its least and largest
+            side as a share of the image's width.
+    """
 
     rotation_deg: Amount = 10.0
     scale: Share = 0.05
@@ -84,7 +150,9 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brightness: Amount = 15.0
     noise: Amount = 4.0
     blur_px: Amount = 0.8
+    flip: Literal["none", "x", "y"] = "none"
     erase: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.3
+    erase_size: tuple[Share, Annotated[float, Meta(gt=0.0, le=1.0)]] = (0.05, 0.35)
     patch_rotation_deg: Amount = 15.0
     patch_scale: Share = 0.08
 
@@ -94,6 +162,7 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         seen_radius_px: a keypoint is hidden when more than half of this disc (sensor px) is covered by an erased patch.
+        symmetric: pairs of keypoints that change over when the part is mirrored.
         context: size of the kept image over the region's, so that turned images show what lies around.
     """
 
@@ -101,7 +170,10 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: Annotated[int, Meta(ge=0)]
     view: ViewShape
     coarse: CoarseMethod
+    cascade: CascadeMethod | None = None
     refine: RefineMethod | None = None
+    shape: ShapeMethod | None = None
+    symmetric: list[tuple[str, str]] = []
     augment: Augment = Augment()
     split: Split = Split()
     false_reject: Annotated[float, Meta(gt=0.0, lt=0.5)] = 0.02
