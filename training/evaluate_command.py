@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.pixels import mono8_frame
     from pipeline.recipe import load_recipe
     from pipeline.stages.locate import make_locate
-    from training.data import read_coco
     from training.evaluate import evaluate, same_keypoints
+    from training.labels.coco import read_coco
     from training.score import report
     from training.shipped import ShippedView
     from training.worst_cases import contact_sheet

@@ -21,7 +21,7 @@ from training import curves
 from training.canvas import Canvas, prepare, read_grey, region_of
 from training.checkpoint import Checkpoint
 from training.coarse_to_fine import CoarseTask, RefineTask, coarse_predictions, refine_predictions
-from training.data import VISIBLE, Dataset, Splits, split
+from training.data import VISIBLE, Dataset
 from training.export import export_coarse, export_refine, scaled_visibility
 from training.fit import Schedule, fit
 from training.method import CoarseMethod, Method, RefineMethod
@@ -29,6 +29,7 @@ from training.networks.refine import REFINERS, Refine
 from training.networks.regression import Regression, regression
 from training.samples import CoarseSamples, RefineSamples
 from training.shipped import ShippedView
+from training.splits import Splits, split
 
 
 @dataclass(frozen=True)

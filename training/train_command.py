@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """
     import msgspec
 
-    from training.data import read_coco
+    from training.labels.coco import read_coco
     from training.method import load_method
 
     if args.threads < 1:

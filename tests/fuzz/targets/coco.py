@@ -10,7 +10,7 @@ from simulator.coco import is_rendered
 from tests.fuzz import workspace
 from tests.fuzz.mutation import vary_json
 from tests.fuzz.target import Target, refused
-from training.data import read_coco
+from training.labels.coco import read_coco
 
 
 def execute(data: bytes) -> Hashable:

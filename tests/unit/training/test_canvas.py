@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.recipe_file import BlobSettings, LocateSettings
 from training.canvas import overlap, prepare, region_of
-from training.data import read_coco
+from training.labels.coco import read_coco
 from training.method import Method, load_method
 
 

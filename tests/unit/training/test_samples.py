@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.canvas import Canvas, prepare
-from training.data import read_coco
+from training.labels.coco import read_coco
 from training.method import Augment, Method, load_method
 from training.samples import CoarseSamples, RefineSamples, shuffled
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DataError
-from training.data import HIDDEN, MISSING, VISIBLE, read_coco, split
+from training.data import HIDDEN, MISSING, VISIBLE
+from training.labels.coco import read_coco
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -39,12 +40,15 @@ def test_a_missing_feature_may_have_a_position(square_set: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda c: c["annotations"][1]["keypoints"].pop(), "annotation 2: 8 numbers in keypoints; allowed: 9"),
+        (
+            lambda c: c["annotations"][1]["keypoints"].pop(),
+            "annotation 2 of 001.png: 8 numbers in keypoints; allowed: 9",
+        ),
         (lambda c: c["annotations"][1].update(image_id=99), "annotation 2: image_id 99"),
-        (lambda c: c["annotations"][1].update(category_id=7), "annotation 2: category_id 7"),
-        (lambda c: c["annotations"][1].update(bbox=[3, 4, 0, 9]), "annotation 2: bbox"),
-        (lambda c: c["annotations"][1].update(missing=["lid"]), "annotation 2: missing names ['lid']"),
-        (lambda c: c["annotations"][1]["keypoints"].__setitem__(2, 3), "annotation 2: v is"),
+        (lambda c: c["annotations"][1].update(category_id=7), "annotation 2 of 001.png: category_id 7"),
+        (lambda c: c["annotations"][1].update(bbox=[3, 4, 0, 9]), "annotation 2 of 001.png: bbox"),
+        (lambda c: c["annotations"][1].update(missing=["lid"]), "annotation 2 of 001.png: missing names ['lid']"),
+        (lambda c: c["annotations"][1]["keypoints"].__setitem__(2, 3), "annotation 2 of 001.png: v is"),
         (lambda c: c["annotations"][1]["keypoints"].__setitem__(0, 500.0), "upper_left is visible at [500.0"),
         (lambda c: c["images"][1].update(file_name="gone.png"), "image 2: there is no file"),
         (
@@ -54,9 +58,29 @@ def test_a_missing_feature_may_have_a_position(square_set: Path) -> None:
         (lambda c: c["images"][1].update(file_name="/etc/passwd"), "image 2: names '/etc/passwd'; allowed: a path"),
         (lambda c: c["images"][1].update(file_name="x" * 5000), "image 2: names 'xxx"),
         (lambda c: c["images"][1].update(id=1), "image 1 (001.png): this id is used twice"),
-        (lambda c: c["categories"].append(c["categories"][0]), "2 categories; allowed: exactly one"),
+        (lambda c: c["categories"].append(c["categories"][0]), "a category id is used twice"),
         (lambda c: c["categories"][0].update(keypoints=["a", "a", "b"]), "keypoint names ['a', 'a', 'b']"),
+        (
+            lambda c: c["categories"].append({**c["categories"][0], "id": 9}),
+            "2 categories with keypoints; allowed: exactly one",
+        ),
+        (lambda c: c["categories"][0].update(keypoints=[]), "0 categories with keypoints"),
         (lambda c: c["annotations"].clear(), "no annotations"),
+        (lambda c: c["annotations"][1].update(id=1, image_id=1), "annotation 1 of 000.png: this id is used twice"),
+        (lambda c: c["images"][1].update(file_name="./000.png"), "image 2 (./000.png): is image 1 as well"),
+        (
+            lambda c: c["annotations"][1].update(num_keypoints=2),
+            "annotation 2 of 001.png: num_keypoints is 2; allowed: 3",
+        ),
+        (
+            lambda c: c["annotations"][1].update(bbox=[192, 0, 5, 5]),
+            "annotation 2 of 001.png: bbox [192.0, 0.0, 5.0, 5.0] is out",
+        ),
+        (lambda c: c["annotations"][1].pop("bbox"), "annotation 2 of 001.png: there is no bbox"),
+        (
+            lambda c: c["annotations"][1].update(keypoints=[0] * 9),
+            "annotation 2 of 001.png: no keypoint has a position",
+        ),
         (lambda c: c.pop("images"), "is not a COCO keypoint file"),
     ],
 )
@@ -84,24 +108,13 @@ def test_json_nested_deeper_than_python_calls_is_one_line(tmp_path: Path) -> Non
     assert "\n" not in str(refused.value)
 
 
-def test_a_split_keeps_the_parts_of_an_image_together(square_set: Path) -> None:
+def test_what_has_no_keypoints_is_left_alone(square_set: Path) -> None:
+    before = read_coco(square_set, square_set.parent / "images")
     coco = json.loads(square_set.read_text())
-    for annotation in coco["annotations"]:
-        annotation["image_id"] = (annotation["image_id"] + 1) // 2
+    coco["categories"].insert(0, {"id": 8, "name": "belt"})
+    coco["annotations"][0]["segmentation"] = {"size": [160, 192], "counts": "abc"}
+    coco["annotations"].append({"id": 1, "image_id": 1, "category_id": 8, "segmentation": [[1, 2, 3, 4, 5, 6]]})
     square_set.write_text(json.dumps(coco))
-    dataset = read_coco(square_set, square_set.parent / "images")
-    parts = split(dataset, calibration=0.25, validation=0.25, seed=3)
-    groups = [{dataset.parts[i].image for i in group} for group in (parts.train, parts.calibration, parts.validation)]
-    assert [len(group) for group in groups] == [4, 2, 2]
-    assert not (groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2])
-    again = split(dataset, calibration=0.25, validation=0.25, seed=3)
-    assert np.array_equal(parts.train, again.train)
-
-
-def test_too_few_images_to_split(square_set: Path) -> None:
-    coco = json.loads(square_set.read_text())
-    coco["annotations"] = coco["annotations"][:2]
-    square_set.write_text(json.dumps(coco))
-    dataset = read_coco(square_set, square_set.parent / "images")
-    with pytest.raises(DataError, match="2 images"):
-        split(dataset, calibration=0.1, validation=0.1, seed=0)
+    after = read_coco(square_set, square_set.parent / "images")
+    assert after.name == "square"
+    assert [part.annotation for part in after.parts] == [part.annotation for part in before.parts]

@@ -1,0 +1,1 @@
+"""Labels of keypoints in the formats of other tools: COCO, CVAT and Ultralytics."""
