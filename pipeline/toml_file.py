@@ -12,7 +12,7 @@ import msgspec
 from pipeline import plain_file, toml_fault
 from pipeline.errors import DatumdError
 
-LARGEST_BYTES = 200_000  # 1024 keypoints with the longest names fit; an image given by mistake is not parsed
+LARGEST_BYTES = 400_000  # 1024 keypoints with the longest names fit; an image given by mistake is not parsed
 
 DEEPEST = 20  # no struct goes deeper: what lies below is an unknown key
 
