@@ -25,22 +25,6 @@ def coarse_loss(
     return position, visibility_loss(logits, visible)
 
 
-def refine_loss(
-    offset: Tensor, logits: Tensor, target: Tensor, weight: Tensor, visible: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Pseudo-Huber distance of offsets and cross entropy of visibility.
-
-    ``offset`` and ``target`` are (M, 2) in patch px, ``logits`` (M, 2), ``weight`` (M,) and ``visible`` (M,) bool.
-
-    Returns:
-        Mean distance, square near zero and linear beyond half a px so that one bad start does not rule a batch, and
-        mean cross entropy.
-    """
-    squared = (offset - target).square().sum(1)
-    distance = (squared + 0.25).sqrt() - 0.5
-    return (distance * weight).sum() / weight.sum().clamp_min(1.0), visibility_loss(logits, visible)
-
-
 def visibility_loss(logits: Tensor, visible: Tensor) -> Tensor:
     """Mean cross entropy of logits (..., 2) [exists, does not exist] against bool (...)."""
     target = torch.where(visible, 0, 1)

@@ -1,9 +1,11 @@
-"""Batches for the two networks, each a pure function of seed and step: a resumed run sees what it would have seen."""
+"""Batches of images for the first and the second network, each a pure function of seed and step.
+
+A resumed run therefore sees what it would have seen.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,12 +14,13 @@ from numpy.typing import NDArray
 
 from training import augment
 from training.canvas import Canvas
-from training.data import HIDDEN, VISIBLE
-from training.method import Method, RefineMethod
+from training.data import HIDDEN, MISSING, VISIBLE
+from training.framing import FINE, Framing, cut
+from training.method import Method
 
 Batch = Mapping[str, NDArray[np.generic]]
-_COARSE, _REFINE = 1, 2  # keep the random streams of the two networks apart
 _HIDDEN_WEIGHT = 0.3  # of positions that are labelled but not seen: worth knowing, not worth much
+_MOST_ERASERS = 3
 
 
 def shuffled(parts: NDArray[np.int64], seed: int, stream: int, step: int, count: int) -> NDArray[np.int64]:
@@ -33,140 +36,109 @@ def shuffled(parts: NDArray[np.int64], seed: int, stream: int, step: int, count:
 
 
 @dataclass(frozen=True)
-class CoarseSamples:
-    """Small images in random pose and light."""
+class _Sample:
+    """One drawn image: uint8 (H, W); xy (K, 2) in its px; state and known (K,); sensor px to an image px."""
 
-    canvas: Canvas
-    parts: NDArray[np.int64]
-    method: Method
-    seed: int
-
-    def batch(self, step: int) -> Batch:
-        """Image uint8 (N, Hs, Ws, 1), xy float32 (N, K, 2) in small px, weight float32 (N, K), visible bool (N, K)."""
-        rng = np.random.default_rng([self.seed, _COARSE, 1, step])
-        chosen = shuffled(self.parts, self.seed, _COARSE, step, self.method.coarse.batch)
-        rows = [self._one(rng, int(index)) for index in chosen]
-        image, xy, state = (np.stack(column) for column in zip(*rows, strict=True))
-        known = self.canvas.known[chosen]
-        weight = np.where(state == VISIBLE, 1.0, _HIDDEN_WEIGHT) * known
-        return {
-            "image": image[..., None],
-            "xy": xy.astype(np.float32),
-            "weight": weight.astype(np.float32),
-            "visible": state == VISIBLE,
-        }
-
-    def _one(self, rng: np.random.Generator, index: int) -> tuple[augment.Image, NDArray[np.float64], NDArray[np.int8]]:
-        canvas, vary = self.canvas, self.method.augment
-        small_wh = self.method.view.small_wh
-        source = canvas.medium[index]
-        wide, high = 2 * small_wh[0], 2 * small_wh[1]
-        centre = (source.shape[1] - 1) / 2, (source.shape[0] - 1) / 2
-        matrix = augment.draw_similarity(rng, vary, centre, ((wide - 1) / 2, (high - 1) / 2), (wide, high), 1.0)
-        image = np.asarray(cv2.warpAffine(source, matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE), np.uint8)
-        per_large = canvas.medium_per_large
-        xy = augment.mapped(matrix, (canvas.xy_canvas_px[index] + 0.5) * per_large - 0.5)
-        state = canvas.state[index].copy()
-        if rng.random() < vary.erase:
-            cover = augment.erase(rng, image, (0.05 * wide, 0.35 * wide))
-            radius = self.method.seen_radius_px * canvas.large_px_per_sensor_px[index] * per_large
-            state[augment.covered(cover, xy, radius) & (state == VISIBLE)] = HIDDEN
-        state[((xy < -0.5) | (xy > (wide - 0.5, high - 0.5))).any(1) & (state == VISIBLE)] = HIDDEN
-        image = augment.relit(rng, image, vary, noise=vary.noise / 2)
-        small = cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)
-        return np.asarray(small, np.uint8), (xy + 0.5) / 2 - 0.5, state
+    image: augment.Image
+    xy: NDArray[np.float64]
+    state: NDArray[np.int8]
+    known: NDArray[np.bool_]
+    sensor_px_per_px: float
 
 
 @dataclass(frozen=True)
-class RefineSamples:
-    """Patches around wrong positions: the first network's own errors, made a little worse.
+class ImageSamples:
+    """Images of parts in random pose and light, some of them partly covered.
 
     Attributes:
-        residuals_px: (R, K, 2) float32, errors of the first network on parts it was not trained on, large-image px.
+        parts: indices of the parts to draw from.
+        framing: how an image is cut.
+        mirror: (K,) where each keypoint of the mirrored part is found; the identity where none are symmetric.
+        stream: keeps the random numbers of the networks apart.
+        size: images in a batch.
     """
 
     canvas: Canvas
     parts: NDArray[np.int64]
     method: Method
-    refine: RefineMethod
-    residuals_px: NDArray[np.float32]
-    seed: int
+    framing: Framing
+    mirror: NDArray[np.int64]
+    stream: int
+    size: int
 
     def batch(self, step: int) -> Batch:
-        """Patches uint8 (M, P, P, 1), keypoint and span int64 (M,), offset (M, 2) in patch px, weight, visible (M,)."""
-        rng = np.random.default_rng([self.seed, _REFINE, 1, step])
-        chosen = shuffled(self.parts, self.seed, _REFINE, step, self.refine.frames)
-        count = self.canvas.state.shape[1]
-        frame, keypoint = np.repeat(chosen, count), np.tile(np.arange(count), len(chosen))
-        span = rng.integers(len(self.refine.spans_px), size=len(frame))
-        start = self._starts(rng, keypoint, span)
-        patches, offsets, states = [], [], []
-        for f, k, s, off in zip(frame, keypoint, span, start, strict=True):
-            patch, offset, seen = self._one(rng, int(f), int(k), self.refine.spans_px[s], off)
-            patches.append(patch)
-            offsets.append(offset)
-            states.append(seen)
-        state = np.array(states, np.int8)
-        weight = np.where(state == VISIBLE, 1.0, self.refine.hidden_weight) * self.canvas.known[frame, keypoint]
+        """What `KeypointNetwork.losses` takes: image uint8 (N, H, W, 1), xy in px of it, weight, visible, attributes."""
+        seed = self.method.seed
+        rng = np.random.default_rng([seed, self.stream, 1, step])
+        chosen = shuffled(self.parts, seed, self.stream, step, self.size)
+        return self._stacked([self._random(rng, int(index)) for index in chosen])
+
+    def plain(self, parts: NDArray[np.int64], seed: int) -> tuple[Batch, NDArray[np.float64]]:
+        """The given parts as they are, but posed with the framing's errors if it has any: a batch to validate on.
+
+        Returns:
+            The batch, and (N,) sensor px to a px of its images.
+        """
+        rng = np.random.default_rng([self.method.seed, self.stream, 2, seed])
+        still = augment.STILL
+        samples = [self._drawn(rng, int(index), self.framing.draw(rng, still)) for index in parts]
+        samples = [self._finished(sample) for sample in samples]
+        return self._stacked(samples), np.array([sample.sensor_px_per_px for sample in samples])
+
+    def _random(self, rng: np.random.Generator, index: int) -> _Sample:
+        vary, wh = self.method.augment, (FINE * self.framing.wh[0], FINE * self.framing.wh[1])
+        pose = self.framing.draw(rng, vary)
+        is_mirrored = vary.flip != "none" and rng.random() < 0.5
+        if is_mirrored:
+            pose = augment.composed(pose, augment.mirrored(vary.flip, wh))
+        drawn = self._drawn(rng, index, pose)
+        xy, state, known = drawn.xy, drawn.state.copy(), drawn.known
+        if is_mirrored:
+            xy, state, known = xy[self.mirror], state[self.mirror], known[self.mirror]
+        radius = self.method.seen_radius_px / drawn.sensor_px_per_px
+        for _ in range(_MOST_ERASERS):
+            if rng.random() >= vary.erase:
+                break
+            cover = augment.erase(rng, drawn.image, (vary.erase_size[0] * wh[0], vary.erase_size[1] * wh[0]))
+            state[augment.covered(cover, xy, radius) & (state == VISIBLE)] = HIDDEN
+        image = augment.relit(rng, drawn.image, vary, noise=vary.noise / FINE)
+        return self._finished(_Sample(image, xy, state, known, drawn.sensor_px_per_px))
+
+    def _drawn(self, rng: np.random.Generator, index: int, pose: augment.Affine) -> _Sample:  # noqa: ARG002
+        """The part at `FINE` times the image's size."""
+        canvas = self.canvas
+        matrix = augment.composed(pose, self.framing.fine_from_canvas(canvas, index))
+        image = cut(canvas, index, matrix, self.framing.wh)
+        xy = augment.mapped(matrix, canvas.xy_canvas_px[index])
+        state = canvas.state[index].copy()
+        outside = ((xy < -0.5) | (xy > (image.shape[1] - 0.5, image.shape[0] - 0.5))).any(1)
+        state[outside & (state == VISIBLE)] = HIDDEN
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) * canvas.large_px_per_sensor_px[index]
+        return _Sample(image, xy, state, canvas.known[index], 1.0 / scale)
+
+    def _finished(self, fine: _Sample) -> _Sample:
+        image = cv2.resize(fine.image, self.framing.wh, interpolation=cv2.INTER_AREA)
+        xy = (fine.xy + 0.5) / FINE - 0.5
+        return _Sample(np.asarray(image, np.uint8), xy, fine.state, fine.known, fine.sensor_px_per_px * FINE)
+
+    def _stacked(self, samples: Sequence[_Sample]) -> Batch:
+        state = np.stack([sample.state for sample in samples])
+        xy = np.stack([sample.xy for sample in samples])
+        known = np.stack([sample.known for sample in samples])
+        exists = state != MISSING
+        hidden = (state == HIDDEN).sum(1) / np.maximum(exists.sum(1), 1)
         return {
-            "patches": np.stack(patches)[..., None],
-            "keypoint": keypoint,
-            "span": span,
-            "offset": np.stack(offsets).astype(np.float32),
-            "weight": weight.astype(np.float32),
-            "visible": np.asarray(state == VISIBLE),
+            "image": np.stack([sample.image for sample in samples])[..., None],
+            "xy": xy.astype(np.float32),
+            "weight": (np.where(state == VISIBLE, 1.0, _HIDDEN_WEIGHT) * known).astype(np.float32),
+            "visible": state == VISIBLE,
+            "occluded": hidden.astype(np.float32),
+            "rotation": self._rotation(xy).astype(np.float32),
         }
 
-    def _starts(
-        self, rng: np.random.Generator, keypoint: NDArray[np.int64], span: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Errors of the starting positions (M, 2) in large-image px."""
-        count = len(keypoint)
-        own = self.residuals_px[rng.integers(len(self.residuals_px), size=count), keypoint]
-        worse = own * rng.uniform(0.0, 1.4, (count, 1)) + rng.normal(0.0, self.refine.jitter_px, (count, 2))
-        later = rng.standard_t(2.5, (count, 2)) * self.refine.later_px * rng.uniform(0.2, 1.0, (count, 1))
-        reach = 0.45 * np.array(self.refine.spans_px)[span, None]
-        return np.clip(np.where(span[:, None] == 0, worse, later), -reach, reach)
-
-    def _one(
-        self, rng: np.random.Generator, frame: int, keypoint: int, span_px: float, start: NDArray[np.float64]
-    ) -> tuple[augment.Image, NDArray[np.float64], int]:
-        canvas, vary, size = self.canvas, self.method.augment, self.refine.patch
-        truth = canvas.xy_canvas_px[frame, keypoint]
-        centre = (float(truth[0] + start[0]), float(truth[1] + start[1]))
-        middle = ((size - 1) / 2, (size - 1) / 2)
-        matrix = augment.similarity(
-            rng.uniform(-1, 1) * vary.patch_rotation_deg,
-            size / span_px * float(np.exp(rng.uniform(-1, 1) * vary.patch_scale)),
-            centre,
-            middle,
-        )
-        patch = cut_patch(canvas.large[frame], matrix, size, span_px)
-        offset = matrix[:, :2] @ -start
-        state = int(canvas.state[frame, keypoint])
-        if vary.erase and rng.random() < vary.erase / 2:
-            cover = augment.erase(rng, patch, (0.15 * size, 0.8 * size))
-            radius = self.method.seen_radius_px * canvas.large_px_per_sensor_px[frame] * size / span_px
-            if state == VISIBLE and augment.covered(cover, (offset + middle)[None], radius)[0]:
-                state = HIDDEN
-        return augment.relit(rng, patch, vary, noise=vary.noise), offset, state
-
-
-def cut_patch(image: NDArray[np.uint8], patch_from_image: augment.Affine, size: int, span_px: float) -> augment.Image:
-    """Sample a square patch that may be turned, area-correct in the way of `engines.devices.cpu.CpuDevice.gather`.
-
-    Args:
-        image: (H, W).
-        patch_from_image: similarity, (2, 3).
-        size: side of the patch in px.
-        span_px: what the patch covers, in px of the image; from two image px a patch px on, areas are averaged.
-    """
-    fine = max(1, math.floor(span_px / size))
-    matrix = patch_from_image * fine
-    matrix[:, 2] += (fine - 1) / 2  # patch px x lies at (x + ½)·fine - ½ of the finer sampling
-    patch = cv2.warpAffine(
-        image, matrix, (size * fine, size * fine), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    if fine > 1:
-        patch = cv2.resize(patch, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(patch, np.uint8)
+    def _rotation(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how many radians each shape (N, K, 2) is turned from the mean shape; 0 for shapes that are a point."""
+        z = xy[..., 0] + 1j * xy[..., 1]
+        mean = self.canvas.mean_shape[:, 0] + 1j * self.canvas.mean_shape[:, 1]
+        turn = ((z - z.mean(1, keepdims=True)) * np.conj(mean - mean.mean())).sum(1)
+        return np.where(np.abs(turn) > 1e-9, np.angle(turn), 0.0)

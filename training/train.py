@@ -20,14 +20,16 @@ from pipeline.thresholds import FILE_NAME, Thresholds, write_thresholds
 from training import curves
 from training.canvas import Canvas, prepare, read_grey, region_of
 from training.checkpoint import Checkpoint
-from training.coarse_to_fine import CoarseTask, RefineTask, coarse_predictions, refine_predictions
+from training.coarse_to_fine import CoarseTask, coarse_predictions
 from training.data import VISIBLE, Dataset
 from training.export import export_coarse, export_refine, scaled_visibility
 from training.fit import Schedule, fit
 from training.method import CoarseMethod, Method, RefineMethod
 from training.networks.refine import REFINERS, Refine
 from training.networks.regression import Regression, regression
-from training.samples import CoarseSamples, RefineSamples
+from training.refine_samples import RefineSamples
+from training.refine_task import RefineTask, refine_predictions
+from training.samples import CoarseSamples
 from training.shipped import ShippedView
 from training.splits import Splits, split
 

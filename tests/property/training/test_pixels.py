@@ -13,7 +13,7 @@ from pipeline.stages.preprocess import Preprocess
 from training import augment
 from training.canvas import cut_region, fill_by_shape
 from training.method import Augment
-from training.samples import cut_patch
+from training.refine_samples import cut_patch
 from training.shipped import mono8_frame
 
 seeds = st.integers(0, 2**32 - 1)

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.losses import coarse_loss, refine_loss
+from training.losses import coarse_loss
 from training.networks.backbone import BACKBONES, standardised
-from training.networks.refine import REFINERS
 from training.networks.regression import regression
 
 
@@ -25,25 +24,6 @@ def test_coarse_starts_in_the_middle_and_knows_nothing(backbone: str) -> None:
     assert logits.abs().max() < 1
 
 
-@pytest.mark.parametrize("size", REFINERS)
-def test_refine_starts_at_the_middle_of_its_patch(size: str) -> None:
-    network = REFINERS[size](4, 2, 24).eval()
-    index = torch.tensor([0, 1, 3])
-    offset, logits = network(torch.randint(0, 256, (3, 24, 24, 1), dtype=torch.uint8), index, index % 2)
-    assert offset.shape == (3, 2)
-    assert logits.shape == (3, 2)
-    assert offset.abs().max() < 3.0
-
-
-def test_refine_looks_for_the_keypoint_it_is_asked_for() -> None:
-    torch.manual_seed(0)
-    network = REFINERS["tiny"](4, 2, 24).eval()
-    patch = torch.randint(0, 256, (1, 24, 24, 1), dtype=torch.uint8).repeat(3, 1, 1, 1)
-    offset, _ = network(patch, torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]))
-    assert not torch.allclose(offset[0], offset[1], atol=1e-6)
-    assert not torch.allclose(offset[1], offset[2], atol=1e-6)
-
-
 def test_losses_are_zero_at_the_truth_and_above_it_elsewhere() -> None:
     xy, sure = torch.rand(2, 3, 2) * 50, torch.tensor([30.0, -30.0]).expand(2, 3, 2)
     seen, weight = torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 3)
@@ -51,8 +31,6 @@ def test_losses_are_zero_at_the_truth_and_above_it_elsewhere() -> None:
     position, visibility = coarse_loss(xy + 4.0, -sure, xy, weight, seen)
     assert float(position) == pytest.approx(2.0)
     assert float(visibility) == pytest.approx(60.0)
-    flat = (xy.flatten(0, 1), sure.flatten(0, 1), xy.flatten(0, 1), weight.flatten(), seen.flatten())
-    assert [float(x) for x in refine_loss(*flat)] == pytest.approx([0, 0], abs=1e-6)
 
 
 def test_a_position_without_weight_does_not_count() -> None:
