@@ -6,8 +6,12 @@ Depthwise blocks of equal accuracy in small networks train twice as slowly on a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional
+
+from training.networks.feature_extractor import Backbone
 
 
 def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -32,7 +36,7 @@ class Residual(nn.Module):
         return functional.relu(x + self.second(self.first(x)))
 
 
-class Backbone(nn.Module):
+class ResidualBackbone(Backbone):
     """A stem and stages; each halves the size, then applies its residual blocks."""
 
     def __init__(self, stages: list[tuple[int, int]]) -> None:
@@ -41,34 +45,44 @@ class Backbone(nn.Module):
         layers: list[nn.Module] = []
         inputs = 1
         for channels, blocks in stages:
+            self._early_layers, self.early_channels = len(layers), inputs
             layers.append(conv_norm_relu(inputs, channels, stride=2))
             layers.extend(Residual(channels) for _ in range(blocks))
             inputs = channels
         self.layers = nn.Sequential(*layers)
-        self.channels = inputs
-        self.stride = 2 ** len(stages)
+        self.channels, self.stride, self.early_stride = inputs, 2 ** len(stages), 2 ** (len(stages) - 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, H, W) to (N, channels, H / stride, W / stride)."""
-        return self.layers(x)  # type: ignore[no-any-return]
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Backbone.features`."""
+        layers = list(self.layers)
+        for layer in layers[: self._early_layers]:
+            x = layer(x)
+        early = x
+        for layer in layers[self._early_layers :]:
+            x = layer(x)
+        return early, x
 
 
-def mobile_backbone() -> Backbone:
+def mobile_backbone() -> ResidualBackbone:
     """The CPU default: stride 16, 0.27 M parameters, 58 M multiply-adds at 128x128."""
-    return Backbone([(16, 0), (32, 1), (48, 2), (80, 1)])
+    return ResidualBackbone([(16, 0), (32, 1), (48, 2), (80, 1)])
 
 
-def tiny_backbone() -> Backbone:
+def tiny_backbone() -> ResidualBackbone:
     """For tests and for very small data sets: stride 16, 25 k parameters."""
-    return Backbone([(8, 0), (12, 0), (16, 1), (32, 0)])
+    return ResidualBackbone([(8, 0), (12, 0), (16, 1), (32, 0)])
 
 
-def large_backbone() -> Backbone:
+def large_backbone() -> ResidualBackbone:
     """For GPUs: stride 16, 2.4 M parameters."""
-    return Backbone([(32, 1), (64, 2), (128, 2), (192, 2)])
+    return ResidualBackbone([(32, 1), (64, 2), (128, 2), (192, 2)])
 
 
-BACKBONES = {"mobile": mobile_backbone, "tiny": tiny_backbone, "large": large_backbone}
+BACKBONES: dict[str, Callable[[], Backbone]] = {
+    "mobile": mobile_backbone,
+    "tiny": tiny_backbone,
+    "large": large_backbone,
+}
 
 
 def standardised(image: Tensor, *, floor: float = 4.0) -> Tensor:
