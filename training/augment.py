@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import geometry
 from training.method import Augment
 
 Image = NDArray[np.uint8]
 Affine = NDArray[np.float64]  # (2, 3), target_from_source, pixel centres
+STILL = Augment(rotation_deg=0.0, scale=0.0, shift=0.0)  # no change of pose
 _DISC = np.array([(x, y) for x in np.linspace(-1, 1, 9) for y in np.linspace(-1, 1, 9) if x * x + y * y <= 1.0])
 
 
@@ -26,6 +28,34 @@ def similarity(rotation_deg: float, scale: float, centre: tuple[float, float], t
 def mapped(matrix: Affine, xy: NDArray[np.floating]) -> NDArray[np.float64]:
     """Points (..., 2) through an affine map."""
     return np.asarray(xy @ matrix[:, :2].T + matrix[:, 2], np.float64)
+
+
+def composed(c_from_b: Affine, b_from_a: Affine) -> Affine:
+    """c_from_a of two affine maps (2, 3)."""
+    linear = c_from_b[:, :2] @ b_from_a[:, :2]
+    return np.column_stack((linear, c_from_b[:, :2] @ b_from_a[:, 2] + c_from_b[:, 2]))
+
+
+def inverted(b_from_a: Affine) -> Affine:
+    """a_from_b of an affine map (2, 3)."""
+    linear = np.linalg.inv(b_from_a[:, :2])
+    return np.column_stack((linear, -linear @ b_from_a[:, 2]))
+
+
+def similarity_onto(source: NDArray[np.float64], target: NDArray[np.float64]) -> Affine:
+    """target_from_source that brings points (K, 2) nearest to others (least squares, no reflection), (2, 3)."""
+    a, b = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
+    spread = a - a.mean()
+    power = float((np.abs(spread) ** 2).sum())
+    turn = complex(np.vdot(spread, b - b.mean()) / power) if power > 1e-9 else 1 + 0j
+    shift = b.mean() - turn * a.mean()
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def mirrored(axis: str, wh: tuple[int, int]) -> Affine:
+    """The map of an image of ``wh`` px that changes left and right ("x") or top and bottom ("y"), (2, 3)."""
+    flip = geometry.flip_x(wh[0]) if axis == "x" else geometry.flip_y(wh[1])
+    return np.asarray(flip[:2], np.float64)
 
 
 def draw_similarity(

@@ -179,13 +179,25 @@ def cut_region(image: NDArray[np.uint8], region: Region, large_wh: tuple[int, in
 def _points(
     dataset: Dataset, view: ViewShape, offset: tuple[float, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    xy, scales = [], []
-    for part in dataset.parts:
-        x, y, width, _ = to_aspect(region_of(part, view), view.large_wh)
-        scale = view.large_wh[0] / width
-        xy.append((part.xy_sensor_px + 0.5 - (x, y)) * scale - 0.5 + offset)
-        scales.append(scale)
+    xy = [to_canvas(part, view, offset, part.xy_sensor_px) for part in dataset.parts]
+    scales = [view.large_wh[0] / to_aspect(region_of(part, view), view.large_wh)[2] for part in dataset.parts]
     return np.stack(xy).astype(np.float32), np.array(scales)
+
+
+def to_canvas(
+    part: Part, view: ViewShape, offset: tuple[float, float], xy_sensor_px: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Points (K, 2) of the part's image on its canvas, whose ``large_offset`` is ``offset``."""
+    x, y, width, _ = to_aspect(region_of(part, view), view.large_wh)
+    return np.asarray((xy_sensor_px + 0.5 - (x, y)) * (view.large_wh[0] / width) - 0.5 + offset)
+
+
+def distance_sensor_px(canvas: Canvas, parts: NDArray[np.int64], xy: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Errors (N, K) in px of the original image; where no position is known they compare with the mean shape."""
+    difference = xy - canvas.xy_canvas_px[parts]
+    return np.asarray(
+        np.hypot(difference[..., 0], difference[..., 1]) / canvas.large_px_per_sensor_px[parts, None], np.float64
+    )
 
 
 def fill_by_shape(xy: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,56 +10,46 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.load import load_engine
 from pipeline.errors import NetworkError
-from pipeline.network import METADATA_KEY, CoarseCard, RefineCard, write_card
-from training.networks.refine import Refine
-from training.networks.regression import Regression
+from pipeline.network import METADATA_KEY, CoarseCard, PosedCard, RefineCard, write_card
 
 OPSET = 18
 PARITY_PX = 0.01
 _BATCH = 3  # any above 1: a batch of 1 would be taken for a constant
 
 
-def scaled_visibility(coarse: Regression, refine: Refine, factors: NDArray[np.float64]) -> tuple[Regression, Refine]:
-    """Copies whose visibility logits are multiplied by the two factors, so that their plain sum is the best one."""
-    coarse, refine = copy.deepcopy(coarse), copy.deepcopy(refine)
-    rows = torch.arange(coarse.head.out_features) % 4 >= 2  # x, y, exists, does not exist of each keypoint
-    with torch.no_grad():
-        coarse.head.weight[rows] = coarse.head.weight[rows] * float(factors[0])
-        coarse.head.bias[rows] = coarse.head.bias[rows] * float(factors[0])
-        refine.verdict.weight.mul_(float(factors[1]))
-        refine.verdict.bias.mul_(float(factors[1]))
-    return coarse, refine
+def export(network: nn.Module, card: CoarseCard | PosedCard | RefineCard, path: Path) -> float:
+    """Write a network and run the file through our own engine.
 
+    Args:
+        network: a `KeypointNetwork`, or `Refine` where the card is a RefineCard.
+        card: goes into the file.
+        path: of the ONNX file; replaced in one step.
 
-def export_coarse(network: Regression, card: CoarseCard, path: Path) -> float:
-    """Write coarse.onnx. Returns the largest difference from torch in small-image px; see `_export` for errors."""
-    width, height = card.small_wh
-    image = torch.randint(0, 256, (_BATCH, height, width, 1), dtype=torch.uint8)
-    return _export(network, {"image": image}, ("xy", "visibility"), card, path)
-
-
-def export_refine(network: Refine, card: RefineCard, path: Path) -> float:
-    """Write refine.onnx. Returns the largest difference from torch in patch px; see `_export` for errors."""
-    count = len(card.keypoints)
-    patches = torch.randint(0, 256, (max(count, 2), card.patch, card.patch, 1), dtype=torch.uint8)
-    keypoint = torch.arange(max(count, 2)) % count
-    inputs = {"patches": patches, "keypoint": keypoint, "span": keypoint % len(card.spans_px)}
-    return _export(network, inputs, ("offset", "visibility"), card, path)
-
-
-def _export(
-    network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, str], card: CoarseCard | RefineCard, path: Path
-) -> float:
-    """Write ``network`` and run the file through our own engine.
+    Returns:
+        The largest difference from torch in px of the network's image.
 
     Raises:
         NetworkError: the engine's positions differ from torch's by more than `PARITY_PX`.
     """
+    if isinstance(card, RefineCard):
+        count = len(card.keypoints)
+        patches = torch.randint(0, 256, (max(count, 2), card.patch, card.patch, 1), dtype=torch.uint8)
+        keypoint = torch.arange(max(count, 2)) % count
+        inputs = {"patches": patches, "keypoint": keypoint, "span": keypoint % len(card.spans_px)}
+        return _export(network, inputs, "offset", card, path)
+    width, height = card.small_wh if isinstance(card, CoarseCard) else card.image_wh
+    image = torch.randint(0, 256, (_BATCH, height, width, 1), dtype=torch.uint8)
+    return _export(network, {"image": image}, "xy", card, path)
+
+
+def _export(
+    network: nn.Module, inputs: dict[str, Tensor], positions: str, card: CoarseCard | PosedCard | RefineCard, path: Path
+) -> float:
+    outputs = (positions, "visibility", "sigma")
     network = copy.deepcopy(network).cpu().eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own deprecations
@@ -90,17 +80,17 @@ def _export(
     beside = path.with_suffix(".part")
     beside.write_bytes(model.SerializeToString())
     beside.replace(path)
-    return _parity(network, inputs, outputs, path)
+    return _parity(network, inputs, positions, path)
 
 
-def _parity(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, str], path: Path) -> float:
+def _parity(network: nn.Module, inputs: dict[str, Tensor], positions: str, path: Path) -> float:
     engine = load_engine(path)
     worst = 0.0
     for count in (1, len(next(iter(inputs.values())))):
         some = {name: tensor[:count] for name, tensor in inputs.items()}
         with torch.no_grad():
             expected = network(*some.values())[0].numpy()
-        found = engine.run({name: tensor.numpy() for name, tensor in some.items()})[outputs[0]]
+        found = engine.run({name: tensor.numpy() for name, tensor in some.items()})[positions]
         worst = max(worst, float(np.abs(np.asarray(found) - expected).max()))
     engine.close()
     if not worst <= PARITY_PX:

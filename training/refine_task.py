@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training import augment, losses
-from training.canvas import Canvas
-from training.coarse_to_fine import distance_sensor_px
+from training.canvas import Canvas, distance_sensor_px
 from training.data import VISIBLE
 from training.fit import Losses
 from training.method import RefineMethod
@@ -38,10 +37,14 @@ class RefineTask:
         return self.samples.batch(step)
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
-        """Distance and visibility, balanced by the method's ``visibility_weight``."""
-        offset, logits = network(batch["patches"], batch["keypoint"], batch["span"])
-        position, seen = refine_loss(offset, logits, batch["offset"], batch["weight"], batch["visible"])
-        return {"position": position, "visibility": seen * self.samples.refine.visibility_weight}
+        """Distance, visibility and uncertainty, balanced by the method's weights."""
+        offset, logits, sigma = network(batch["patches"], batch["keypoint"], batch["span"])
+        target, weight, method = batch["offset"], batch["weight"], self.samples.refine
+        return {
+            "position": distance_loss(offset, target, weight),
+            "visibility": losses.visibility_loss(logits, batch["visible"]) * method.visibility_weight,
+            "sigma": losses.sigma_loss(offset, target, sigma, weight) * method.sigma_weight,
+        }
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Mean, median and 95% error of visible keypoints in sensor px, and the area under the visibility curve."""
@@ -57,20 +60,13 @@ class RefineTask:
         }
 
 
-def refine_loss(
-    offset: Tensor, logits: Tensor, target: Tensor, weight: Tensor, visible: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Pseudo-Huber distance of offsets and cross entropy of visibility.
+def distance_loss(offset: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean pseudo-Huber distance: square near zero, linear beyond half a px, so that one bad start does not rule a batch.
 
-    ``offset`` and ``target`` are (M, 2) in patch px, ``logits`` (M, 2), ``weight`` (M,) and ``visible`` (M,) bool.
-
-    Returns:
-        Mean distance, square near zero and linear beyond half a px so that one bad start does not rule a batch, and
-        mean cross entropy.
+    ``offset`` and ``target`` are (M, 2) in patch px; ``weight`` is (M,), 0 where no position is known.
     """
-    squared = (offset - target).square().sum(1)
-    distance = (squared + 0.25).sqrt() - 0.5
-    return (distance * weight).sum() / weight.sum().clamp_min(1.0), losses.visibility_loss(logits, visible)
+    distance = ((offset - target).square().sum(1) + 0.25).sqrt() - 0.5
+    return (distance * weight).sum() / weight.sum().clamp_min(1.0)
 
 
 @torch.no_grad()

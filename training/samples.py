@@ -53,6 +53,7 @@ class ImageSamples:
     Attributes:
         parts: indices of the parts to draw from.
         framing: how an image is cut.
+        mean_shape: (K, 2), in any unit; rotation is told from it.
         mirror: (K,) where each keypoint of the mirrored part is found; the identity where none are symmetric.
         stream: keeps the random numbers of the networks apart.
         size: images in a batch.
@@ -62,6 +63,7 @@ class ImageSamples:
     parts: NDArray[np.int64]
     method: Method
     framing: Framing
+    mean_shape: NDArray[np.float64]
     mirror: NDArray[np.int64]
     stream: int
     size: int
@@ -73,6 +75,17 @@ class ImageSamples:
         chosen = shuffled(self.parts, seed, self.stream, step, self.size)
         return self._stacked([self._random(rng, int(index)) for index in chosen])
 
+    def shapes(self, count: int = 4000) -> NDArray[np.float64]:
+        """Keypoints (count, K, 2) in px of the image in the poses that training will draw."""
+        rng = np.random.default_rng([self.method.seed, self.stream, 3])
+        rows = []
+        for index in rng.choice(self.parts, count):
+            matrix = augment.composed(
+                self.framing.draw(rng, self.method.augment), self.framing.fine_from_canvas(self.canvas, int(index))
+            )
+            rows.append((augment.mapped(matrix, self.canvas.xy_canvas_px[index]) + 0.5) / FINE - 0.5)
+        return np.stack(rows)
+
     def plain(self, parts: NDArray[np.int64], seed: int) -> tuple[Batch, NDArray[np.float64]]:
         """The given parts as they are, but posed with the framing's errors if it has any: a batch to validate on.
 
@@ -80,9 +93,8 @@ class ImageSamples:
             The batch, and (N,) sensor px to a px of its images.
         """
         rng = np.random.default_rng([self.method.seed, self.stream, 2, seed])
-        still = augment.STILL
-        samples = [self._drawn(rng, int(index), self.framing.draw(rng, still)) for index in parts]
-        samples = [self._finished(sample) for sample in samples]
+        poses = [self.framing.draw(rng, augment.STILL) for _ in parts]
+        samples = [self._finished(self._drawn(int(part), pose)) for part, pose in zip(parts, poses, strict=True)]
         return self._stacked(samples), np.array([sample.sensor_px_per_px for sample in samples])
 
     def _random(self, rng: np.random.Generator, index: int) -> _Sample:
@@ -91,7 +103,7 @@ class ImageSamples:
         is_mirrored = vary.flip != "none" and rng.random() < 0.5
         if is_mirrored:
             pose = augment.composed(pose, augment.mirrored(vary.flip, wh))
-        drawn = self._drawn(rng, index, pose)
+        drawn = self._drawn(index, pose)
         xy, state, known = drawn.xy, drawn.state.copy(), drawn.known
         if is_mirrored:
             xy, state, known = xy[self.mirror], state[self.mirror], known[self.mirror]
@@ -104,7 +116,7 @@ class ImageSamples:
         image = augment.relit(rng, drawn.image, vary, noise=vary.noise / FINE)
         return self._finished(_Sample(image, xy, state, known, drawn.sensor_px_per_px))
 
-    def _drawn(self, rng: np.random.Generator, index: int, pose: augment.Affine) -> _Sample:  # noqa: ARG002
+    def _drawn(self, index: int, pose: augment.Affine) -> _Sample:
         """The part at `FINE` times the image's size."""
         canvas = self.canvas
         matrix = augment.composed(pose, self.framing.fine_from_canvas(canvas, index))
@@ -139,6 +151,6 @@ class ImageSamples:
     def _rotation(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """By how many radians each shape (N, K, 2) is turned from the mean shape; 0 for shapes that are a point."""
         z = xy[..., 0] + 1j * xy[..., 1]
-        mean = self.canvas.mean_shape[:, 0] + 1j * self.canvas.mean_shape[:, 1]
+        mean = self.mean_shape[:, 0] + 1j * self.mean_shape[:, 1]
         turn = ((z - z.mean(1, keepdims=True)) * np.conj(mean - mean.mean())).sum(1)
         return np.where(np.abs(turn) > 1e-9, np.angle(turn), 0.0)

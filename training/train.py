@@ -1,9 +1,11 @@
-"""From labelled images to a view of a recipe: both networks, exported, checked and calibrated, in the order it happens."""
+"""From labelled images to a view of a recipe: every network of the method, in the order it happens."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +14,36 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.visibility import LEAST_ABOVE, calibrate, fuse, raised
-from pipeline.errors import DataError
-from pipeline.geometry import Region
-from pipeline.network import CoarseCard, RefineCard
-from pipeline.thresholds import FILE_NAME, Thresholds, write_thresholds
+from calibration.visibility import fuse
+from pipeline.network import CoarseCard, PosedCard, RefineCard
+from pipeline.shape import FILE_NAME as SHAPE_FILE
+from pipeline.shape import ShapeModel, write_shape
 from training import curves
-from training.canvas import Canvas, prepare, read_grey, region_of
+from training.calibrate import calibrate_view
+from training.canvas import Canvas, prepare
 from training.checkpoint import Checkpoint
-from training.coarse_to_fine import CoarseTask, coarse_predictions
-from training.data import VISIBLE, Dataset
-from training.export import export_coarse, export_refine, scaled_visibility
+from training.data import Dataset
+from training.export import export
 from training.fit import Schedule, fit
-from training.method import CoarseMethod, Method, RefineMethod
+from training.framing import Framing, Plain, Posed, pose_of
+from training.keypoint_task import KeypointTask
+from training.method import CoarseMethod, Method, RefineMethod, ShapeMethod
+from training.near_duplicates import groups
+from training.networks.backbone import initialise
+from training.networks.build import build
+from training.networks.keypoint_network import KeypointNetwork
 from training.networks.refine import REFINERS, Refine
-from training.networks.regression import Regression, regression
 from training.refine_samples import RefineSamples
-from training.refine_task import RefineTask, refine_predictions
-from training.samples import CoarseSamples
+from training.refine_task import RefineTask
+from training.samples import ImageSamples
+from training.shapes import learn_shape
 from training.shipped import ShippedView
-from training.splits import Splits, split
+from training.shipped_errors import Found, find
+from training.splits import Splits, folds, split
+from training.symmetry import flip_order
+
+COARSE, POSED, REFINE = "coarse", "posed", "refine"
+_STREAM = {COARSE: 1, REFINE: 2, POSED: 3}
 
 
 @dataclass(frozen=True)
@@ -39,9 +51,11 @@ class Run:
     """One training: what is trained on what, and where things go.
 
     Attributes:
-        folder: the view's folder in the recipe.
+        folder: the view's folder in the recipe; written when all is done.
         work: checkpoints, curves and the cut images; may be deleted afterwards.
         report: receives one line at a time.
+        parts: which parts are for what; by default as the method's ``split`` says.
+        init: weights to start the feature extractors from, as `initialise` reads them.
     """
 
     method: Method
@@ -50,6 +64,8 @@ class Run:
     work: Path
     resume: bool
     report: Callable[[str], None]
+    parts: Splits | None = None
+    init: Path | None = None
 
 
 def train(run: Run) -> None:
@@ -60,138 +76,202 @@ def train(run: Run) -> None:
         NetworkError: an exported network differs from the trained one.
     """
     method, dataset = run.method, run.dataset
-    parts = split(dataset, calibration=method.split.calibration, validation=method.split.validation, seed=method.seed)
+    parts = run.parts or _split(run)
     run.report(
         f"{len(dataset.parts)} parts in {len(dataset.images)} images: {len(parts.train)} to train, "
         f"{len(parts.calibration)} to calibrate, {len(parts.validation)} to validate"
     )
     canvas = prepare(dataset, method.view, method.context, run.work)
-    coarse, first = _train_coarse(run, canvas, parts)
-    states = {"coarse": first}
-    refine = None
+    training = Training(run, canvas, parts)
+    training.keypoints()
     if method.refine is not None:
-        refine, second = _train_refine(run, method.refine, canvas, parts, coarse)
-        states["refine"] = second
-        coarse, refine = _fused(run, method.refine, canvas, parts, coarse, refine)
-    curves.draw({name: state.history for name, state in states.items()}, run.work / "curves.png")
-    for name, state in states.items():
-        run.report(f"{name}: {state.seconds / 60:.1f} min, {curves.verdict(state.history)}")
-    _export(run, coarse, refine)
-    thresholds = calibrate_view(run.folder, dataset, parts.calibration, method)
-    write_thresholds(run.folder / FILE_NAME, thresholds)
-    for name in raised(thresholds):
-        run.report(
-            f"warning: {name} is often taken for missing when it is there; its visible_above is kept at {LEAST_ABOVE}, so "
-            f"that more than {method.false_reject:.1%} of such parts are rejected: check its labels, or give more of them"
+        training.refine(method.refine)
+    training.weigh()
+    training.finish()
+
+
+def _split(run: Run) -> Splits:
+    shares = run.method.split
+    alike = groups(run.dataset) if shares.near_duplicates else None
+    return split(
+        run.dataset,
+        calibration=shares.calibration,
+        validation=shares.validation,
+        seed=run.method.seed,
+        groups=alike,
+    )
+
+
+class Training:
+    """The networks of one view as they come into being; `stage` holds what has been exported so far."""
+
+    def __init__(self, run: Run, canvas: Canvas, parts: Splits) -> None:
+        self.run, self.canvas, self.parts = run, canvas, parts
+        self.stage = run.work / "networks"
+        self.networks: dict[str, KeypointNetwork | Refine] = {}
+        self.states: dict[str, Checkpoint] = {}
+        self.found: list[Found] = []
+        self.shape = self._shape()
+        shutil.rmtree(self.stage, ignore_errors=True)
+
+    def keypoints(self) -> None:
+        """The first network and, in a cascade, the second; each is exported and tried on the calibration parts."""
+        method = self.run.method
+        plain = Plain(method.view.small_wh, method.view.large_wh)
+        self._keypoints(COARSE, method.coarse, plain)
+        if method.cascade is not None:
+            pose = pose_of(self.shape, method.cascade.image_wh, method.cascade.fill)
+            self._keypoints(POSED, method.cascade, Posed(method.cascade.image_wh, pose, method.cascade))
+
+    def refine(self, refine: RefineMethod) -> None:
+        """The refine network, from the errors that the networks before it make on parts they have not seen."""
+        run, method, canvas = self.run, self.run.method, self.canvas
+        residuals = self._residuals(refine) if refine.folds else self.found[-1].error_canvas_px
+        start = self._find(self.parts.validation).xy_canvas_px
+        torch.manual_seed(method.seed)
+        network = REFINERS[refine.size](len(run.dataset.keypoints), len(refine.spans_px), refine.patch)
+        samples = RefineSamples(
+            canvas, self.parts.train, method, refine, np.nan_to_num(residuals), method.seed, self._mirror()
         )
-    run.report(f"{run.folder / FILE_NAME}: temperature {thresholds.temperature}, curves in {run.work / 'curves.png'}")
+        self._fit(REFINE, RefineTask(samples, self.parts.validation, start), network, refine)
+        self._export(REFINE)
+        self.found.append(self._find(self.parts.calibration))
 
+    def weigh(self) -> None:
+        """Weigh the networks' visibilities against each other on the calibration parts; they ship as a plain sum."""
+        sums = [found.margin.ravel() for found in self.found]
+        margins = np.stack([sums[0], *(b - a for a, b in pairwise(sums))], axis=1)
+        factors = fuse(margins, self.found[-1].visible.ravel())
+        for factor, (name, network) in zip(factors, self.networks.items(), strict=True):
+            network.visibility_scale.fill_(float(factor))
+            self._export(name)
+        named = zip(factors, self.networks, strict=True)
+        self.run.report("visibility = " + " + ".join(f"{factor:.2f} x {name}" for factor, name in named))
 
-def _train_coarse(run: Run, canvas: Canvas, parts: Splits) -> tuple[Regression, Checkpoint]:
-    method = run.method
-    torch.manual_seed(method.seed)
-    network = regression(
-        len(run.dataset.keypoints),
-        method.view.small_wh,
-        backbone=method.coarse.backbone,
-        compressed=method.coarse.compressed,
-    )
-    task = CoarseTask(CoarseSamples(canvas, parts.train, method, method.seed), parts.validation)
-    schedule = _schedule(method.coarse)
-    path = run.work / "coarse.checkpoint"
-    trained, state = fit(
-        task, network, schedule, _config(run, method.coarse), path, resume=run.resume, report=run.report
-    )
-    return trained, state
-
-
-def _train_refine(
-    run: Run, refine: RefineMethod, canvas: Canvas, parts: Splits, coarse: Regression
-) -> tuple[Refine, Checkpoint]:
-    """The first network's errors are taken on the calibration parts: on those it was trained on they are too small."""
-    method = run.method
-    found, _ = coarse_predictions(coarse, canvas, parts.calibration, method)
-    known = canvas.known[parts.calibration, :, None]
-    residuals = np.where(known, found - canvas.xy_canvas_px[parts.calibration], 0.0).astype(np.float32)
-    start, _ = coarse_predictions(coarse, canvas, parts.validation, method)
-    torch.manual_seed(method.seed)
-    network = REFINERS[refine.size](len(run.dataset.keypoints), len(refine.spans_px), refine.patch)
-    samples = RefineSamples(canvas, parts.train, method, refine, residuals, method.seed)
-    task = RefineTask(samples, parts.validation, start)
-    schedule = _schedule(refine)
-    path = run.work / "refine.checkpoint"
-    trained, state = fit(task, network, schedule, _config(run, refine), path, resume=run.resume, report=run.report)
-    return trained, state
-
-
-def _schedule(part: CoarseMethod | RefineMethod) -> Schedule:
-    return Schedule(
-        part.steps, part.learning_rate, part.weight_decay, validate_every=max(100, part.steps // 1000 * 100)
-    )
-
-
-def _config(run: Run, part: msgspec.Struct) -> dict[str, Any]:
-    """All that decides what one network learns, as plain values."""
-    method = run.method
-    shared = {
-        "view": method.view,
-        "augment": method.augment,
-        "split": method.split,
-        "context": method.context,
-        "seen_radius_px": method.seen_radius_px,
-        "seed": method.seed,
-        "keypoints": list(run.dataset.keypoints),
-        "parts": len(run.dataset.parts),
-    }
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({**shared, "network": part}))
-    return plain
-
-
-def _fused(
-    run: Run, method: RefineMethod, canvas: Canvas, parts: Splits, coarse: Regression, refine: Refine
-) -> tuple[Regression, Refine]:
-    """Weigh the two networks' visibility against each other on the calibration parts; ship them as a plain sum."""
-    start, first = coarse_predictions(coarse, canvas, parts.calibration, run.method)
-    _, second = refine_predictions(refine, canvas, parts.calibration, start, method)
-    margins = np.stack([(logits[..., 0] - logits[..., 1]).ravel() for logits in (first, second)], axis=1)
-    factors = fuse(margins, (canvas.state[parts.calibration] == VISIBLE).ravel())
-    run.report(f"visibility = {factors[0]:.2f} x coarse + {factors[1]:.2f} x refine")
-    return scaled_visibility(coarse, refine, factors)
-
-
-def _export(run: Run, coarse: Regression, refine: Refine | None) -> None:
-    method, keypoints = run.method, list(run.dataset.keypoints)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    card = CoarseCard(keypoints=keypoints, large_wh=method.view.large_wh, small_wh=method.view.small_wh)
-    path = run.folder / "coarse.onnx"
-    worst = export_coarse(coarse, card, path)
-    run.report(f"{path}: {path.stat().st_size / 1e6:.2f} MB, at most {worst:.1g} px from torch")
-    path = run.folder / "refine.onnx"
-    path.unlink(missing_ok=True)
-    if refine is not None and method.refine is not None:
-        second = RefineCard(
-            keypoints=keypoints,
-            large_wh=method.view.large_wh,
-            patch=method.refine.patch,
-            spans_px=list(method.refine.spans_px),
+    def finish(self) -> None:
+        """Write the view's folder, with thresholds for the networks as they ship."""
+        run, work = self.run, self.run.work
+        curves.draw({name: state.history for name, state in self.states.items()}, work / "curves.png")
+        for name, state in self.states.items():
+            run.report(f"{name}: {state.seconds / 60:.1f} min, {curves.verdict(state.history)}")
+        if run.method.shape is not None:
+            write_shape(self.stage / SHAPE_FILE, self.shape)
+        calibrated = calibrate_view(
+            self.stage,
+            run.dataset,
+            self.parts.calibration,
+            run.method.view,
+            false_reject=run.method.false_reject,
+            pictures=work,
         )
-        worst = export_refine(refine, second, path)
-        run.report(f"{path}: {path.stat().st_size / 1e6:.2f} MB, at most {worst:.1g} px from torch")
+        for line in calibrated.lines():
+            run.report(line)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        for name in (f"{COARSE}.onnx", f"{POSED}.onnx", f"{REFINE}.onnx", SHAPE_FILE):  # of an earlier training
+            (run.folder / name).unlink(missing_ok=True)
+        for path in self.stage.iterdir():
+            shutil.copy2(path, run.folder / path.name)
+        run.report(f"{run.folder}: {', '.join(sorted(path.name for path in self.stage.iterdir()))}")
+        run.report(f"pictures in {work}: curves.png, {', '.join(calibrated.pictures)}")
+
+    def _keypoints(self, name: str, method: CoarseMethod, framing: Framing) -> None:
+        run = self.run
+        samples = ImageSamples(
+            canvas=self.canvas,
+            parts=self.parts.train,
+            method=run.method,
+            framing=framing,
+            mean_shape=np.array(self.shape.mean),
+            mirror=self._mirror(),
+            stream=_STREAM[name],
+            size=method.batch,
+        )
+        torch.manual_seed(run.method.seed)
+        network = build(method, len(run.dataset.keypoints), framing.wh, samples.shapes())
+        if run.init is not None:
+            run.report(f"{name}: {initialise(network, run.init)}")
+        self._fit(name, KeypointTask(name, samples, self.parts.validation), network, method)
+        self._export(name)
+        self.found.append(self._find(self.parts.calibration))
+
+    def _fit(
+        self, name: str, task: KeypointTask | RefineTask, network: KeypointNetwork | Refine, method: msgspec.Struct
+    ) -> None:
+        assert isinstance(method, CoarseMethod | RefineMethod)  # noqa: S101 - the two that have steps
+        every = max(100, method.steps // 1000 * 100)
+        schedule = Schedule(method.steps, method.learning_rate, method.weight_decay, validate_every=every)
+        path, run = self.run.work / f"{name}.checkpoint", self.run
+        self.networks[name], self.states[name] = fit(
+            task, network, schedule, self._config(method), path, resume=run.resume, report=run.report
+        )
+
+    def _residuals(self, refine: RefineMethod) -> NDArray[np.float32]:
+        """Errors of the networks before the refine network on every training part, from networks that never saw it."""
+        run, rows = self.run, []
+        shares = folds(run.dataset, count=refine.folds, seed=run.method.seed)
+        for number, share in enumerate(shares):
+            left_out = np.intersect1d(share, self.parts.train)
+            others = replace(self.parts, train=np.setdiff1d(self.parts.train, left_out), calibration=left_out)
+            work = run.work / f"fold{number}"
+            fold = Training(
+                replace(run, work=work, report=_prefixed(run.report, f"fold {number}: ")), self.canvas, others
+            )
+            fold.keypoints()
+            rows.append(fold.found[-1].error_canvas_px)
+        return np.concatenate(rows)
+
+    def _find(self, parts: NDArray[np.int64]) -> Found:
+        run = self.run
+        return find(ShippedView(self.stage), run.dataset, parts, run.method.view, self.canvas)
+
+    def _export(self, name: str) -> None:
+        method, network = self.run.method, self.networks[name]
+        shared: dict[str, Any] = {
+            "keypoints": list(self.run.dataset.keypoints),
+            "large_wh": method.view.large_wh,
+            "has_sigma": True,
+        }
+        path = self.stage / f"{name}.onnx"
+        if name == COARSE:
+            worst = export(network, CoarseCard(small_wh=method.view.small_wh, **shared), path)
+        elif method.cascade is not None and name == POSED:
+            image_wh = method.cascade.image_wh
+            pose = pose_of(self.shape, image_wh, method.cascade.fill)
+            worst = export(
+                network, PosedCard(image_wh=image_wh, pose_px=[(x, y) for x, y in pose.tolist()], **shared), path
+            )
+        else:
+            assert method.refine is not None  # noqa: S101 - it has a refine network
+            spans = list(method.refine.spans_px)
+            worst = export(network, RefineCard(patch=method.refine.patch, spans_px=spans, **shared), path)
+        self.run.report(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, at most {worst:.1g} px from torch")
+
+    def _shape(self) -> ShapeModel:
+        canvas, train = self.canvas, self.parts.train
+        xy, known = canvas.xy_canvas_px[train].astype(np.float64), canvas.known[train]
+        return learn_shape(xy, known, list(self.run.dataset.keypoints), self.run.method.shape or ShapeMethod())
+
+    def _mirror(self) -> NDArray[np.int64]:
+        return flip_order(self.run.dataset.keypoints, self.run.method.symmetric)
+
+    def _config(self, part: msgspec.Struct) -> dict[str, Any]:
+        """All that decides what one network learns, as plain values."""
+        method = self.run.method
+        shared = {
+            "view": method.view,
+            "augment": method.augment,
+            "split": method.split,
+            "context": method.context,
+            "seen_radius_px": method.seen_radius_px,
+            "symmetric": method.symmetric,
+            "seed": method.seed,
+            "keypoints": list(self.run.dataset.keypoints),
+            "parts": [len(self.parts.train), len(self.run.dataset.parts)],
+            "init": self.run.init.name if self.run.init else "",
+        }
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({**shared, "network": part}))
+        return plain
 
 
-def calibrate_view(folder: Path, dataset: Dataset, parts: NDArray[np.int64], method: Method) -> Thresholds:
-    """Thresholds of the networks in ``folder``, run as they ship, from the given parts.
-
-    Raises:
-        DataError: no such parts, or an image cannot be read.
-    """
-    if not len(parts):
-        raise DataError("no parts to calibrate on", where="split.calibration", allowed="a larger share")
-    view = ShippedView(folder)
-    margins, visible = [], []
-    for index in parts:
-        part = dataset.parts[index]
-        found = view.predict(read_grey(part), [Region(*region_of(part, method.view))])[0]
-        margins.append(found.logits[:, 0] - found.logits[:, 1])
-        visible.append(part.state == VISIBLE)
-    return calibrate(np.stack(margins), np.stack(visible), dataset.keypoints, false_reject=method.false_reject)
+def _prefixed(report: Callable[[str], None], prefix: str) -> Callable[[str], None]:
+    return lambda line: report(prefix + line)
