@@ -16,7 +16,8 @@ def position_loss(xy: Tensor, target_xy: Tensor, weight: Tensor) -> Tensor:
     """Mean squared distance in units of 4 px.
 
     Args:
-        xy, target_xy: (N, K, 2) in px of the image.
+        xy: (N, K, 2) in px of the image.
+        target_xy: the same.
         weight: (N, K), 0 where no position is known.
     """
     squared = ((xy - target_xy) / UNIT_SMALL_PX).square().sum(2)
@@ -33,7 +34,8 @@ def sigma_loss(xy: Tensor, target_xy: Tensor, sigma: Tensor, weight: Tensor) -> 
     training: a perfect sigma of normal residuals leaves 0.41. ``e`` keeps the logarithm finite.
 
     Args:
-        xy, target_xy: (..., 2) in px.
+        xy: (..., 2) in px.
+        target_xy: the same.
         sigma: (..., 2) above 0, in px.
         weight: (...), 0 where no position is known.
     """

@@ -6,12 +6,20 @@ Depthwise blocks of equal accuracy in small networks train twice as slowly on a 
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.errors import DataError
 from training.networks.feature_extractor import Backbone
+from training.networks.shufflenet import shufflenet_backbone
+
+_BACKBONE = "backbone."
+_COLOUR_STEM = "first_conv.0.weight"
 
 
 def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -79,6 +87,7 @@ def large_backbone() -> ResidualBackbone:
 
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
+    "shufflenet": shufflenet_backbone,
     "mobile": mobile_backbone,
     "tiny": tiny_backbone,
     "large": large_backbone,
@@ -95,3 +104,60 @@ def standardised(image: Tensor, *, floor: float = 4.0) -> Tensor:
     centred = x - x.mean(dim=(1, 2, 3), keepdim=True)
     deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     return centred / (deviation + floor)
+
+
+def initialise(network: nn.Module, path: Path) -> str:
+    """Copy what fits of ``path`` into the backbone of ``network``.
+
+    Args:
+        network: holds one or more modules called ``backbone``; all of them are given the weights.
+        path: a ``.pth`` file of backbone tensors, or a checkpoint of ours, whose averaged backbone is taken.
+
+    Returns:
+        How many tensors were taken, as "330 of 330 tensors from shufflenetv2.pth".
+
+    Raises:
+        DataError: the file is neither, or no backbone of ``network`` has its tensors.
+    """
+    weights = _read(path)
+    state = network.state_dict()
+    taken: set[str] = set()
+    for name, tensor in state.items():
+        key = name.rpartition(_BACKBONE)[2] if _BACKBONE in name else None
+        if key is None or key not in weights:
+            continue
+        source = weights[key]
+        if key == _COLOUR_STEM and source.shape[1:2] != tensor.shape[1:2] == (1,):
+            source = source.sum(dim=1, keepdim=True)  # a grey image in every colour channel
+        if source.shape == tensor.shape:
+            tensor.copy_(source)
+            taken.add(key)
+    if 2 * len(taken) <= len(weights):
+        raise DataError(
+            f"{len(taken)} of its {len(weights)} tensors fit this network's backbone",
+            where=str(path),
+            allowed='weights of the method\'s backbone, as shufflenetv2.pth for backbone = "shufflenet"',
+        )
+    return f"{len(taken)} of {len(weights)} tensors from {path.name}"
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The backbone's tensors under the backbone's own names."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if "averaged" in content:
+            content = {
+                name.rpartition(_BACKBONE)[2]: tensor
+                for name, tensor in content["averaged"].items()
+                if _BACKBONE in name
+            }
+        if not content or not all(isinstance(tensor, Tensor) for tensor in content.values()):
+            raise ValueError("it holds no backbone")
+    except (OSError, RuntimeError, EOFError, ValueError, TypeError, AttributeError, pickle.UnpicklingError) as problem:
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise DataError(
+            f"cannot be taken as weights ({reason[:80]})",
+            where=str(path),
+            allowed="a .pth file of a backbone's tensors, or a checkpoint of datumd train",
+        ) from None
+    return dict(content)
