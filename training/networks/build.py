@@ -10,6 +10,7 @@ from training.networks.keypoint_network import KeypointNetwork
 from training.networks.rectify import Rectified
 from training.networks.regression import regression
 from training.networks.template import template
+from training.shapes import rectified_shapes
 
 
 def build(
@@ -24,7 +25,8 @@ def build(
         shapes_px: (S, K, 2) finite, keypoints of the training parts in px of that image, in the poses it will see.
     """
     if method.network == "template":
-        network: KeypointNetwork = template(keypoints, image_wh, method, shapes_px)
+        seen_px = rectified_shapes(shapes_px, image_wh, 0) if method.rectify else shapes_px
+        network: KeypointNetwork = template(keypoints, image_wh, method, seen_px)
     else:
         network = regression(keypoints, image_wh, method)
     return Rectified(network, image_wh, shapes_px, method) if method.rectify else network
