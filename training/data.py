@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.errors import DataError
 
 VISIBLE, HIDDEN, MISSING = 2, 1, 0
 
@@ -44,3 +47,19 @@ class Dataset:
     def images(self) -> tuple[Path, ...]:
         """Every image that has a part, once, in order."""
         return tuple(dict.fromkeys(part.image for part in self.parts))
+
+
+def joined(datasets: Sequence[Dataset]) -> Dataset:
+    """Several labelled sets of one part as one.
+
+    Raises:
+        DataError: their keypoints differ in name or order.
+    """
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.keypoints != first.keypoints:
+            raise DataError(
+                f"a set has keypoints {', '.join(other.keypoints)}", where="--coco", allowed=", ".join(first.keypoints)
+            )
+    parts = sorted((part for one in datasets for part in one.parts), key=lambda part: (part.image, part.annotation))
+    return Dataset(first.keypoints, tuple(parts), first.name)

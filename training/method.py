@@ -33,6 +33,11 @@ class ViewShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     large_wh: tuple[Positive, Positive]
 
 
+FROM_LABELS = ViewShape(
+    locate=LocateSettings(fixed=(0.0, 0.0, 1.0, 1.0)), small_wh=(STRIDE, STRIDE), large_wh=(STRIDE, STRIDE)
+)
+
+
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Shares of the images that are kept out of training; an image's parts stay together.
 
@@ -167,6 +172,7 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file.
 
     Attributes:
+        view: where the file has none it is FROM_LABELS, a placeholder for what `view_shape` tells from the labels.
         seen_radius_px: a keypoint is hidden when more than half of this disc (sensor px) is covered by an erased patch.
         symmetric: pairs of keypoints that change over when the part is mirrored.
         context: size of the kept image over the region's, so that turned images show what lies around.
@@ -174,8 +180,8 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     number: Annotated[int, Meta(ge=0)]
-    view: ViewShape
     coarse: CoarseMethod
+    view: ViewShape = FROM_LABELS
     cascade: CascadeMethod | None = None
     refine: RefineMethod | None = None
     shape: ShapeMethod | None = None
@@ -196,6 +202,12 @@ def load_method(path: Path) -> Method:
         ConfigError: it is no such file, or a value in it cannot be used; names the key and what is allowed.
     """
     method = toml_file.read(path, Method, ConfigError)
+    if method.cascade is not None and any(side % STRIDE for side in method.cascade.image_wh):
+        raise ConfigError(
+            f"{list(method.cascade.image_wh)} does not fit the backbone",
+            where=toml_file.at(path, "cascade", "image_wh"),
+            allowed=f"multiples of {STRIDE}",
+        )
     (sw, sh), (lw, lh) = method.view.small_wh, method.view.large_wh
     if sw % STRIDE or sh % STRIDE:
         raise ConfigError(

@@ -8,17 +8,24 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, DatumdError
 
+METHODS = ("regression", "template", "coarse_to_fine")
 _EPILOG = """\
 example:
   datumd render sets/train --count 8000 --seed 1 --jobs 2
-  datumd train training/methods/bracket.toml --coco sets/train/annotations.json --images sets/train/images \\
+  datumd train --method coarse_to_fine --coco sets/train/annotations.json --images sets/train/images \\
       --out recipes/bracket
   datumd evaluate recipes/bracket --coco sets/test/annotations.json --images sets/test/images --json bracket.json
   datumd seal recipes/bracket
 
-OUT/VIEW then holds coarse.onnx, refine.onnx and visibility.toml; OUT/recipe.toml is written if it is not there.
-Checkpoints, curves.png and the cut images go to OUT.training/VIEW and may be deleted. A run that was killed goes
-on with --resume.
+methods (docs/methods.md shows each of them and what it gains):
+  regression       S1: all keypoints and whether they are there, from the small image
+  template         S2: the same by probabilities over learnt templates, then once more on the part in its mean pose
+  coarse_to_fine   S3: S1, then offsets from patches of the large image, held together by the shape model
+
+A METHOD.toml of your own takes their place: copy one of training/methods and change it. Several sets are joined by
+giving --coco and --images once for each of them. OUT/VIEW then holds the networks, visibility.toml and sigma.toml;
+OUT/recipe.toml is written if it is not there. Checkpoints, pictures and the cut images go to OUT.training/VIEW and
+may be deleted. A run that was killed goes on with --resume.
 """
 
 
@@ -27,19 +34,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="train a view's networks on labelled images",
-        description="Train, export, check and calibrate the coarse and the refine network of one view of a recipe.",
+        description="Train, export, check and calibrate the networks of one view of a recipe.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("method", metavar="METHOD.toml", type=Path, help="how to train; see training/methods")
-    parser.add_argument("--coco", required=True, metavar="FILE", type=Path, help="COCO keypoint annotations")
-    parser.add_argument("--images", required=True, metavar="DIR", type=Path, help="folder of the images")
+    parser.add_argument("file", metavar="METHOD.toml", nargs="?", type=Path, help="how to train; see training/methods")
+    parser.add_argument("--method", choices=METHODS, help="one of the methods as it comes, in place of METHOD.toml")
+    parser.add_argument(
+        "--coco", required=True, action="append", metavar="FILE", type=Path, help="COCO keypoint annotations"
+    )
+    parser.add_argument(
+        "--images", required=True, action="append", metavar="DIR", type=Path, help="folder of the images"
+    )
     parser.add_argument("--out", required=True, metavar="RECIPE", type=Path, help="recipe folder to write to")
     parser.add_argument("--view", default="top", metavar="NAME", help="view of the recipe (default: %(default)s)")
     parser.add_argument(
         "--work", metavar="DIR", type=Path, help="checkpoints and curves (default: RECIPE.training/VIEW)"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--init", metavar="FILE", type=Path, help="start from these weights: a checkpoint, or a backbone's .pth"
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="in place of the method's seed")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
     parser.set_defaults(run=run)
@@ -53,8 +68,10 @@ def run(args: argparse.Namespace) -> int:
     """
     import msgspec
 
+    from training.data import joined
     from training.labels.coco import read_coco
-    from training.method import load_method
+    from training.method import FROM_LABELS, load_method
+    from training.view_shape import view_shape
 
     if args.threads < 1:
         raise DataError(f"--threads is {args.threads}", allowed="1 or more")
@@ -62,10 +79,16 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"--seed is {args.seed}", allowed="0 or more")
     if not args.view.isidentifier():
         raise ConfigError(f"--view is {args.view!r}", allowed="letters, digits and _")
-    method = load_method(args.method)
+    if (args.file is None) == (args.method is None):
+        raise ConfigError("needs a METHOD.toml or --method, one of the two", allowed=f"--method {'|'.join(METHODS)}")
+    if len(args.coco) != len(args.images):
+        raise DataError(f"--coco is given {len(args.coco)} times, --images {len(args.images)} times")
+    method = load_method(args.file or Path(__file__).with_name("methods") / f"{args.method}.toml")
     if args.seed is not None:
         method = msgspec.structs.replace(method, seed=args.seed)
-    dataset = read_coco(args.coco, args.images)
+    dataset = joined([read_coco(coco, images) for coco, images in zip(args.coco, args.images, strict=True)])
+    if method.view == FROM_LABELS:
+        method = msgspec.structs.replace(method, view=view_shape(dataset), name=args.out.name)
     try:
         import cv2
         import torch
@@ -79,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
     work = args.work or args.out.with_name(f"{args.out.name}.training") / args.view
-    train(Run(method, dataset, args.out / args.view, work, args.resume, _say))
+    train(Run(method, dataset, args.out / args.view, work, args.resume, _say, init=args.init))
     if write_recipe(args.out / "recipe.toml", method, args.view, dataset.keypoints):
         _say(f"wrote {args.out / 'recipe.toml'}: add what must be present and what is measured")
     _say(f"next: datumd seal {args.out}")
