@@ -90,7 +90,8 @@ def table(result: Report) -> str:
         f"{result.failed:.2%} failed (not found, or a visible keypoint more than 20 px off)",
         "",
         f"{'visible keypoints, px':24}{'mean':>8}{'median':>8}{'p95':>8}{'p99':>8}  share within",
-        _row("coarse", result.coarse),
+        _row("first network", result.coarse),
+        *([_row("second, of the cascade", result.posed)] if result.posed else []),
         _row("refined", result.refined),
         _row("refined from truth ± 6", result.jittered),
         f"refined mean / that from jittered truth: {result.refined_over_jittered:.2f}",
@@ -110,6 +111,17 @@ def table(result: Report) -> str:
         f"visible but not reported {_percent(seen.false_reject).strip()}; reported but missing "
         f"{_percent(seen.false_accept_missing).strip()}, but hidden {_percent(seen.false_accept_hidden).strip()}",
     ]
+    if result.occluded:
+        lines.append(
+            f"hidden keypoints, refined: mean {result.occluded.mean:.2f} px, median {result.occluded.median:.2f} px, "
+            f"{result.occluded.off:.2%} more than 20 px off; parts with any keypoint more than 40 px off "
+            f"{result.occluded.gross_parts:.2%}"
+        )
+    if result.sigma:
+        lines.append(
+            f"sigma: {result.sigma.within_1_sigma:.1%} of the coordinates within 1 sigma (68.3% of a normal distribution), "
+            f"{result.sigma.within_2_sigma:.1%} within 2 sigma (95.4%)"
+        )
     return "\n".join(lines)
 
 

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from training.data import HIDDEN, MISSING, VISIBLE
 
 FAILED_PX = 20.0
+OFF_PX, GROSS_PX = (
+    20.0,
+    40.0,
+)  # an occluded keypoint that far away is of no use; so is a part with any keypoint so far away
 PCK_PX = (0.5, 1.0, 2.0, 5.0)
 PCK_DIAGONAL = (0.02, 0.05)
 
@@ -21,12 +25,14 @@ class Scored:
     """What was found against what is true. N parts found, K keypoints; errors in px of the original image.
 
     Attributes:
-        coarse_px, refined_px, jittered_px: (N, K) errors; ``jittered_px`` was refined from the truth with jitter.
+        coarse_px, refined_px, jittered_px: (N, K) errors, of the first network, of all, and from the truth with jitter.
         margin: (N, K) logit of existing minus logit of not existing.
         reported: (N, K) bool, reported visible.
         state: (N, K) of the labels, 2 visible, 1 hidden, 0 missing.
         diagonal_px: (N,) of the annotated boxes.
         lost: annotated parts that locate did not find.
+        posed_px: (N, K), of the second network of a cascade; None without one.
+        deviations: (N, K, 2), refined minus true over sigma_px, per axis; None where the view gives no sigma.
     """
 
     coarse_px: NDArray[np.float64]
@@ -37,6 +43,8 @@ class Scored:
     state: NDArray[np.int8]
     diagonal_px: NDArray[np.float64]
     lost: int
+    posed_px: NDArray[np.float64] | None = None
+    deviations: NDArray[np.float64] | None = None
 
 
 class Errors(msgspec.Struct, frozen=True):
@@ -68,6 +76,30 @@ class Seen(msgspec.Struct, frozen=True):
     false_accept_hidden: float | None
 
 
+class Occluded(msgspec.Struct, frozen=True):
+    """Refined errors of keypoints that exist but are hidden: they are not reported, but the shape rests on them.
+
+    Attributes:
+        count: of such keypoints.
+        off: share of them that is more than 20 px off.
+        gross_parts: share of all parts found with any keypoint, visible or hidden, more than 40 px off.
+    """
+
+    count: int
+    mean: float
+    median: float
+    off: float
+    gross_parts: float
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """Whether sigma is honest: shares of the coordinates, two of a visible keypoint; 0.683 and 0.954 of a normal one."""
+
+    count: int
+    within_1_sigma: float
+    within_2_sigma: float
+
+
 class KeypointRow(msgspec.Struct, frozen=True):
     """One keypoint's line of the table."""
 
@@ -84,6 +116,9 @@ class Report(msgspec.Struct, frozen=True):
         failed: share of the annotated parts that were not found or have a visible keypoint more than 20 px off.
         refined_over_jittered: mean refined error over that reached from the truth with jitter.
         hidden_mean: mean refined error of labelled keypoints that cannot be seen, which are not reported.
+        posed: after the second network of a cascade; None without one.
+        occluded: None where nothing is hidden.
+        sigma: None where the view gives no sigma.
     """
 
     recipe: str
@@ -98,6 +133,9 @@ class Report(msgspec.Struct, frozen=True):
     hidden_mean: float | None
     visibility: Seen
     keypoints: list[KeypointRow]
+    posed: Errors | None = None
+    occluded: Occluded | None = None
+    sigma: Coverage | None = None
 
 
 def report(scored: Scored, keypoints: Sequence[str], *, recipe: str, view: str) -> Report:
@@ -130,6 +168,9 @@ def report(scored: Scored, keypoints: Sequence[str], *, recipe: str, view: str) 
         hidden_mean=float(unseen.mean()) if unseen.size else None,
         visibility=seen(scored.margin, scored.reported, scored.state),
         keypoints=rows,
+        posed=None if scored.posed_px is None else errors(scored.posed_px[visible], diagonal[visible]),
+        occluded=occluded(scored.refined_px, scored.state),
+        sigma=None if scored.deviations is None else coverage(scored.deviations[visible]),
     )
 
 
@@ -141,6 +182,30 @@ def errors(px: NDArray[np.float64], diagonal_px: NDArray[np.float64]) -> Errors:
     pck |= {f"{share:g}diagonal": float((px <= share * diagonal_px).mean()) for share in PCK_DIAGONAL}
     p95, p99 = np.percentile(px, (95, 99))
     return Errors(len(px), float(px.mean()), float(np.median(px)), float(p95), float(p99), pck)
+
+
+def occluded(px: NDArray[np.float64], state: NDArray[np.int8]) -> Occluded | None:
+    """Errors (N, K) of hidden keypoints; a missing feature has no place and does not count. None without hidden ones."""
+    hidden = (state == HIDDEN) & np.isfinite(px)
+    if not hidden.any():
+        return None
+    worst = np.where((state != MISSING) & np.isfinite(px), px, 0.0).max(axis=1)
+    own = px[hidden]
+    return Occluded(
+        count=len(own),
+        mean=float(own.mean()),
+        median=float(np.median(own)),
+        off=float((own > OFF_PX).mean()),
+        gross_parts=float((worst > GROSS_PX).mean()),
+    )
+
+
+def coverage(deviations: NDArray[np.float64]) -> Coverage | None:
+    """Of errors (n, 2) of visible keypoints over their sigma, each axis by itself; None where there is no sigma."""
+    known = np.abs(deviations[np.isfinite(deviations)])
+    if not known.size:
+        return None
+    return Coverage(int(known.size), float((known <= 1.0).mean()), float((known <= 2.0).mean()))
 
 
 def seen(margin: NDArray[np.float64], reported: NDArray[np.bool_], state: NDArray[np.int8]) -> Seen:

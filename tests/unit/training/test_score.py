@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.score import Scored, area_under_curve, report
+from training.score import Scored, area_under_curve, coverage, occluded, report
 
 
 def test_area_under_curve_is_the_chance_that_a_positive_scores_higher() -> None:
@@ -36,3 +36,31 @@ def test_a_report_counts_what_it_says() -> None:
     assert (seen.false_accept, seen.false_accept_missing, seen.false_accept_hidden) == (0.5, 0.0, 1.0)
     assert (seen.auc, seen.auc_missing) == (pytest.approx(11 / 12), 1.0)
     assert result.keypoints[0].visibility.auc is None
+    assert (result.occluded and result.occluded.count, result.posed, result.sigma) == (1, None, None)
+
+
+def test_occluded_keypoints_are_judged_apart_and_missing_ones_have_no_place() -> None:
+    state = np.array([[2, 1, 1], [2, 1, 0], [2, 2, 2], [2, 2, 1]], np.int8)
+    px = np.array([[0.5, 10.0, 30.0], [0.5, 20.0, 500.0], [0.5, 41.0, 1.0], [0.5, 0.5, np.nan]])
+    found = occluded(px, state)
+    assert found is not None
+    assert (found.count, found.mean, found.median) == (3, pytest.approx(20.0), 20.0)
+    assert found.off == pytest.approx(1 / 3)
+    assert found.gross_parts == pytest.approx(1 / 4)  # the third, by a visible one
+    assert occluded(px[2:3], state[2:3]) is None
+
+
+def test_coverage_counts_each_axis_and_leaves_out_what_has_no_sigma() -> None:
+    found = coverage(np.array([[0.5, -1.5], [2.5, 1.0], [np.nan, 0.0]]))
+    assert found is not None
+    assert (found.count, found.within_1_sigma, found.within_2_sigma) == (5, 0.6, 0.8)
+    assert coverage(np.full((2, 2), np.nan)) is None
+
+
+def test_a_honest_sigma_covers_what_a_normal_distribution_does() -> None:
+    rng = np.random.default_rng(3)
+    sigma = rng.uniform(0.2, 5.0, (4000, 1))
+    found = coverage(rng.normal(0.0, sigma, (4000, 2)) / sigma)
+    assert found is not None
+    assert found.within_1_sigma == pytest.approx(0.683, abs=0.02)
+    assert found.within_2_sigma == pytest.approx(0.954, abs=0.01)
