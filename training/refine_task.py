@@ -49,7 +49,7 @@ class RefineTask:
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Mean, median and 95% error of visible keypoints in sensor px, and the area under the visibility curve."""
         canvas, parts = self.samples.canvas, self.validation
-        xy, logits = refine_predictions(network, canvas, parts, self.start_canvas_px, self.samples.refine)
+        xy, logits, _ = refine_predictions(network, canvas, parts, self.start_canvas_px, self.samples.refine)
         seen = canvas.state[parts] == VISIBLE
         error = distance_sensor_px(canvas, parts, xy)[seen]
         return {
@@ -72,24 +72,20 @@ def distance_loss(offset: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 @torch.no_grad()
 def refine_predictions(
     network: nn.Module, canvas: Canvas, parts: NDArray[np.int64], start: NDArray[np.float32], refine: RefineMethod
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """All passes from ``start`` (N, K, 2): positions in canvas px and logits of the last pass (N, K, 2)."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """All passes from ``start`` (N, K, 2): positions in canvas px, logits and sigma in canvas px of the last pass."""
     device = next(network.parameters()).device
-    xy, scores = start.astype(np.float64).copy(), np.zeros((*start.shape[:2], 2), np.float32)
+    xy, logits, sigma = start.astype(np.float64), np.zeros(start.shape, np.float32), np.zeros(start.shape, np.float32)
     count, size = start.shape[1], refine.patch
+    patches = np.empty((count, size, size), np.uint8)
     keypoint = torch.arange(count, device=device)
-    middle = ((size - 1) / 2, (size - 1) / 2)
     for number, part in enumerate(parts):
         for index, span in enumerate(refine.spans_px):
-            patches = np.stack(
-                [
-                    cut_patch(canvas.large[part], augment.similarity(0.0, size / span, (x, y), middle), size, span)
-                    for x, y in xy[number]
-                ]
-            )
-            offset, logits = network(
-                torch.from_numpy(patches[..., None]).to(device), keypoint, torch.full_like(keypoint, index)
-            )
-            xy[number] += offset.float().cpu().numpy() * (span / size)
-            scores[number] = logits.float().cpu().numpy()
-    return xy.astype(np.float32), scores
+            for centre, patch in zip(xy[number], patches, strict=True):
+                pose = augment.similarity(0.0, size / span, (centre[0], centre[1]), ((size - 1) / 2, (size - 1) / 2))
+                cut_patch(canvas.large[part], pose, span, patch)
+            asked = torch.from_numpy(patches[..., None]).to(device), keypoint, torch.full_like(keypoint, index)
+            offset, logits_, sigma_ = (output.float().cpu().numpy() for output in network(*asked))
+            xy[number] += offset * (span / size)
+            logits[number], sigma[number] = logits_, sigma_ * (span / size)
+    return xy.astype(np.float32), logits, sigma

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from engines.devices.cpu import CpuDevice
 from pipeline.geometry import Region, apply, invert
+from pipeline.pixels import mono8_frame
 from pipeline.stages.preprocess import Preprocess
 from training import augment
 from training.canvas import cut_region, fill_by_shape
 from training.method import Augment
 from training.refine_samples import cut_patch
-from training.shipped import mono8_frame
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -32,7 +32,8 @@ def test_patches_are_those_that_the_device_gathers(seed: int, x: float, y: float
     shipped = np.empty((1, size, size), np.uint8)
     CpuDevice().gather(image, np.array([[x, y]]), span, shipped)
     matrix = augment.similarity(0.0, size / span, (x, y), ((size - 1) / 2,) * 2)
-    trained = cut_patch(image, matrix, size, span)
+    trained = np.empty((size, size), np.uint8)
+    cut_patch(image, matrix, span, trained)
     assert np.abs(trained.astype(int) - shipped[0]).max() <= 3
 
 

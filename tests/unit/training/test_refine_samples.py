@@ -26,7 +26,7 @@ def test_patches_show_their_keypoint_at_the_offset_they_tell(canvas: Canvas, met
     assert method.refine is not None
     vary = msgspec.structs.replace(method, augment=Augment(erase=0.0, patch_rotation_deg=0.0, contrast=0.0, noise=0.0))
     residuals = np.random.default_rng(0).normal(0, 2, (20, 3, 2)).astype(np.float32)
-    samples = RefineSamples(canvas, ALL, vary, method.refine, residuals, 1)
+    samples = RefineSamples(canvas, ALL, vary, method.refine, residuals, 1, np.arange(3))
     seen = 0
     for step in range(6):
         batch = samples.batch(step)
@@ -41,11 +41,11 @@ def test_patches_show_their_keypoint_at_the_offset_they_tell(canvas: Canvas, met
 
 def test_the_first_pass_starts_from_the_first_networks_errors(canvas: Canvas, method: Method) -> None:
     assert method.refine is not None
-    residuals = np.zeros((4, 3, 2), np.float32)
+    residuals = np.zeros((16, 3, 2), np.float32)
     residuals[:, 1] = (9.0, 0.0)
     exact = msgspec.structs.replace(method.refine, jitter_px=0.0, later_px=0.0)
     vary = msgspec.structs.replace(method, augment=Augment(erase=0.0, patch_rotation_deg=0.0, patch_scale=0.0))
-    batch = RefineSamples(canvas, ALL, vary, exact, residuals, 1).batch(0)
+    batch = RefineSamples(canvas, ALL, vary, exact, residuals, 1, np.arange(3)).batch(0)
     first = batch["span"] == 0
     moved = batch["offset"][first & (batch["keypoint"] == 1)]
     assert (moved[:, 0] <= 0).all()
