@@ -1,0 +1,42 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DataError
+from training.data import Dataset, Part
+from training.view_shape import view_shape
+
+
+def dataset(*boxes: tuple[float, float, float, float], wh: tuple[int, int] = (1280, 1024)) -> Dataset:
+    xy, state = np.zeros((2, 2)), np.full(2, 2, np.int8)
+    return Dataset(("a", "b"), tuple(Part(Path(f"{i}.png"), wh, xy, state, box, i) for i, box in enumerate(boxes)))
+
+
+def test_one_region_holds_every_part() -> None:
+    shape = view_shape(dataset((100, 100, 800, 600), (200, 160, 800, 600)))
+    assert shape.locate.fixed is not None
+    x, y, width, height = shape.locate.fixed
+    assert x <= 100
+    assert y <= 100
+    assert x + width >= 1000
+    assert y + height >= 760
+    assert shape.small_wh == (144, 112)
+    assert shape.large_wh == (1152, 896)
+
+
+def test_a_part_that_fills_the_frame_has_the_frame_for_its_region() -> None:
+    shape = view_shape(dataset((0, 0, 640, 480), (0, 0, 640, 480), wh=(640, 480)))
+    assert shape.locate.fixed == (0, 0, 640, 480)
+    assert shape.large_wh == (576, 448)
+
+
+def test_parts_in_many_places_ask_for_a_person() -> None:
+    with pytest.raises(DataError, match="different places") as found:
+        view_shape(dataset((0, 0, 100, 100), (900, 800, 100, 100)))
+    assert found.value.allowed is not None
+    assert "METHOD.toml" in found.value.allowed
+    two = dataset((0, 0, 100, 100), (0, 0, 100, 100))
+    with pytest.raises(DataError, match="different places"):
+        view_shape(Dataset(two.keypoints, (two.parts[0], replace(two.parts[1], image_wh=(640, 480)))))
