@@ -97,7 +97,9 @@ def test_mirrored_parts_have_their_symmetric_keypoints_changed_over(canvas: Canv
 
 def test_a_posed_part_lies_on_the_mean_shape(canvas: Canvas, method: Method) -> None:
     framing = posed(canvas)
-    exact = Posed(framing.wh, framing.pose_px, CascadeMethod(steps=1, image_wh=(64, 64), rotation_deg=0, shift=0, scale=0))
+    exact = Posed(
+        framing.wh, framing.pose_px, CascadeMethod(steps=1, image_wh=(64, 64), rotation_deg=0, shift=0, scale=0)
+    )
     batch, scale = samples(canvas, method, exact).plain(ALL, 0)
     assert np.asarray(batch["xy"])[0] == pytest.approx(exact.pose_px, abs=0.5)
     side = np.linalg.norm(canvas.xy_canvas_px[:, 1] - canvas.xy_canvas_px[:, 0], axis=1)
