@@ -77,7 +77,7 @@ def mobile_backbone() -> ResidualBackbone:
 
 
 def tiny_backbone() -> ResidualBackbone:
-    """For tests and for very small data sets: stride 16, 25 k parameters."""
+    """For tests and for very small data sets: stride 16, 12 k parameters."""
     return ResidualBackbone([(8, 0), (12, 0), (16, 1), (32, 0)])
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import ConfigError
 from training import losses
 from training.method import CoarseMethod
-from training.networks.backbone import BACKBONES, conv_norm_relu, standardised
+from training.networks.backbone import BACKBONES, standardised
 from training.networks.feature_extractor import Backbone
+from training.networks.flow import Flow
+from training.networks.heatmap import Heatmap
 from training.networks.keypoint_network import KeypointNetwork, Losses
-
-FIRST_SIGMA_PX = 4.0
-_LOG_SIGMA = (-3.0, 4.0)  # reach of log sigma around log FIRST_SIGMA_PX: 0.2 px to 218 px
+from training.networks.summary import Flattened, Pooled
+from training.networks.uncertainty import sigma_px
 
 
 class Regression(KeypointNetwork):
@@ -22,49 +24,72 @@ class Regression(KeypointNetwork):
     conditioned, so its weights start small and its outputs are in units of a quarter of the image.
     """
 
-    def __init__(self, backbone: Backbone, keypoints: int, image_wh: tuple[int, int], method: CoarseMethod) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        summary: Flattened | Pooled,
+        keypoints: int,
+        image_wh: tuple[int, int],
+        method: CoarseMethod,
+    ) -> None:
         super().__init__()
         width, height = image_wh
         self.keypoints, self.method = keypoints, method
-        self.backbone = backbone
-        self.compress = conv_norm_relu(backbone.channels, method.compressed, kernel=1)
-        features = method.compressed * (width // backbone.stride) * (height // backbone.stride)
-        self.head = nn.Linear(features, keypoints * 4)  # x, y, exists, does not exist of each keypoint
-        nn.init.normal_(self.head.weight, std=0.01 / (features / 1024) ** 0.5)
-        nn.init.zeros_(self.head.bias)
-        self.spread = nn.Linear(features, keypoints * 2)
-        nn.init.normal_(self.spread.weight, std=0.01 / (features / 1024) ** 0.5)
-        nn.init.zeros_(self.spread.bias)
+        self.backbone, self.summary = backbone, summary
+        self.head = nn.Linear(summary.outputs, keypoints * 4)  # x, y, exists, does not exist of each keypoint
+        self.spread = nn.Linear(summary.outputs, keypoints * 2)  # log sigma of x and y
+        for layer in (self.head, self.spread):
+            nn.init.normal_(layer.weight, std=0.01 / (summary.outputs / 1024) ** 0.5)
+            nn.init.zeros_(layer.bias)
+        self.flow = Flow() if method.loss == "flow" else None
         self.register_buffer("centre", torch.tensor([(width - 1) / 2, (height - 1) / 2]))
         self.register_buffer("unit", torch.tensor([width / 4, height / 4]))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `KeypointNetwork.forward`."""
-        maps = self.compress(self.backbone(standardised(image)))
+        features = self.summary(self.backbone(standardised(image)))
         # the head stays in float32: bf16 would quantise a position to about a pixel
         with torch.autocast(image.device.type, enabled=False):
-            features = maps.float().flatten(1)
             out = self.head(features).view(image.shape[0], self.keypoints, 4)
-            # detached: how sure it is must not change what it sees
-            sigma = sigma_px(self.spread(features.detach()).view(image.shape[0], self.keypoints, 2))
+            # how sure it is must not change what it sees; only the flow's likelihood weighs both against each other
+            seen = features.detach() if self.flow is None else features
+            sigma = sigma_px(self.spread(seen).view(image.shape[0], self.keypoints, 2))
             return self.centre + out[..., :2] * self.unit, out[..., 2:] * self.visibility_scale, sigma
 
     def losses(self, batch: dict[str, Tensor]) -> Losses:
-        """Squared error of positions, cross entropy of visibility, and what sigma misses of the errors."""
+        """Squared error of positions, cross entropy of visibility, and what sigma misses of the errors.
+
+        With a flow, ``flow`` is minimised for positions and sigma; ``position`` is then the squared error for the
+        curves only: it has no gradient, so what it adds to the sum changes nothing.
+        """
         xy, logits, sigma = self(batch["image"])
+        target, weight = batch["xy"], batch["weight"]
         with torch.autocast(xy.device.type, enabled=False):
-            return {
-                "position": losses.position_loss(xy, batch["xy"], batch["weight"]),
-                "visibility": losses.visibility_loss(logits, batch["visible"]) * self.method.visibility_weight,
-                "sigma": losses.sigma_loss(xy, batch["xy"], sigma, batch["weight"]) * self.method.sigma_weight,
-            }
-
-
-def sigma_px(log_sigma: Tensor) -> Tensor:
-    """Standard deviation in px of a network's output, which is 0 where it knows nothing."""
-    return FIRST_SIGMA_PX * log_sigma.clamp(*_LOG_SIGMA).exp()
+            position = losses.position_loss(xy, target, weight)
+            seen = losses.visibility_loss(logits, batch["visible"]) * self.method.visibility_weight
+            if self.flow is not None:
+                unit = losses.UNIT_SMALL_PX
+                flow = self.flow(xy / unit, target / unit, sigma / unit, weight)
+                return {"position": position.detach(), "visibility": seen, "flow": flow}
+            missed = losses.sigma_loss(xy, target, sigma, weight) * self.method.sigma_weight
+            return {"position": position, "visibility": seen, "sigma": missed}
 
 
 def regression(keypoints: int, image_wh: tuple[int, int], method: CoarseMethod) -> KeypointNetwork:
-    """Build S1 for ``keypoints`` points of an image of ``image_wh`` px (multiples of the backbone's stride)."""
-    return Regression(BACKBONES[method.backbone](), keypoints, image_wh, method)
+    """Build S1 for ``keypoints`` points of an image of ``image_wh`` px (multiples of the backbone's stride).
+
+    Raises:
+        ConfigError: the head has no such loss.
+    """
+    backbone = BACKBONES[method.backbone]()
+    if method.head == "heatmap":
+        if method.loss != "squared":
+            raise ConfigError("a heatmap has no residual", where="coarse.loss", allowed='"squared"')
+        return Heatmap(backbone, keypoints, method)
+    summary: Flattened | Pooled
+    if method.head == "pooling":
+        summary = Pooled(backbone.channels, 16 * method.compressed, 4 * method.compressed)
+    else:
+        map_wh = (image_wh[0] // backbone.stride, image_wh[1] // backbone.stride)
+        summary = Flattened(backbone.channels, method.compressed, map_wh)
+    return Regression(backbone, summary, keypoints, image_wh, method)
