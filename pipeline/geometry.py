@@ -60,6 +60,11 @@ def invert(matrix: Matrix) -> Matrix:
     return np.linalg.inv(matrix).astype(np.float64, copy=False)
 
 
+def scale(matrix: Matrix) -> float:
+    """By how much an affine map lengthens, root mean square over all directions."""
+    return float(np.sqrt((matrix[:2, :2] ** 2).sum() / 2.0))
+
+
 def apply(matrix: Matrix, xy: ArrayLike) -> Points:
     """Map points (..., 2). Perspective maps are divided through."""
     points = np.asarray(xy, np.float64)

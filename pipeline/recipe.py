@@ -1,28 +1,24 @@
 """A recipe as it is used: its file, the networks and thresholds of its views, and the lock that holds them together."""
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from pipeline import lock, thresholds
 from pipeline.errors import DatumdError, RecipeError
 from pipeline.lock import Reference
 from pipeline.recipe_file import FILE_NAME, RecipeFile, ViewSettings, read_recipe_file
-from pipeline.thresholds import Thresholds
+from pipeline.view_files import ViewFiles, read_view_files
 
 NO_GUARD_BAND = "measurements are judged without a guard band: no calibration states their uncertainty"
 NOTHING_JUDGED = "nothing is judged, so every part that is found is OK: write measure or must_be_present"
 
 
-@dataclass(frozen=True, slots=True)
-class ViewRecipe:
-    """One view: what was written, and the files beside it. `refine` is None where the view has no such network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewRecipe(ViewFiles):
+    """One view: what was written, and the files beside it."""
 
     name: str
     settings: ViewSettings
-    coarse: Path
-    refine: Path | None
-    thresholds: Thresholds
     references: tuple[Reference, ...]
 
 
@@ -80,22 +76,16 @@ def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
         )
     views = {}
     for name, settings in file.view.items():
-        limits = thresholds.read_thresholds(folder / name / thresholds.FILE_NAME, settings.keypoints)
-        if locked is not None and locked.views[name].thresholds != limits:
+        files = read_view_files(folder / name, settings.keypoints)
+        if locked is not None and locked.views[name].thresholds != files.thresholds:
             raise RecipeError(
                 f"locks other thresholds for view {name} than {thresholds.FILE_NAME} has",
                 where=str(folder / lock.FILE_NAME),
                 next_command=lock.seal_command(folder),
             )
         references = tuple(locked.views[name].references) if locked else ()
-        views[name] = ViewRecipe(
-            name=name,
-            settings=settings,
-            coarse=_network(folder / name / "coarse.onnx"),
-            refine=_refine(folder / name / "refine.onnx"),
-            thresholds=limits,
-            references=references,
-        )
+        found = {field.name: getattr(files, field.name) for field in fields(files)}
+        views[name] = ViewRecipe(**found, name=name, settings=settings, references=references)
     return Recipe(
         folder=folder,
         file=file,
@@ -190,21 +180,3 @@ def _warnings(file: RecipeFile) -> tuple[str, ...]:
     if file.measure:
         return (NO_GUARD_BAND,)
     return () if any(view.must_be_present for view in file.view.values()) else (NOTHING_JUDGED,)
-
-
-def _network(path: Path) -> Path:
-    if not path.is_file():
-        raise RecipeError(
-            "there is no coarse network for this view",
-            where=str(path),
-            next_command="datumd train METHOD.toml --coco FILE --images DIR --out RECIPE",
-        )
-    return path
-
-
-def _refine(path: Path) -> Path | None:
-    if not os.path.lexists(path):
-        return None
-    if not path.is_file():
-        raise RecipeError("is no plain file", where=str(path), allowed="a network, or none")
-    return path

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.devices.cpu import CpuDevice
-from pipeline.geometry import Points, Region, apply, invert
-from pipeline.network import CoarseCard, RefineCard, load_network
+from pipeline.geometry import Points, Region, apply, invert, scale
+from pipeline.keypoint_stages import load_keypoint_stages
+from pipeline.network import CoarseCard, load_network
 from pipeline.pixels import mono8_frame
-from pipeline.stages.coarse import coarse
-from pipeline.stages.preprocess import Preprocess
-from pipeline.stages.refine import Refine
-from pipeline.stages.values import Prepared
+from pipeline.stages.values import CoarseKeypoints
+from pipeline.view_files import read_view_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,54 +23,61 @@ class Prediction:
     """What a view's networks say of one part.
 
     Attributes:
-        coarse_sensor_px, refined_sensor_px: (K, 2); the same where the view has no refine network.
+        coarse_sensor_px, posed_sensor_px, refined_sensor_px: (K, 2), after the first network, the second of a cascade, and
+            all passes and the shape model; each the one before where the view does without.
         logits: (K, 2) [exists, does not exist], summed over the networks.
+        sigma_sensor_px: (K,), standard deviation per axis of the refined position, not calibrated; NaN where none is given.
+        is_placed: (K,) bool, the position is inferred by the shape model, not seen: such a keypoint is not reported visible.
     """
 
     coarse_sensor_px: Points
+    posed_sensor_px: Points
     refined_sensor_px: Points
     logits: NDArray[np.float32]
+    sigma_sensor_px: NDArray[np.float64]
+    is_placed: NDArray[np.bool_]
 
 
 class ShippedView:
     """A view's folder of networks, run as the inspector runs them."""
 
     def __init__(self, folder: Path) -> None:
-        """Load ``coarse.onnx`` and, if it is there, ``refine.onnx``.
+        """Load ``coarse.onnx`` and, where they are there, ``posed.onnx``, ``refine.onnx``, ``shape.json`` and thresholds.
 
         Raises:
             NetworkError: a network is missing or does not fit its place.
+            RecipeError: another file is faulty or of other keypoints than the first network.
         """
-        self._coarse = load_network(folder / "coarse.onnx", CoarseCard)
-        card, device = self._coarse.card, CpuDevice()
-        self.keypoints: tuple[str, ...] = tuple(card.keypoints)
-        self._preprocess = Preprocess(card.small_wh, card.large_wh, device)
-        refine = folder / "refine.onnx"
-        self._refine = Refine(load_network(refine, RefineCard), device) if refine.exists() else None
+        first = load_network(folder / "coarse.onnx", CoarseCard)
+        self.keypoints: tuple[str, ...] = tuple(first.card.keypoints)
+        first.engine.close()
+        files = read_view_files(folder, self.keypoints)
+        self._stages = load_keypoint_stages(files, self.keypoints, CpuDevice(), load_network)
 
     def predict(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> list[Prediction]:
         """Predict the parts in ``regions`` of a grey image (H, W)."""
-        prepared = self._preprocess(mono8_frame(image), regions)
-        first = coarse(prepared, self._coarse)
-        starts = [
-            apply(invert(part.sensor_from_large) @ part.sensor_from_small, found.xy_small_px)
-            for part, found in zip(prepared, first, strict=True)
+        prepared = self._stages.preprocess(mono8_frame(image), regions)
+        first = self._stages.coarse(prepared)
+        second = self._stages.posed(prepared, first)
+        refined = self._stages.refine(prepared, second)
+        return [
+            Prediction(
+                coarse_sensor_px=apply(part.sensor_from_large, one.xy_large_px),
+                posed_sensor_px=apply(part.sensor_from_large, two.xy_large_px),
+                refined_sensor_px=apply(part.sensor_from_large, last.xy_large_px),
+                logits=last.logits,
+                sigma_sensor_px=last.sigma_large_px * scale(part.sensor_from_large),
+                is_placed=last.is_placed,
+            )
+            for part, one, two, last in zip(prepared, first, second, refined, strict=True)
         ]
-        refined = self._refine(prepared, starts) if self._refine else None
-        predictions = []
-        for index, (part, found) in enumerate(zip(prepared, first, strict=True)):
-            at_start = apply(part.sensor_from_small, found.xy_small_px)
-            if refined is None:
-                predictions.append(Prediction(at_start, at_start, found.logits))
-                continue
-            end = apply(part.sensor_from_large, refined[index].xy_large_px)
-            predictions.append(Prediction(at_start, end, found.logits + refined[index].logits))
-        return predictions
 
     def refine_from(self, image: NDArray[np.uint8], region: Region, starts_sensor_px: Points) -> Points:
-        """Refine one part from given positions (K, 2) in place of the first network's; sensor px."""
-        if self._refine is None:
+        """Refine one part from given positions (K, 2) in place of those found, all else being equal; sensor px."""
+        if self._stages.refine_stage is None:
             return starts_sensor_px
-        part: Prepared = self._preprocess(mono8_frame(image), [region])[0]
-        starts = apply(invert(part.sensor_from_large), starts_sensor_px)
-        return apply(part.sensor_from_large, self._refine([part], [starts])[0].xy_large_px)
+        prepared = self._stages.preprocess(mono8_frame(image), [region])
+        (found,) = self._stages.posed(prepared, self._stages.coarse(prepared))
+        starts = apply(invert(prepared[0].sensor_from_large), starts_sensor_px)
+        (refined,) = self._stages.refine(prepared, [CoarseKeypoints(starts, found.logits, found.sigma_large_px)])
+        return apply(prepared[0].sensor_from_large, refined.xy_large_px)

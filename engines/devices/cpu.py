@@ -1,4 +1,4 @@
-"""Images in ordinary memory: crop and resize to two scales, and gather patches, with OpenCV."""
+"""Images in ordinary memory: crop and resize to two scales, warp, and gather patches, with OpenCV."""
 
 import math
 
@@ -69,6 +69,33 @@ class CpuDevice:
                 cv2.warpAffine(image, image_from_cut, (wide, wide), fine, flags, cv2.BORDER_REPLICATE)
             if fine is cut:
                 cv2.resize(cut, (size, size), dst=patch, interpolation=cv2.INTER_AREA)
+
+    def warp(self, image: Image, image_from_target: NDArray[np.float64], target: Image) -> None:
+        """Fill `target` with what an affine map finds in `image`.
+
+        The image is halved by area until one step, linear, shrinks it by less than two: free of the aliasing of one
+        linear step over many pixels.
+
+        Args:
+            image: uint8 (h, w).
+            image_from_target: (2, 3) or (3, 3), px to px, pixel centres at integers.
+            target: uint8, filled; outside the image the edge repeats.
+        """
+        matrix = np.array(image_from_target[:2], np.float64)
+        step = float(np.linalg.norm(matrix[:, :2], 2))  # the most that the map shrinks in any direction
+        turn = 0
+        while step >= 2.0 and min(image.shape) > 1:
+            if not _is_even(image):
+                even = np.empty((image.shape[0] + image.shape[0] % 2, image.shape[1] + image.shape[1] % 2), np.uint8)
+                self.pad(image, even, left=0, top=0)
+                image = even
+            half = self._take(turn, image.shape[0] // 2, image.shape[1] // 2)
+            _resize(image, half, cv2.INTER_AREA)
+            image, turn, step = half, 1 - turn, step / 2.0
+            matrix /= 2.0
+            matrix[:, 2] -= 0.25  # x becomes (x + ½) / 2 - ½
+        size = (target.shape[1], target.shape[0])
+        cv2.warpAffine(image, matrix, size, target, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE)
 
     def _take(self, turn: int, height: int, width: int) -> Image:
         if self._scratch[turn].size < height * width:

@@ -1,15 +1,15 @@
 """Positions and visibility of all keypoints from the small images."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.engine import Tensors
+from pipeline import geometry
+from pipeline.geometry import Matrix
 from pipeline.network import CoarseNetwork
 from pipeline.stages.values import CoarseKeypoints, Prepared
-
-_Float = TypeVar("_Float", np.float32, np.float64)
 
 
 def coarse(prepared: Sequence[Prepared], network: CoarseNetwork) -> list[CoarseKeypoints]:
@@ -21,15 +21,29 @@ def coarse(prepared: Sequence[Prepared], network: CoarseNetwork) -> list[CoarseK
     if not prepared:
         return []
     outputs = network.run({"image": np.stack([part.small for part in prepared])})
-    positions = np.asarray(outputs["xy"], np.float64)  # (N, K, 2)
+    return in_large_image(outputs, [part.large_from_small for part in prepared])
+
+
+def in_large_image(outputs: Tensors, large_from_image: Sequence[Matrix]) -> list[CoarseKeypoints]:
+    """What a network of whole images gave for N parts, as copies: its next run overwrites `outputs`.
+
+    Args:
+        outputs: `xy` (N, K, 2), `visibility` (N, K, 2) and, where the network has it, `sigma` (N, K, 2), px of its image.
+        large_from_image: N maps that turn, move and scale.
+    """
+    xy = _finite_or_nan(np.asarray(outputs["xy"], np.float64))
+    logits = _finite_or_nan(np.asarray(outputs["visibility"], np.float64)).astype(np.float32)
+    sigma = np.full(xy.shape[:2], np.nan)
+    if "sigma" in outputs:
+        squares = np.asarray(outputs["sigma"], np.float64) ** 2
+        sigma = _finite_or_nan(np.sqrt(squares.mean(axis=-1)))
+        logits[np.isnan(sigma)] = np.nan
     return [
-        CoarseKeypoints(_finite_or_nan(xy), _finite_or_nan(scores))
-        for xy, scores in zip(positions, outputs["visibility"], strict=True)
+        CoarseKeypoints(geometry.apply(matrix, xy[part]), logits[part], sigma[part] * geometry.scale(matrix))
+        for part, matrix in enumerate(large_from_image)
     ]
 
 
-def _finite_or_nan(values: NDArray[_Float]) -> NDArray[_Float]:
+def _finite_or_nan(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """A copy in which infinite is nan, which goes through all further arithmetic without a warning."""
-    copy = values.copy()
-    copy[~np.isfinite(copy)] = np.nan
-    return copy
+    return np.where(np.isfinite(values), values, np.nan)

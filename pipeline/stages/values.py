@@ -34,21 +34,38 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class CoarseKeypoints:
-    """Of one part: xy_small_px (K, 2) float64, logits (K, 2) float32 [exists, does not exist]."""
+    """Of one part, from its whole image. What a network gave as infinite is nan.
 
-    xy_small_px: Points
-    logits: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class RefinedKeypoints:
-    """Of one part: xy_large_px (K, 2) float64, logits (K, 2) float32 of the last pass.
-
-    What is not finite in any output of any pass stays so here: nan or infinite.
+    Attributes:
+        xy_large_px: (K, 2) float64.
+        logits: (K, 2) float32 [exists, does not exist], summed over the networks so far; nan for a keypoint whose sigma
+            is no number, so that this failure is not forgotten.
+        sigma_large_px: (K,) float64, standard deviation per axis as the network says it: the root mean square of x and
+            y. nan where the network gives none.
     """
 
     xy_large_px: Points
     logits: NDArray[np.float32]
+    sigma_large_px: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedKeypoints:
+    """Of one part: the last word on it.
+
+    What was not finite in any output of any network stays so here.
+
+    Attributes:
+        xy_large_px: (K, 2) float64.
+        logits: (K, 2) float32, summed over the networks; of the refine network its last pass.
+        sigma_large_px: (K,) float64, as in CoarseKeypoints, of the place that is given.
+        is_placed: (K,) bool, the place is inferred from the other keypoints by the shape model, not seen.
+    """
+
+    xy_large_px: Points
+    logits: NDArray[np.float32]
+    sigma_large_px: NDArray[np.float64]
+    is_placed: NDArray[np.bool_]
 
     @property
     def is_finite(self) -> bool:

@@ -21,9 +21,9 @@ def test_what_was_found_stays_when_the_next_frame_comes(tmp_path: Path) -> None:
     preprocess = Preprocess(SMALL_WH, LARGE_WH, CpuDevice())
     region = [Region(0, 0, 256, 256)]
     (found,) = coarse(preprocess(mono8_frame(frame_with_part()), region), network)
-    before = (found.xy_small_px.copy(), found.logits.copy())
+    before = (found.xy_large_px.copy(), found.logits.copy())
     (dark,) = coarse(preprocess(mono8_frame(np.zeros((256, 256), np.uint8)), region), network)
-    np.testing.assert_array_equal(found.xy_small_px, before[0])
+    np.testing.assert_array_equal(found.xy_large_px, before[0])
     np.testing.assert_array_equal(found.logits, before[1])
     assert (dark.logits[:, 0] < found.logits[:, 0]).all()
     assert coarse([], network) == []

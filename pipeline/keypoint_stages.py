@@ -1,0 +1,115 @@
+"""From the images of parts to their keypoints: what the inspector runs, and training measures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from engines.devices.cpu import CpuDevice
+from pipeline.errors import NetworkError
+from pipeline.network import Card, CoarseCard, CoarseNetwork, Network, PosedCard, RefineCard
+from pipeline.stages.coarse import coarse
+from pipeline.stages.posed import Posed
+from pipeline.stages.preprocess import Preprocess
+from pipeline.stages.refine import Refine
+from pipeline.stages.settle import settle
+from pipeline.stages.shape import ShapeFit
+from pipeline.stages.values import CoarseKeypoints, Prepared, RefinedKeypoints
+from pipeline.thresholds import Thresholds
+from pipeline.view_files import ViewFiles
+
+_TRAIN = "datumd train METHOD.toml --coco FILE --images DIR --out RECIPE"
+
+
+class Loader(Protocol):
+    """Loads one of a view's networks for its place."""
+
+    def __call__(self, path: Path, role: type[Card]) -> Network[Card]:
+        """The network in an ONNX file. Raises NetworkError, EngineError or RecipeError where it cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointStages:
+    """What one view runs between its images and its keypoints. Each method is one stage over all parts of a frame."""
+
+    keypoints: tuple[str, ...]
+    thresholds: Thresholds
+    preprocess: Preprocess
+    coarse_network: CoarseNetwork
+    posed_stage: Posed | None
+    refine_stage: Refine | None
+    shape: ShapeFit | None
+
+    def coarse(self, parts: Sequence[Prepared]) -> list[CoarseKeypoints]:
+        """What the first network finds in the small images."""
+        return coarse(parts, self.coarse_network)
+
+    def posed(self, parts: Sequence[Prepared], found: Sequence[CoarseKeypoints]) -> list[CoarseKeypoints]:
+        """What the second network finds; without one as found."""
+        return list(found) if self.posed_stage is None else self.posed_stage(parts, found)
+
+    def refine(self, parts: Sequence[Prepared], found: Sequence[CoarseKeypoints]) -> list[RefinedKeypoints]:
+        """Positions to a fraction of a pixel, what was not seen where the shape model says; without these as found."""
+        stage = self.refine_stage
+        refined = stage(parts, found) if stage is not None else [_as_found(one) for one in found]
+        if self.shape is None:
+            return refined
+        return [settle(one, self.shape, self.keypoints, self.thresholds) for one in refined]
+
+
+def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], device: CpuDevice, load: Loader) -> KeypointStages:
+    """Load a view's networks with `load` and run each once, for images on `device`.
+
+    Raises:
+        NetworkError: a network does not fit its place beside the others, or fails.
+        DatumdError: what `load` raises.
+    """
+    network = load(files.coarse, CoarseCard)
+    network.warm_up(1)
+    shape = None if files.shape is None else ShapeFit(files.shape)
+    posed = refine = None
+    if files.posed is not None:
+        second = _beside(load(files.posed, PosedCard), network)
+        second.warm_up(1)
+        posed = Posed(second, device)
+    if files.refine is not None:
+        patches = _beside(load(files.refine, RefineCard), network)
+        patches.warm_up(len(keypoints))
+        refine = Refine(patches, device, shape)
+    return KeypointStages(
+        keypoints=tuple(keypoints),
+        thresholds=files.thresholds,
+        preprocess=Preprocess(network.card.small_wh, network.card.large_wh, device),
+        coarse_network=network,
+        posed_stage=posed,
+        refine_stage=refine,
+        shape=shape,
+    )
+
+
+def _beside(network: Network[Card], first: CoarseNetwork) -> Network[Card]:
+    """A network, if it speaks of the same large image and keypoints as the first one."""
+    found, wanted = network.card, first.card
+    where, name = str(network.path), first.path.name
+    if found.keypoints != wanted.keypoints:
+        raise NetworkError(
+            f"finds the keypoints {', '.join(found.keypoints)}",
+            where=where,
+            allowed=f"{', '.join(wanted.keypoints)}, in this order, as {name}",
+            next_command=_TRAIN,
+        )
+    if found.large_wh != wanted.large_wh:
+        raise NetworkError(
+            f"is for large images of {found.large_wh}",
+            where=where,
+            allowed=f"{wanted.large_wh}, as {name}",
+            next_command=_TRAIN,
+        )
+    return network
+
+
+def _as_found(found: CoarseKeypoints) -> RefinedKeypoints:
+    nothing = np.zeros(len(found.logits), np.bool_)
+    return RefinedKeypoints(found.xy_large_px, found.logits, found.sigma_large_px, nothing)

@@ -1,0 +1,65 @@
+"""The files of a view in its recipe: networks, shape model and calibrations."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import shape, sigma, thresholds
+from pipeline.errors import RecipeError
+from pipeline.shape import ShapeModel
+from pipeline.sigma import SigmaScale
+from pipeline.thresholds import Thresholds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewFiles:
+    """What lies in a view's folder; None for what this view does without.
+
+    Attributes:
+        coarse, posed, refine: ONNX files, of the cards with these names.
+        shape: where its keypoints lie to one another, from `shape.json`.
+        thresholds: from `visibility.toml`, the defaults without.
+        sigma: from `sigma.toml`.
+    """
+
+    coarse: Path
+    posed: Path | None
+    refine: Path | None
+    shape: ShapeModel | None
+    thresholds: Thresholds
+    sigma: SigmaScale | None
+
+
+def read_view_files(folder: Path, keypoints: Sequence[str]) -> ViewFiles:
+    """Find the networks in a view's folder and read the rest.
+
+    Raises:
+        RecipeError: there is no coarse network, or a file is faulty or of other keypoints than `keypoints`.
+    """
+    return ViewFiles(
+        coarse=_coarse(folder / "coarse.onnx"),
+        posed=_network(folder / "posed.onnx"),
+        refine=_network(folder / "refine.onnx"),
+        shape=shape.read_shape(folder / shape.FILE_NAME, keypoints),
+        thresholds=thresholds.read_thresholds(folder / thresholds.FILE_NAME, keypoints),
+        sigma=sigma.read_sigma(folder / sigma.FILE_NAME, keypoints),
+    )
+
+
+def _coarse(path: Path) -> Path:
+    if not path.is_file():
+        raise RecipeError(
+            "there is no coarse network for this view",
+            where=str(path),
+            next_command="datumd train METHOD.toml --coco FILE --images DIR --out RECIPE",
+        )
+    return path
+
+
+def _network(path: Path) -> Path | None:
+    if not os.path.lexists(path):
+        return None
+    if not path.is_file():
+        raise RecipeError("is no plain file", where=str(path), allowed="a network, or none")
+    return path
