@@ -6,22 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import sigma as sigma_file
 from pipeline.errors import DataError
 from pipeline.geometry import Points, Region
 from pipeline.result import KeypointState
+from pipeline.sigma import SigmaScale
+from pipeline.stages.values import Visibility
 from pipeline.stages.visibility import visibility
 from pipeline.thresholds import Thresholds
 from training.canvas import overlap, read_grey
 from training.data import Dataset, Part
 from training.score import Scored
-from training.shipped import ShippedView
+from training.shipped import Prediction, ShippedView
 
 JITTER_PX = 6.0
-Locate = Callable[[NDArray[np.uint8]], Sequence[Region]]
+Locate = Callable[[NDArray[np.uint8], Sequence[Part]], Sequence[Region]]
 
 
 @dataclass(frozen=True)
@@ -41,50 +45,50 @@ def evaluate(
     locate: Locate,
     dataset: Dataset,
     *,
+    sigma: SigmaScale | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Scored, list[Case]]:
     """Run a view over every image of a set.
 
-    ``locate`` gives the regions of one grey image (H, W), as the recipe's locate stage does; ``seed`` is that of the
-    jitter, normal with 6 px on each axis, that replaces the first network in ``jittered_px``; ``progress`` is called
-    with images done and their count.
+    Args:
+        view: its networks.
+        thresholds: of its visibility.
+        locate: gives the regions of one grey image (H, W), as the recipe's locate stage does, or, to leave that stage out,
+            from the labels of the image's parts.
+        dataset: the set.
+        sigma: makes the networks' standard deviations honest; without it none is judged.
+        seed: of the jitter, normal with 6 px on each axis, that replaces the first network in ``jittered_px``.
+        progress: called with images done and their count.
 
     Raises:
         DataError: an image cannot be read.
     """
     rng = np.random.default_rng(seed)
-    rows: list[Sequence[NDArray[np.generic]]] = []
+    rows: list[_Row] = []
     cases = []
     lost = 0
     count = len(dataset.images)
     for done, (_, group) in enumerate(groupby(dataset.parts, key=lambda part: part.image), start=1):
         parts = list(group)
         image = read_grey(parts[0])
-        regions = list(locate(image))
+        regions = list(locate(image, parts))
         predictions = view.predict(image, regions)
         for part, index in zip(parts, matched([part.box for part in parts], regions), strict=True):
             if index is None:
                 lost += 1
                 continue
             found = predictions[index]
-            states = visibility(found.logits, view.keypoints, thresholds).states
-            reported = np.array([state is KeypointState.visible for state in states])
+            seen = visibility(found.logits, view.keypoints, thresholds, found.is_placed)
             starts = part.xy_sensor_px + rng.normal(0.0, JITTER_PX, part.xy_sensor_px.shape)
-            starts = np.where(np.isfinite(starts), starts, found.coarse_sensor_px)
+            starts = np.where(np.isfinite(starts), starts, found.posed_sensor_px)
             jittered = view.refine_from(image, regions[index], starts)
-            coarse_px, refined_px, jittered_px = (
-                np.hypot(*(xy - part.xy_sensor_px).T)
-                for xy in (found.coarse_sensor_px, found.refined_sensor_px, jittered)
-            )
-            margin = (found.logits[:, 0] - found.logits[:, 1]).astype(np.float64)
-            rows.append(
-                (coarse_px, refined_px, jittered_px, margin, reported, part.state, np.array(np.hypot(*part.box[2:])))
-            )
-            cases.append(Case(part, found.coarse_sensor_px, found.refined_sensor_px, refined_px, reported))
+            row = _row(part, found, jittered, seen, sigma)
+            rows.append(row)
+            cases.append(Case(part, found.coarse_sensor_px, found.refined_sensor_px, row.refined_px, row.reported))
         if progress:
             progress(done, count)
-    return _stacked(rows, len(view.keypoints), lost), cases
+    return _stacked(rows, [case.part for case in cases], len(view.keypoints), lost), cases
 
 
 def matched(
@@ -100,14 +104,54 @@ def matched(
     return found
 
 
-def _stacked(rows: Sequence[Sequence[NDArray[np.generic]]], keypoints: int, lost: int) -> Scored:
+class _Row(NamedTuple):
+    """One part; the fields of `Scored` by the same names."""
+
+    coarse_px: NDArray[np.float64]
+    posed_px: NDArray[np.float64]
+    refined_px: NDArray[np.float64]
+    jittered_px: NDArray[np.float64]
+    margin: NDArray[np.float64]
+    reported: NDArray[np.bool_]
+    deviations: NDArray[np.float64]
+
+
+def _row(part: Part, found: Prediction, jittered: Points, seen: Visibility, sigma: SigmaScale | None) -> _Row:
+    coarse_px, posed_px, refined_px, jittered_px = (
+        np.hypot(*(xy - part.xy_sensor_px).T)
+        for xy in (found.coarse_sensor_px, found.posed_sensor_px, found.refined_sensor_px, jittered)
+    )
+    calibrated = np.full(len(part.state), np.nan) if sigma is None else sigma_file.apply(sigma, found.sigma_sensor_px)
+    return _Row(
+        coarse_px,
+        posed_px,
+        refined_px,
+        jittered_px,
+        (found.logits[:, 0] - found.logits[:, 1]).astype(np.float64),
+        np.array([state is KeypointState.visible for state in seen.states]),
+        (found.refined_sensor_px - part.xy_sensor_px) / calibrated[:, None],
+    )
+
+
+def _stacked(rows: Sequence[_Row], parts: Sequence[Part], keypoints: int, lost: int) -> Scored:
     if not rows:
         none = np.zeros((0, keypoints))
         return Scored(none, none, none, none, none > 0, none.astype(np.int8), np.zeros(0), lost)
-    coarse, refined, jittered, margin, reported, state, diagonal = (
+    coarse, posed, refined, jittered, margin, reported, deviations = (
         np.stack(column) for column in zip(*rows, strict=True)
     )
-    return Scored(coarse, refined, jittered, margin, reported, state, diagonal, lost)
+    return Scored(
+        coarse_px=coarse,
+        refined_px=refined,
+        jittered_px=jittered,
+        margin=margin,
+        reported=reported,
+        state=np.stack([part.state for part in parts]),
+        diagonal_px=np.array([float(np.hypot(*part.box[2:])) for part in parts]),
+        lost=lost,
+        posed_px=None if np.array_equal(posed, coarse, equal_nan=True) else posed,  # without a cascade it is the same
+        deviations=deviations if np.isfinite(deviations).any() else None,
+    )
 
 
 def same_keypoints(view: ShippedView, dataset: Dataset, coco: Path) -> None:

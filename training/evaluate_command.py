@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.geometry import Region
     from pipeline.pixels import mono8_frame
     from pipeline.recipe import load_recipe
+    from pipeline.sigma import FILE_NAME as SIGMA_FILE
+    from pipeline.sigma import read_sigma
     from pipeline.stages.locate import make_locate
     from training.evaluate import evaluate, same_keypoints
     from training.labels.coco import read_coco
@@ -71,10 +73,17 @@ def run(args: argparse.Namespace) -> int:
     same_keypoints(view, dataset, args.coco)
     find = make_locate(recipe.views[name].settings.locate, name, CpuDevice())
 
-    def locate(image: object) -> list[Region]:
+    def locate(image: object, _: object) -> list[Region]:
         return find(mono8_frame(image))[0]  # type: ignore[arg-type]
 
-    scored, cases = evaluate(view, recipe.views[name].thresholds, locate, dataset, progress=_progress)
+    scored, cases = evaluate(
+        view,
+        recipe.views[name].thresholds,
+        locate,
+        dataset,
+        sigma=read_sigma(args.recipe / name / SIGMA_FILE, view.keypoints),
+        progress=_progress,
+    )
     result = report(scored, view.keypoints, recipe=recipe.name, view=name)
     args.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     sheet = args.json.with_name(f"{args.json.stem}-worst.png")

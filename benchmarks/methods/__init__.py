@@ -1,0 +1,1 @@
+"""The keypoint methods and their parts, trained alike on rendered parts and compared in one table."""
