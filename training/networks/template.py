@@ -15,7 +15,7 @@ from training.networks.attributes import Attributes
 from training.networks.backbone import BACKBONES, conv_norm_relu, standardised
 from training.networks.feature_extractor import Backbone
 from training.networks.keypoint_network import KeypointNetwork, Losses
-from training.networks.regression import sigma_px
+from training.networks.uncertainty import sigma_px
 
 
 class Found(NamedTuple):
