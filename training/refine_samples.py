@@ -60,8 +60,9 @@ class RefineSamples:
         start = self._starts(rng, asked, span, state)
         poses, offset = self._poses(rng, canvas.xy_canvas_px[part, shown], start, span, is_mirrored)
         patches = np.empty((len(part), self.refine.patch, self.refine.patch), np.uint8)
+        large = np.asarray(canvas.large)  # a plain view: to index the memory map itself costs as much as a small cut
         for out, index, pose, width in zip(patches, part.tolist(), poses, span.tolist(), strict=True):
-            cut_patch(canvas.large[index], pose, self.refine.spans_px[width], out)
+            cut_patch(large[index], pose, self.refine.spans_px[width], out)
         state = self._erased(rng, patches, offset, state, canvas.large_px_per_sensor_px[part], span)
         weight = np.where(state == VISIBLE, 1.0, self.refine.hidden_weight) * canvas.known[part, shown]
         return {
