@@ -123,6 +123,7 @@ def fit(
         if state.step % schedule.report_every == 0 or last:
             done = min(state.step - first, (state.step - 1) % schedule.report_every + 1)
             row = {"step": float(state.step), **{name: value / done for name, value in sums.items()}}
+            row["learning_rate"] = learning_rate(step, schedule)
             if state.step % schedule.validate_every == 0 or last:
                 row.update(task.validate(averaged))
             state.history.append(row)

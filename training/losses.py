@@ -44,13 +44,6 @@ def sigma_loss(xy: Tensor, target_xy: Tensor, sigma: Tensor, weight: Tensor) -> 
     return ((ratio - 1.0 - ratio.log()).mean(-1) * weight).sum() / weight.sum().clamp_min(1.0)
 
 
-def coarse_loss(
-    xy: Tensor, logits: Tensor, target_xy: Tensor, weight: Tensor, visible: Tensor
-) -> tuple[Tensor, Tensor]:
-    """`position_loss` and `visibility_loss`."""
-    return position_loss(xy, target_xy, weight), visibility_loss(logits, visible)
-
-
 def visibility_loss(logits: Tensor, visible: Tensor) -> Tensor:
     """Mean cross entropy of logits (..., 2) [exists, does not exist] against bool (...)."""
     target = torch.where(visible, 0, 1)

@@ -1,8 +1,5 @@
 from pathlib import Path
 
-import pytest
-
-from training.curves import draw, verdict
 from training.evaluate import matched
 from training.method import load_method
 from training.recipe_file import write_recipe
@@ -27,22 +24,3 @@ def test_a_recipe_is_written_once(square_method: Path, tmp_path: Path) -> None:
     path.write_text("mine")
     assert not write_recipe(path, method, "top", ("a", "b"))
     assert path.read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("losses", "says"),
-    [
-        ([1.0] * 5, "too short to judge"),
-        ([100 / (i + 1) for i in range(40)], "still improving, 10% in the last tenth"),
-        ([5.0] * 20 + [1.0] * 20, "converged"),
-        ([1.0] * 36 + [3.0] * 4, "diverging, the last tenth is 200% worse"),
-    ],
-)
-def test_the_course_is_judged_in_words(losses: list[float], says: str) -> None:
-    assert verdict([{"position": loss} for loss in losses]) == says
-
-
-def test_curves_are_drawn_of_what_there_is(tmp_path: Path) -> None:
-    history = [{"step": 1.0, "position": 2.0}, {"step": 2.0, "position": 1.0, "mean_px": 4.0}]
-    draw({"coarse": history, "refine": []}, tmp_path / "a" / "curves.png")
-    assert (tmp_path / "a" / "curves.png").read_bytes().startswith(b"\x89PNG")
