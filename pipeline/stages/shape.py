@@ -1,6 +1,5 @@
 """Where keypoints must lie for the others to lie where they do: a robust fit of the shape model."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,14 @@ from pipeline.geometry import Points
 from pipeline.shape import ShapeModel
 
 MOST_PAIRS = 128  # that are tried for a start; with half of the points far off, a quarter of them are still good
+STARTS = 6  # the best pairs, that are followed up: with wide modes the best is not always a good one
 START_REACH = 3.0  # standard deviations: a point farther from a pair's shape costs no more than one that is there
 OUTLIER = 4.0  # standard deviations: one point in 3000 lies so far from where it belongs (Rayleigh)
 LEAST_SIGMA_PX = 0.3  # no label is better; networks and shapes that claim more would make good points outliers
 MOST_INFLATION = 3.0  # the residuals may say that the standard deviations are this much too small
 UNKNOWN_SIGMA_PX = 3.0  # where a network gives none: refined keypoints are about this far off in the first pass
 _ROUNDS = 4
+_TINY = 1e-12  # keeps the equations solvable where only two points count
 _MEDIAN_OF_RAYLEIGH = 1.1774  # over its standard deviation per axis
 
 
@@ -37,13 +38,13 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Solution:
-    """`turn` scales and turns as a complex number; `covariance` is of a, b and the modes, as in the design matrix."""
+class _Solutions:
+    """H attempts: `shapes` (H, K), `turns` (H,) that scale and turn, `parameters` (H, 4 + M), `normals` of these."""
 
-    xy: NDArray[np.complex128]
-    turn: complex
-    covariance: NDArray[np.float64]
-    design: NDArray[np.float64]
+    shapes: NDArray[np.complex128]
+    turns: NDArray[np.complex128]
+    parameters: NDArray[np.float64]
+    normals: NDArray[np.float64]
 
 
 class ShapeFit:
@@ -54,17 +55,17 @@ class ShapeFit:
         self._mean = _complex(np.array(model.mean, np.float64).reshape(-1, 2))
         count = len(self._mean)
         deviations = np.array(model.deviations, np.float64)
-        modes = np.array(model.modes, np.float64).reshape(len(deviations), count, 2)
         used = deviations > 1e-9
-        self._modes = _complex(modes[used]).T  # (K, M)
+        modes = _complex(np.array(model.modes, np.float64).reshape(len(deviations), count, 2)[used])
+        one = np.ones(count)
+        # What the real and imaginary part of the turn, x, y and the modes move: (K, 4 + M).
+        self._design = np.stack([self._mean, 1j * self._mean, one, 1j * one, *modes], axis=1)
+        products = (self._design.conj()[:, :, None] * self._design[:, None, :]).real
+        self._products = np.ascontiguousarray(products.reshape(count, -1))
         self._precision = np.concatenate([np.zeros(4), 1.0 / deviations[used] ** 2])
         self._noise = np.array(model.noise, np.float64)
-        spread = 0.5 * (np.abs(self._modes) ** 2 @ deviations[used] ** 2)
-        self._spread = np.sqrt(self._noise**2 + spread)  # of a point about the mean shape, per axis
-        one, zero = np.ones(count), np.zeros(count)
-        real = np.stack([self._mean.real, -self._mean.imag, one, zero], axis=1)
-        imaginary = np.stack([self._mean.imag, self._mean.real, zero, one], axis=1)
-        self._similar = np.concatenate([real, imaginary])  # (2K, 4): what Re a, Im a, Re b, Im b move
+        varied = 0.5 * (deviations[used] ** 2 @ np.abs(modes) ** 2) if used.any() else 0.0
+        self._spread = np.sqrt(self._noise**2 + varied)  # of a point about the mean shape, per axis
         self._first, self._second = self._pairs()
         self._apart = self._mean[self._second] - self._mean[self._first]
 
@@ -90,85 +91,100 @@ class ShapeFit:
         if sigma_px is not None:
             known = np.where(np.isfinite(sigma_px), sigma_px, known)
         known = np.hypot(known, LEAST_SIGMA_PX)
-        start = self._start(points, trust, known)
-        solution = None if start is None else self._solve(points, trust, known, *start)
+        starts = self._starts(points, trust, known)
+        solution = None if starts is None else self._solve(points, trust, known, *starts)
         return _unfitted(xy) if solution is None else self._fitted(xy, solution, trust, known)
 
-    def _start(
+    def _starts(
         self, points: NDArray[np.complex128], trust: NDArray[np.float64], known: NDArray[np.float64]
-    ) -> tuple[NDArray[np.complex128], complex] | None:
-        """The mean shape laid through two points so that it explains the others best: it, and its turn."""
+    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]] | None:
+        """The mean shape laid through two points so that it explains the others best: H of it, and their turns."""
         first, second = self._first, self._second
         turns = (points[second] - points[first]) / self._apart
         possible = (trust[first] > 0) & (trust[second] > 0) & (np.abs(turns) > 1e-6)
         if not possible.any():
             return None
-        shifts = 0.5 * (points[first] + points[second] - turns * (self._mean[first] + self._mean[second]))
+        shifts = points[first] - turns * self._mean[first]
         shapes = turns[:, None] * self._mean + shifts[:, None]  # (P, K)
         apart = points - shapes
-        variance = (np.abs(turns) ** 2)[:, None] * self._spread**2 + known**2
+        variance = (turns.real**2 + turns.imag**2)[:, None] * self._spread**2 + known**2
         squares = (apart.real**2 + apart.imag**2) / (START_REACH**2 * variance)
         costs = np.where(possible, np.minimum(squares, 1.0) @ trust, np.inf)
-        best = int(costs.argmin())
-        return shapes[best], complex(turns[best])
+        best = np.argsort(costs, kind="stable")[: min(STARTS, int(np.count_nonzero(possible)))]
+        turn, shift = self._through_all(points, trust)
+        if abs(turn) < 1e-6:
+            return shapes[best], turns[best]
+        return np.concatenate([shapes[best], (turn * self._mean + shift)[None]]), np.append(turns[best], turn)
+
+    def _through_all(self, points: NDArray[np.complex128], trust: NDArray[np.float64]) -> tuple[complex, complex]:
+        """Turn and shift of the mean shape by least squares: the best start where no point is far off."""
+        share = trust / trust.sum()
+        from_centre, to_centre = share @ self._mean, share @ points
+        apart = self._mean - from_centre
+        spread = float(share @ _squared(apart))
+        turn = complex((share * apart.conj()) @ (points - to_centre)) / spread if spread > 1e-12 else 0.0
+        return turn, complex(to_centre - turn * from_centre)
 
     def _solve(
         self,
         points: NDArray[np.complex128],
         trust: NDArray[np.float64],
         known: NDArray[np.float64],
-        shape: NDArray[np.complex128],
-        turn: complex,
-    ) -> _Solution | None:
-        """Least squares from a start, again and again, with the weight of what lies far off taken away."""
-        solution = None
-        spread = self._spread
+        shapes: NDArray[np.complex128],
+        turns: NDArray[np.complex128],
+    ) -> _Solutions | None:
+        """Least squares from every start, again and again, what lies far off losing its weight; the most likely one."""
+        spread, solutions = self._spread, None
         for _ in range(_ROUNDS):
-            variance = (abs(turn) * spread) ** 2 + known**2
-            relative = np.abs(points - shape) ** 2 / variance
-            cut = (OUTLIER * _inflation(relative, trust)) ** 2
-            robust = trust * np.maximum(0.0, 1.0 - relative / cut) ** 2
-            solution = self._least_squares(points, robust / ((abs(turn) * self._noise) ** 2 + known**2), turn)
-            if solution is None:
+            sizes = np.abs(turns)[:, None]
+            relative = _squared(points - shapes) / ((sizes * spread) ** 2 + known**2)
+            cuts = (OUTLIER * _inflation(relative, trust)[:, None]) ** 2
+            robust = trust * np.maximum(0.0, 1.0 - relative / cuts) ** 2
+            solutions = self._least_squares(points, robust / ((sizes * self._noise) ** 2 + known**2), turns)
+            if solutions is None:
                 return None
-            shape, turn, spread = solution.xy, solution.turn, self._noise  # the modes have been fitted
-        return solution
+            shapes, turns, spread = solutions.shapes, solutions.turns, self._noise  # the modes have been fitted
+        if solutions is None:
+            return None
+        sizes = np.abs(turns)[:, None]
+        relative = _squared(points - shapes) / ((sizes * self._noise) ** 2 + known**2)
+        unlikely = (solutions.parameters / sizes) ** 2 @ self._precision
+        costs = np.minimum(relative, OUTLIER**2) @ trust + unlikely
+        best = slice(int(costs.argmin()), int(costs.argmin()) + 1)
+        return _Solutions(shapes[best], turns[best], solutions.parameters[best], solutions.normals[best])
 
     def _least_squares(
-        self, points: NDArray[np.complex128], weight: NDArray[np.float64], turn: complex
-    ) -> _Solution | None:
-        size = abs(turn)
-        turned = self._modes * (turn / size)
-        design = np.concatenate([self._similar, np.concatenate([turned.real, turned.imag])], axis=1)
-        weighted = design.T * np.concatenate([weight, weight])
-        normal = weighted @ design
-        normal.flat[:: len(normal) + 1] += self._precision / size**2
+        self, points: NDArray[np.complex128], weight: NDArray[np.float64], turns: NDArray[np.complex128]
+    ) -> _Solutions | None:
+        """Solve for all H weights (H, K) at once. The points are turned back, so that modes lie as in the model."""
+        size = len(self._precision)
+        sizes = np.abs(turns)[:, None]
+        units = turns[:, None] / sizes
+        normals = (weight @ self._products).reshape(-1, size, size)
+        normals[:, range(size), range(size)] += self._precision / sizes**2 + _TINY
+        sides = ((weight * (points * units.conj()).conj()) @ self._design).real
         try:
-            covariance = np.linalg.inv(normal)
+            parameters = np.linalg.solve(normals, sides[:, :, None])[:, :, 0]
         except np.linalg.LinAlgError:
             return None
-        found = covariance @ (weighted @ np.concatenate([points.real, points.imag]))
-        halves = design @ found
-        xy = halves[: len(points)] + 1j * halves[len(points) :]
-        turn = complex(found[0], found[1])
-        if not (np.isfinite(halves).all() and abs(turn) > 1e-6):
+        turned = (parameters[:, 0] + 1j * parameters[:, 1]) * units[:, 0]
+        if not (np.isfinite(parameters).all() and np.abs(turned).min() > 1e-6):
             return None
-        return _Solution(xy, turn, covariance, design)
+        return _Solutions((parameters @ self._design.T) * units, turned, parameters, normals)
 
     def _fitted(
-        self, xy: Points, solution: _Solution, trust: NDArray[np.float64], known: NDArray[np.float64]
+        self, xy: Points, solution: _Solutions, trust: NDArray[np.float64], known: NDArray[np.float64]
     ) -> Fitted:
-        count = len(xy)
-        residual = np.abs(_complex(xy) - solution.xy)
-        own = (abs(solution.turn) * self._noise) ** 2
-        relative = residual**2 / (own + known**2)
-        inflation = _inflation(np.where(trust > 0, relative, 0.0), trust)
-        of_fit = np.einsum("ij,jk,ik->i", solution.design, solution.covariance, solution.design)
-        of_fit = 0.5 * (of_fit[:count] + of_fit[count:])
+        shape = solution.shapes[0]
+        squares = _squared(_complex(xy) - shape)
+        own = (abs(solution.turns[0]) * self._noise) ** 2
+        relative: NDArray[np.float64] = squares / (own + known**2)
+        inflation = float(_inflation(np.where(trust > 0, relative, 0.0)[None], trust)[0])
+        of_fit = 0.5 * (self._products @ np.linalg.inv(solution.normals[0]).ravel())
         return Fitted(
-            xy=np.stack([solution.xy.real, solution.xy.imag], axis=1),
-            residual_px=residual,
-            is_inlier=np.asarray(relative <= (OUTLIER * inflation) ** 2, np.bool_),  # never of what is no number
+            xy=np.stack([shape.real, shape.imag], axis=1),
+            residual_px=np.sqrt(squares),
+            is_inlier=relative <= (OUTLIER * inflation) ** 2,  # never of what is no number
             sigma_px=np.sqrt(own + inflation**2 * np.maximum(of_fit, 0.0)),
         )
 
@@ -195,19 +211,23 @@ def fit(
 def _unfitted(xy: Points) -> Fitted:
     given = np.array(xy, np.float64)
     count = len(given)
-    is_number = np.isfinite(given).all(axis=1)
+    is_number = np.isfinite(given.sum(axis=1))
     return Fitted(given, np.where(is_number, 0.0, np.nan), is_number, np.full(count, np.nan))
 
 
-def _inflation(relative: NDArray[np.float64], trust: NDArray[np.float64]) -> float:
-    """How many times larger the standard deviations are than was said, from squared relative residuals: at least 1."""
-    order = np.argsort(relative, kind="stable")
-    reached = np.cumsum(trust[order])
-    if not reached[-1] > 0:
-        return 1.0
-    median = float(relative[order[np.searchsorted(reached, reached[-1] / 2.0)]])
-    return min(max(math.sqrt(median) / _MEDIAN_OF_RAYLEIGH, 1.0), MOST_INFLATION)
+def _inflation(relative: NDArray[np.float64], trust: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many times larger the standard deviations are than was said, at least 1; (H,) from squared residuals (H, K)."""
+    order = np.argsort(relative, axis=1, kind="stable")
+    reached = np.cumsum(trust[order], axis=1)
+    middle = (reached >= 0.5 * reached[:, -1:]).argmax(axis=1)
+    rows = np.arange(len(relative))
+    medians = relative[rows, order[rows, middle]]
+    return np.asarray(np.clip(np.sqrt(medians) / _MEDIAN_OF_RAYLEIGH, 1.0, MOST_INFLATION))
 
 
-def _complex(xy: Points) -> NDArray[np.complex128]:
+def _squared(values: NDArray[np.complex128]) -> NDArray[np.float64]:
+    return values.real**2 + values.imag**2
+
+
+def _complex(xy: NDArray[np.float64]) -> NDArray[np.complex128]:
     return np.asarray(xy[..., 0] + 1j * xy[..., 1])
