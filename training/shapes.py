@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Known = NDArray[np.bool_]
 _ROUNDS = 50
+_FILLINGS = 20
 _SMALLEST_NOISE = 1e-3  # no label is more exact than a thousandth of the part's size
 _SHAPES_PER_MODE = 4  # fewer would fit noise
 _MOST_SHAPES = 4000  # for templates: more change nothing and cost time
@@ -94,8 +95,7 @@ def learn_shape(xy: Floats, known: Known, keypoints: list[str], method: ShapeMet
         raise DataError(
             "is never labelled together with enough other keypoints", where=missing[0], allowed="half of them, or three"
         )
-    mean, aligned = align(xy, known)
-    modes, deviations, left = _components(aligned - mean, known, method)
+    mean, modes, deviations, left = _learnt(xy, known, method)
     taken = (4 + len(modes)) / (2 * count)
     noise = np.sqrt(left / max(1.0 - taken, 1.0 / (2 * count)))
     return ShapeModel(
@@ -181,23 +181,37 @@ def _squared(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.maximum(distances, 0.0))
 
 
-def _components(deviation: Floats, known: Known, method: ShapeMethod) -> tuple[Floats, Floats, Floats]:
-    """Modes (M, K, 2), their deviations (M,), and the mean square per axis that they leave of each keypoint (K,)."""
+def _learnt(xy: Floats, known: Known, method: ShapeMethod) -> tuple[Floats, Floats, Floats, Floats]:
+    """Mean (K, 2), modes (M, K, 2), their deviations (M,), and the mean square per axis that they leave of each keypoint.
+
+    Keypoints that are not known are told by the model so far and then aligned with the others: without them a shape
+    would lie askew, and what is askew would look like a mode.
+    """
     shapes, count = known.shape
-    most = max(0, min(method.modes, 2 * count - 4, (shapes - 1) // _SHAPES_PER_MODE))
-    rows = np.where(known[..., None], deviation, 0.0).reshape(shapes, -1)
     seen = np.repeat(known, 2, axis=1)
-    filled, modes, variance = rows, np.zeros((0, 2 * count)), np.zeros(0)
-    for _ in range(1 if seen.all() else 10):
-        _, singular, directions = np.linalg.svd(filled, full_matrices=False)
-        all_variance = np.square(singular) / max(shapes - 1, 1)
-        wanted = int(np.searchsorted(np.cumsum(all_variance), method.variance * all_variance.sum() - 1e-12)) + 1
-        modes, variance = directions[: min(most, wanted)], all_variance[: min(most, wanted)]
-        rest = max(float(all_variance[len(modes) :].sum()) / (2 * count), _SMALLEST_NOISE**2)
-        filled = np.where(seen, rows, _explained(rows, seen, modes, variance, rest))
+    mean, aligned = align(xy, known)
+    filled = np.where(known[..., None], aligned, mean)
+    for _ in range(1 if known.all() else _FILLINGS):
+        mean, aligned = align(filled, np.ones_like(known))
+        rows = (aligned - mean).reshape(shapes, -1)
+        modes, variance, rest = _components(rows, method)
+        told = _explained(rows, seen, modes, variance, rest).reshape(shapes, count, 2)
+        filled = np.where(known[..., None], aligned, mean + told)
     left = np.where(seen, rows - _explained(rows, seen, modes, variance, 1e-12), 0.0)
     mean_square = np.square(left).reshape(shapes, count, 2).sum((0, 2)) / (2 * known.sum(0))
-    return modes.reshape(-1, count, 2), np.sqrt(variance), mean_square
+    return mean, modes.reshape(-1, count, 2), np.sqrt(variance), mean_square
+
+
+def _components(rows: Floats, method: ShapeMethod) -> tuple[Floats, Floats, float]:
+    """Modes (M, 2 K), their variances (M,), and the variance of each number that they leave."""
+    shapes, numbers = rows.shape
+    most = max(0, min(method.modes, numbers - 4, (shapes - 1) // _SHAPES_PER_MODE))
+    _, singular, directions = np.linalg.svd(rows, full_matrices=False)
+    variance = np.square(singular) / max(shapes - 1, 1)
+    wanted = int(np.searchsorted(np.cumsum(variance), method.variance * variance.sum() - 1e-12)) + 1
+    taken = min(most, wanted)
+    rest = max(float(variance[taken:].sum()) / numbers, _SMALLEST_NOISE**2)
+    return directions[:taken], variance[:taken], rest
 
 
 def _explained(rows: Floats, seen: Known, modes: Floats, variance: Floats, noise: float) -> Floats:
