@@ -38,8 +38,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     title: str
     change: Plain = {}
-    seeds: Annotated[list[int], msgspec.Meta(min_length=1)] = [0]
-    tried: list[Plain] = []
+    seeds: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)] = (0,)
+    tried: tuple[Plain, ...] = ()
     long: bool = False
 
 
