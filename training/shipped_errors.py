@@ -22,7 +22,7 @@ class Found:
         xy_canvas_px: (N, K, 2) float32, of the last network.
         margin: (N, K), logit of existing minus logit of not existing, summed over the networks.
         visible: (N, K) bool, the truth.
-        error_canvas_px: (N, K, 2) float32, found minus true; NaN where the labels give no position.
+        error_canvas_px: (N, K, 2) float32, found minus true; NaN where the keypoint is not visible.
     """
 
     xy_canvas_px: NDArray[np.float32]
@@ -40,5 +40,6 @@ def find(view: ShippedView, dataset: Dataset, parts: NDArray[np.int64], shape: V
         xy.append(to_canvas(part, shape, canvas.large_offset, found.refined_sensor_px))
         margin.append((found.logits[:, 0] - found.logits[:, 1]).astype(np.float64))
     positions = np.stack(xy).astype(np.float32)
-    error = np.where(canvas.known[parts][..., None], positions - canvas.xy_canvas_px[parts], np.nan)
-    return Found(positions, np.stack(margin), canvas.state[parts] == VISIBLE, error.astype(np.float32))
+    visible = canvas.state[parts] == VISIBLE
+    error = np.where(visible[..., None], positions - canvas.xy_canvas_px[parts], np.nan)
+    return Found(positions, np.stack(margin), visible, error.astype(np.float32))

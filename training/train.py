@@ -130,9 +130,7 @@ class Training:
         start = self._find(self.parts.validation).xy_canvas_px
         torch.manual_seed(method.seed)
         network = REFINERS[refine.size](len(run.dataset.keypoints), len(refine.spans_px), refine.patch)
-        samples = RefineSamples(
-            canvas, self.parts.train, method, refine, np.nan_to_num(residuals), method.seed, self._mirror()
-        )
+        samples = RefineSamples(canvas, self.parts.train, method, refine, residuals, method.seed, self._mirror())
         self._fit(REFINE, RefineTask(samples, self.parts.validation, start), network, refine)
         self._export(REFINE)
         self.found.append(self._find(self.parts.calibration))
