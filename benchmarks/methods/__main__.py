@@ -20,7 +20,7 @@ import torch
 from benchmarks.methods import table
 from benchmarks.methods.bars import bars
 from benchmarks.methods.measure import Bench, measured
-from benchmarks.methods.results import RESULTS, ROOT, Record, add, read
+from benchmarks.methods.results import RESULTS, Record, add, read
 from benchmarks.methods.schedule import listed, standing, valid
 from benchmarks.methods.sets import (
     FINAL_HEAVY,
@@ -37,7 +37,6 @@ from benchmarks.methods.variants import Training, Variant, chosen, read_variants
 from benchmarks.report import budgets_of, cell_text, faults_of
 from pipeline.errors import DatumdError
 
-PAGE = ROOT / "docs" / "methods.md"
 CACHE = Path.home() / ".cache" / "datumd" / "methods"
 
 
@@ -117,7 +116,7 @@ def _report(variants: Sequence[Variant], options: argparse.Namespace) -> int:
     records: dict[str, Record] = read(RESULTS)
     print(table.text(variants, FULL, records))
     if not options.cached:
-        table.write(PAGE, table.markdown(variants, FULL, records))
+        table.write(table.PAGE, table.markdown(variants, FULL, records))
     found = bars(variants, FULL, records)
     faults = faults_of(found, budgets_of("methods"))
     for fault in faults:

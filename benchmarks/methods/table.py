@@ -15,7 +15,8 @@ from benchmarks.methods.variants import Variant, setting_text, trials
 from benchmarks.report import table_text
 from pipeline.errors import DataError
 
-BEGIN, END = "<!-- table: written by python -m benchmarks.methods -->", "<!-- end of the table -->"
+PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+MARKS = ("<!-- table: written by python -m benchmarks.methods -->", "<!-- end of the table -->")
 NONE_YET = "not measured yet"
 _POINTS = {FIRST: "", REFINED: " ▸ S3", FITTED: " ▸ S3, shape fit in the loop"}
 
@@ -78,18 +79,20 @@ def markdown(variants: Sequence[Variant], sets: Sets, records: Records) -> str:
     return "\n\n".join(parts)
 
 
-def write(page: Path, content: str) -> None:
-    """Put ``content`` between the two marks of ``page``.
+def write(page: Path, content: str, marks: tuple[str, str] = MARKS) -> None:
+    """Put ``content`` between the two ``marks`` of ``page``.
 
     Raises:
-        DataError: it has not both marks.
+        DataError: it has not both.
     """
     old = page.read_text(encoding="utf-8")
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = old.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise DataError("has no place for the table", where=str(page), allowed=f"a line {BEGIN} and a line {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{content}\n\n{END}{after}", encoding="utf-8")
+        raise DataError(
+            "has no place for the table", where=str(page), allowed=f"a line {marks[0]} and a line {marks[1]}"
+        )
+    page.write_text(f"{before}{begin}\n\n{content}\n\n{end}{after}", encoding="utf-8")
 
 
 def _rows(variants: Sequence[Variant], sets: Sets, records: Records) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""Cross-validation on photographs, which are not in the repository."""

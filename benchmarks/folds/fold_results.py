@@ -1,0 +1,90 @@
+"""What was measured, in docs/folds-results.json: one record a fold, with the errors of every part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.methods.sets import locked
+from pipeline.errors import DataError
+
+RESULTS = Path(__file__).parents[2] / "docs" / "folds-results.json"
+
+
+class FoundPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One labelled part; errors in px of the photo, one for each keypoint, None where it is not visible.
+
+    Attributes:
+        first_px, refined_px: of the first network, and of all.
+        length_px: between the part's first and last keypoint.
+        swapped: of two keypoints, each was found nearer to where the other is.
+    """
+
+    image: str
+    first_px: list[float | None]
+    refined_px: list[float | None]
+    length_px: float
+    swapped: bool
+
+
+class FoundFold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parts of a fold that were not trained on.
+
+    Attributes:
+        lost: parts that locate did not find.
+        within_1_sigma, within_2_sigma: see `training.score.Coverage`; None without sigma.
+    """
+
+    parts: list[FoundPart]
+    lost: int
+    within_1_sigma: float | None = None
+    within_2_sigma: float | None = None
+
+
+class FoldRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One fold.
+
+    Attributes:
+        digest: of what decides the result.
+        method: as its file gives it, for the reader.
+        init: name of the file of weights that the training started from; empty for none.
+        images: that were trained and calibrated on.
+        minutes: CPU time of the training.
+        regions: by how parts were found, "annotated" or "located".
+    """
+
+    digest: str
+    method: dict[str, Any]
+    init: str
+    images: int
+    minutes: float
+    regions: dict[str, FoundFold]
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    records: dict[str, FoldRecord] = {}
+
+
+def read(path: Path) -> dict[str, FoldRecord]:
+    """All records by "SET/FOLD"; none where there is no file.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_File).records
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise DataError(f"is no file of results: {problem}", where=str(path)) from None
+
+
+def add(path: Path, key: str, record: FoldRecord, lock: Path) -> None:
+    """Put one record in, whoever else does so at the same time; a kill leaves the old file or the new one."""
+    with locked(lock):
+        text = msgspec.json.encode(_File(dict(sorted({**read(path), key: record}.items()))))
+        beside = path.with_name(f"{path.name}.part")
+        beside.write_bytes(msgspec.json.format(text, indent=0) + b"\n")
+        beside.replace(path)
