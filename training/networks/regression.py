@@ -22,6 +22,9 @@ class Regression(KeypointNetwork):
 
     The head flattens instead of pooling: position is what it must report. It only beats pooling when it is
     conditioned, so its weights start small and its outputs are in units of a quarter of the image.
+
+    Sigma reads the same flattened features by a layer of its own: on rendered parts it told errors apart better than
+    from pooled ones (rank correlation with the error 0.31 against 0.24, one short training).
     """
 
     def __init__(
