@@ -8,14 +8,13 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from pipeline import plain_file
 from pipeline.errors import DataError
-from training.data import HIDDEN, MISSING, VISIBLE, Dataset, Part
+from training.data import Dataset, Part
+from training.labels.corners import part_from_corners
 
 LARGEST_BYTES = 1 << 30
-CORNER = 0.5  # COCO counts from the corner of the top left pixel, we from its centre
 
 
 class CocoImage(msgspec.Struct, frozen=True):
@@ -146,62 +145,26 @@ def _images(coco: CocoFile, path: Path, folder: Path) -> dict[int, CocoImage]:
 
 
 def _part(annotation: CocoAnnotation, image: CocoImage, file: Path, names: list[str], where: str) -> Part:
-    table = _table(annotation, len(names), where)
-    unknown = set(annotation.missing) - set(names)
-    if unknown:
-        raise DataError(f"missing names {sorted(unknown)}", where=where, allowed=", ".join(names))
-    state = table[:, 2].astype(np.int8)
-    state[[names.index(name) for name in annotation.missing]] = MISSING
-    wh = image.width, image.height
-    outside = (table[:, :2] < 0).any(1) | (table[:, :2] > wh).any(1)
-    if (outside & (state == VISIBLE)).any():
-        index = int(np.flatnonzero(outside & (state == VISIBLE))[0])
-        raise DataError(
-            f"keypoint {names[index]} is visible at {table[index, :2].tolist()}, outside the image",
-            where=where,
-            allowed=f"0..{image.width}, 0..{image.height}",
-        )
-    none = (table == 0).all(1)
-    if none.all():
-        raise DataError("no keypoint has a position", where=where, allowed="at least one; or leave the annotation out")
-    xy = table[:, :2] - CORNER
-    xy[none] = np.nan
-    return Part(file, wh, xy, state, _box(annotation, wh, where), annotation.id)
-
-
-def _table(annotation: CocoAnnotation, count: int, where: str) -> NDArray[np.float64]:
-    """x, y, v of every keypoint (K, 3)."""
+    count = len(names)
     if len(annotation.keypoints) != 3 * count:
         raise DataError(
             f"{len(annotation.keypoints)} numbers in keypoints",
             where=where,
             allowed=f"{3 * count}: x, y, v for each of {count} keypoints",
         )
+    if annotation.bbox is None:
+        raise DataError("there is no bbox", where=where, allowed="[x, y, width, height]")
+    unknown = set(annotation.missing) - set(names)
+    if unknown:
+        raise DataError(f"missing names {sorted(unknown)}", where=where, allowed=", ".join(names))
     table = np.array(annotation.keypoints, np.float64).reshape(count, 3)
-    if not np.isfinite(table).all():
-        raise DataError("a number is not finite", where=where, allowed="finite numbers")
-    if not np.isin(table[:, 2], (MISSING, HIDDEN, VISIBLE)).all():
-        raise DataError(f"v is {sorted(set(table[:, 2]))}", where=where, allowed="0 missing, 1 hidden, 2 visible")
     labelled = int((table[:, 2] > 0).sum())
     if annotation.num_keypoints not in (None, labelled):
         raise DataError(
             f"num_keypoints is {annotation.num_keypoints}",
             where=where,
-            allowed=f"{labelled}, as many as have v above 0, or none",
+            allowed=f"{labelled}, as many as have v above 0; or leave it out",
         )
-    return table
-
-
-def _box(annotation: CocoAnnotation, wh: tuple[int, int], where: str) -> tuple[float, float, float, float]:
-    if annotation.bbox is None:
-        raise DataError("there is no bbox", where=where, allowed="[x, y, width, height]")
-    x, y, width, height = annotation.bbox
-    if not np.isfinite(annotation.bbox).all():
-        raise DataError("a number is not finite", where=where, allowed="finite numbers")
-    if width <= 0 or height <= 0:
-        raise DataError(f"bbox {list(annotation.bbox)} is empty", where=where, allowed="width and height above 0")
-    if x >= wh[0] or y >= wh[1] or x + width <= 0 or y + height <= 0:
-        raise DataError(
-            f"bbox {list(annotation.bbox)} is outside the image", where=where, allowed=f"0..{wh[0]}, 0..{wh[1]}"
-        )
-    return annotation.bbox
+    made = ~np.isin(names, annotation.missing)
+    table[:, 2] *= made
+    return part_from_corners(file, (image.width, image.height), names, table, annotation.bbox, annotation.id, where)
