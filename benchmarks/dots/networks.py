@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.spec import TensorSpec
-from pipeline.network import METADATA_KEY, CoarseCard, RefineCard, write_card
+from pipeline.network import METADATA_KEY, CoarseCard, PosedCard, RefineCard, write_card
 
 OPSET = 18
 IR_VERSION = 10
@@ -20,15 +20,32 @@ def write_coarse(path: Path, card: CoarseCard, dots_small_px: NDArray[np.float64
 
     Args:
         path: the ONNX file.
-        card: its metadata.
+        card: its metadata. With `has_sigma`, sigma is 3 px in x and 4 px in y.
         dots_small_px: (K, 2) places for which the centre of light is their mean.
         visible: K logits that are added to "exists"; an image without light takes 40 from each.
     """
-    width, height = card.small_wh
-    offsets = dots_small_px - dots_small_px.mean(axis=0)
+    _write_of_image(path, card, card.small_wh, dots_small_px, visible)
+
+
+def write_posed(path: Path, card: PosedCard, *, visible: Sequence[float]) -> None:
+    """A posed network, as write_coarse with the card's pose as the places."""
+    _write_of_image(path, card, card.image_wh, np.array(card.pose_px), visible)
+
+
+def _write_of_image(
+    path: Path,
+    card: CoarseCard | PosedCard,
+    wh: tuple[int, int],
+    dots_px: NDArray[np.float64],
+    visible: Sequence[float],
+) -> None:
+    width, height = wh
+    offsets = dots_px - dots_px.mean(axis=0)
     graph = _Graph()
     centre, light = _centre_of_light(graph, "image", height, width)
-    graph.node("Add", [graph.node("Unsqueeze", [centre, graph.ints([1])]), graph.floats(offsets[None])], "xy")
+    places = graph.node("Add", [graph.node("Unsqueeze", [centre, graph.ints([1])]), graph.floats(offsets[None])], "xy")
+    if card.has_sigma:
+        _sigma(graph, places)
     _visibility(graph, light, np.asarray(visible)[None, :, None])
     graph.save(path, card)
 
@@ -44,8 +61,16 @@ def write_refine(path: Path, card: RefineCard) -> None:
         nothing = graph.node("Mul", [number, graph.floats(np.zeros(1))])
         offset = graph.node("Add", [offset, graph.node("Unsqueeze", [nothing, graph.ints([1])])])
     graph.node("Identity", [offset], "offset")
+    if card.has_sigma:
+        _sigma(graph, offset)
     _visibility(graph, light, np.zeros((1, 1)))
     graph.save(path, card)
+
+
+def _sigma(graph: "_Graph", places: str) -> None:
+    """3 and 4 px, whatever is seen."""
+    nothing = graph.node("Mul", [places, graph.floats([0.0])])
+    graph.node("Add", [nothing, graph.floats([3.0, 4.0])], "sigma")
 
 
 def _centre_of_light(graph: "_Graph", image: str, height: int, width: int) -> tuple[str, str]:
@@ -92,7 +117,7 @@ class _Graph:
         self._constants.append(numpy_helper.from_array(values, name))
         return name
 
-    def save(self, path: Path, card: CoarseCard | RefineCard) -> None:
+    def save(self, path: Path, card: CoarseCard | PosedCard | RefineCard) -> None:
         inputs, outputs = ([_value_info(tensor) for tensor in side] for side in card.tensors())
         graph = helper.make_graph(self._nodes, "dots", inputs, outputs, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)

@@ -57,14 +57,14 @@ class Pooled:
     @property
     def swapped(self) -> int:
         """Parts found the wrong way round."""
-        return sum(1 for part in self.parts if part.swapped)
+        return len([part for part in self.parts if part.swapped])
 
 
 def pooled(records: Sequence[FoldRecord], regions: str) -> Pooled:
     """Several folds as one; sigma's shares weigh by parts."""
     folds = [record.regions[regions] for record in records]
     sigma = None
-    if all(fold.within_1_sigma is not None for fold in folds) and sum(len(fold.parts) for fold in folds):
+    if all(fold.within_1_sigma is not None for fold in folds) and any(fold.parts for fold in folds):
         weights = [len(fold.parts) for fold in folds]
         one, two = (
             float(np.average([share or 0.0 for share in shares], weights=weights))
