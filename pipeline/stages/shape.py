@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from pipeline.geometry import Points
 from pipeline.shape import ShapeModel
 
+FARTHEST_PX = 1e6  # no image is so large; what lies beyond is no place
+LEAST_WEIGHT = 1e-6  # of a point that counts at all
 MOST_PAIRS = 128  # that are tried for a start; with half of the points far off, a quarter of them are still good
 STARTS = 6  # the best pairs, that are followed up: with wide modes the best is not always a good one
 START_REACH = 3.0  # standard deviations: a point farther from a pair's shape costs no more than one that is there
@@ -83,13 +85,13 @@ class ShapeFit:
         Returns:
             With fewer than two usable points, or with points that all lie in one place: what was given.
         """
-        points = _complex(xy)
-        usable = np.isfinite(points) & np.isfinite(weight) & (weight > 0)
+        points = _complex(np.where(np.abs(xy) < FARTHEST_PX, xy, np.nan))
+        usable = np.isfinite(points) & (weight > LEAST_WEIGHT)
         points = np.where(usable, points, 0.0)
         trust = np.where(usable, weight, 0.0)
         known = np.full(len(points), UNKNOWN_SIGMA_PX)
         if sigma_px is not None:
-            known = np.where(np.isfinite(sigma_px), sigma_px, known)
+            known = np.where(np.isfinite(sigma_px), np.clip(sigma_px, 0.0, FARTHEST_PX), known)
         known = np.hypot(known, LEAST_SIGMA_PX)
         starts = self._starts(points, trust, known)
         solution = None if starts is None else self._solve(points, trust, known, *starts)
@@ -156,7 +158,7 @@ class ShapeFit:
     def _least_squares(
         self, points: NDArray[np.complex128], weight: NDArray[np.float64], turns: NDArray[np.complex128]
     ) -> _Solutions | None:
-        """Solve for all H weights (H, K) at once. The points are turned back, so that modes lie as in the model."""
+        """Solve for all weights (H, K) at once; attempts that fail are left out. The points are turned back, so that modes lie as in the model."""
         size = len(self._precision)
         sizes = np.abs(turns)[:, None]
         units = turns[:, None] / sizes
@@ -168,15 +170,17 @@ class ShapeFit:
         except np.linalg.LinAlgError:
             return None
         turned = (parameters[:, 0] + 1j * parameters[:, 1]) * units[:, 0]
-        if not (np.isfinite(parameters).all() and np.abs(turned).min() > 1e-6):
+        good = np.isfinite(parameters.sum(axis=1)) & (np.abs(turned) > 1e-6)  # others explain no point
+        if not good.any():
             return None
-        return _Solutions((parameters @ self._design.T) * units, turned, parameters, normals)
+        parameters = parameters[good]
+        return _Solutions((parameters @ self._design.T) * units[good], turned[good], parameters, normals[good])
 
     def _fitted(
         self, xy: Points, solution: _Solutions, trust: NDArray[np.float64], known: NDArray[np.float64]
     ) -> Fitted:
         shape = solution.shapes[0]
-        squares = _squared(_complex(xy) - shape)
+        squares = _squared(_complex(np.where(np.isfinite(xy), xy, np.nan)) - shape)
         own = (abs(solution.turns[0]) * self._noise) ** 2
         relative: NDArray[np.float64] = squares / (own + known**2)
         inflation = float(_inflation(np.where(trust > 0, relative, 0.0)[None], trust)[0])
@@ -230,4 +234,4 @@ def _squared(values: NDArray[np.complex128]) -> NDArray[np.float64]:
 
 
 def _complex(xy: NDArray[np.float64]) -> NDArray[np.complex128]:
-    return np.asarray(xy[..., 0] + 1j * xy[..., 1])
+    return np.ascontiguousarray(xy, np.float64).view(np.complex128)[..., 0]

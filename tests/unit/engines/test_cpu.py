@@ -74,3 +74,22 @@ def test_padding_repeats_the_edge(device: CpuDevice) -> None:
     target = np.zeros((4, 6), np.uint8)
     device.pad(np.array([[1, 2], [3, 4]], np.uint8), target, left=3, top=1)
     assert target.tolist() == [[1, 1, 1, 1, 2, 2]] * 2 + [[3, 3, 3, 3, 4, 4]] * 2
+
+
+def test_a_warp_that_only_moves_whole_pixels_is_a_cut_whose_edge_repeats(device: CpuDevice) -> None:
+    image = plane(100, 80)
+    target = np.empty((20, 30), np.uint8)
+    device.warp(image, np.array([[1.0, 0.0, 12.0], [0.0, 1.0, 7.0]]), target)
+    assert np.array_equal(target, image[7:27, 12:42])
+    device.warp(image, np.array([[1.0, 0.0, 500.0], [0.0, 1.0, 500.0]]), target)
+    assert (target == image[-1, -1]).all()
+
+
+@pytest.mark.parametrize("size", [(512, 512), (511, 509)])
+def test_a_warp_that_shrinks_does_not_alias(device: CpuDevice, size: tuple[int, int]) -> None:
+    checks = ((np.indices(size).sum(axis=0) % 2) * 255).astype(np.uint8)  # finer than the target can show
+    target = np.empty((64, 64), np.uint8)
+    device.warp(checks, np.array([[4.9, 3.9, -20.0], [-3.9, 4.9, 250.0]]), target)
+    inside = target[20:44, 20:44]
+    assert inside.min() > 100
+    assert inside.max() < 155
