@@ -62,3 +62,17 @@ def test_what_is_no_number_is_unsure_and_has_no_place() -> None:
     xy = np.array([[math.nan, 2.0], [3.0, math.inf], [5.0, 6.0]])
     found = as_keypoints("top", NAMES, xy, visibility(logits(4.0, 4.0, math.nan), NAMES, Thresholds()))
     assert [(one.x, one.y, one.state) for one in found] == [(None, None, KeypointState.unsure)] * 3
+
+
+def test_sigma_is_told_of_what_has_a_place_and_only_where_it_is_known() -> None:
+    limits = Thresholds(keypoint={"c": Threshold(visible_above=0.9, hidden_below=0.1)})
+    xy, seen = np.zeros((3, 2)), visibility(logits(4.0, -4.0, 0.0), NAMES, limits)
+    found = as_keypoints("top", NAMES, xy, seen, np.array([0.5, 0.6, 0.7]))
+    assert [one.sigma_px for one in found] == [0.5, None, 0.7]
+    assert [one.sigma_px for one in as_keypoints("top", NAMES, xy, seen)] == [None] * 3
+    assert as_keypoints("top", NAMES, xy, seen, np.full(3, math.nan))[0].sigma_px is None
+
+
+def test_what_the_shape_placed_is_unsure_at_best() -> None:
+    seen = visibility(logits(4.0, -4.0, 4.0), NAMES, Thresholds(), np.array([True, True, False]))
+    assert seen.states == (KeypointState.unsure, KeypointState.hidden, KeypointState.visible)
