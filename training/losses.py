@@ -31,7 +31,7 @@ def sigma_loss(xy: Tensor, target_xy: Tensor, sigma: Tensor, weight: Tensor) -> 
     not depend on sigma it is the negative log likelihood of a Laplace distribution, whose scale is set by the mean
     absolute residual: an outlier draws it far less than it draws a variance. The factor makes sigma the standard
     deviation where residuals are normal. It is 0 where sigma is the residual itself, so it does not go to 0 in
-    training: a perfect sigma of normal residuals leaves 0.41. ``e`` keeps the logarithm finite.
+    training: a perfect sigma of normal residuals leaves 0.4. ``e`` keeps the logarithm finite.
 
     Args:
         xy: (..., 2) in px.

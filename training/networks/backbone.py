@@ -7,6 +7,7 @@ Depthwise blocks of equal accuracy in small networks train twice as slowly on a 
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,7 +145,9 @@ def initialise(network: nn.Module, path: Path) -> str:
 def _read(path: Path) -> dict[str, Tensor]:
     """The backbone's tensors under the backbone's own names."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, about files that are none of its own: refused below
+            content = torch.load(path, map_location="cpu", weights_only=True)
         if "averaged" in content:
             content = {
                 name.rpartition(_BACKBONE)[2]: tensor

@@ -20,18 +20,18 @@ def test_a_new_flow_is_the_normal_distribution() -> None:
 
 
 def test_the_density_of_any_flow_sums_to_one() -> None:
-    along = torch.linspace(-30.0, 30.0, 601)
+    along = torch.linspace(-30.0, 30.0, 301)
     grid = torch.cartesian_prod(along, along)
     with torch.no_grad():
-        total = shaken().log_density(grid).exp().sum() * 0.1**2
+        total = shaken().log_density(grid).exp().sum() * 0.2**2
     assert abs(float(total) - 1.0) < 0.02
 
 
 def test_training_a_flow_finds_a_skewed_density() -> None:
     torch.manual_seed(1)
     flow = Flow(16)
-    x = torch.randn(2000, 1)
-    errors = torch.cat((x, 0.7 * x**2 + 0.3 * torch.randn(2000, 1)), dim=1)
+    x = torch.randn(300, 1)
+    errors = torch.cat((x, 0.7 * x**2 + 0.3 * torch.randn(300, 1)), dim=1)
     optimiser = torch.optim.Adam(flow.parameters(), lr=1e-2)
     before = float(flow.log_density(errors).mean().detach())
     for _ in range(60):

@@ -70,9 +70,9 @@ def test_outputs_are_float32_whatever_the_convolutions_are(switch: str) -> None:
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_four_images_are_learnt(switch: str) -> None:
     trained, seen = network(switch), batch(4)
-    optimiser = torch.optim.AdamW(trained.parameters(), lr=4e-3)
+    optimiser = torch.optim.AdamW(trained.parameters(), lr=8e-3)
     for step in range(120):
-        optimiser.param_groups[0]["lr"] = 4e-3 * min(1.0, (120 - step) / 60)
+        optimiser.param_groups[0]["lr"] = 8e-3 * min(1.0, (120 - step) / 60)
         losses = trained.losses(seen)
         optimiser.zero_grad()
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
