@@ -11,6 +11,7 @@ from pipeline.errors import RecipeError
 
 FILE_NAME = "shape.json"
 LARGEST_BYTES = 10_000_000
+_TRAIN = "datumd train METHOD.toml --coco FILE --images DIR --out RECIPE"
 _Point = tuple[float, float]
 _Deviation = Annotated[float, msgspec.Meta(ge=0.0)]
 
@@ -48,9 +49,10 @@ def read_shape(path: Path, keypoints: Sequence[str]) -> ShapeModel | None:
     try:
         model = msgspec.json.decode(plain_file.read(path, LARGEST_BYTES, RecipeError), type=ShapeModel)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise RecipeError(f"is no shape model: {problem}", where=str(path)) from None
+        raise RecipeError(f"is no shape model: {problem}", where=str(path), next_command=_TRAIN) from None
     if model.keypoints != list(keypoints):
-        raise RecipeError(f"is of {', '.join(model.keypoints)}", where=str(path), allowed=", ".join(keypoints))
+        found = ", ".join(model.keypoints)
+        raise RecipeError(f"is of {found}", where=str(path), allowed=", ".join(keypoints), next_command=_TRAIN)
     return model
 
 

@@ -196,7 +196,6 @@ class ShapeFit:
         """Pairs of points to start from: far enough apart in the mean shape, every point about as often."""
         count = len(self._mean)
         pairs = [(i, (i + step) % count) for step in range(1, count // 2 + 1) for i in range(count)]
-        pairs = sorted({(min(pair), max(pair)): None for pair in pairs}) if count < 3 else pairs
         first, second = np.array(pairs, np.int64).reshape(-1, 2).T
         length = np.abs(self._mean[second] - self._mean[first])
         far = length > max(1e-6, 0.5 * float(np.median(length))) if len(length) else length > 0
