@@ -83,11 +83,11 @@ def learn_shape(xy: Floats, known: Known, keypoints: list[str], method: ShapeMet
         method: how many modes.
 
     Raises:
-        DataError: there is one keypoint only, or no shape in which a keypoint is known among enough others.
+        DataError: there is a keypoint that no shape knows among enough others, or all lie on one point.
     """
     count = xy.shape[1]
-    if count < 2:
-        raise DataError("one keypoint has no shape", where=keypoints[0], allowed="two or more")
+    if count == 1:  # a point has no size: any unit will do
+        return ShapeModel(list(keypoints), [(0.0, 0.0)], [], [], [_SMALLEST_NOISE])
     usable = known.sum(1) >= min(count, max(3, (count + 1) // 2))
     xy, known = np.asarray(xy, np.float64)[usable], known[usable]
     missing = [name for index, name in enumerate(keypoints) if not known[:, index].any()]
