@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 LEVEL = 0.95
 _STEPS = 40  # halvings of 0..1: below 1e-12
@@ -34,28 +35,24 @@ def _lower(count: int, total: int, level: float) -> float:
     """The share at which ``count`` or more of ``total`` come with the chance (1 - level) / 2; by bisection."""
     if not count:
         return 0.0
+    is_upper = count > total / 2  # the side of fewer terms
+    successes = np.arange(count, total + 1) if is_upper else np.arange(count)
+    choose = _log_choose(total, successes)
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if _at_least(count, total, middle) < (1 - level) / 2:
-            low = middle
+        share = (low + high) / 2
+        terms = choose + successes * math.log(share) + (total - successes) * math.log1p(-share)
+        chance = float(np.exp(terms).sum())  # summed from logarithms: no term overflows
+        if (chance if is_upper else 1.0 - chance) < (1 - level) / 2:
+            low = share
         else:
-            high = middle
+            high = share
     return low
 
 
-def _at_least(count: int, total: int, share: float) -> float:
-    """The chance of ``count`` (1 or more) or more successes in ``total`` trials; 0 < share < 1."""
-    if count > total * share:  # the smaller tail is summed: the other would be a difference of nearly equal numbers
-        return _tail(count, total, total, share)
-    return 1.0 - _tail(0, count - 1, total, share)
-
-
-def _tail(first: int, last: int, total: int, share: float) -> float:
-    """The binomial chance of ``first`` to ``last`` successes, from logarithms so that no term overflows."""
-    successes = np.arange(first, last + 1)
+def _log_choose(total: int, successes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logarithms of the binomial coefficients of consecutive numbers of successes."""
+    first = int(successes[0])
     start = math.lgamma(total + 1) - math.lgamma(first + 1) - math.lgamma(total - first + 1)
     ratios = np.log(total - successes[:-1]) - np.log(successes[:-1] + 1)
-    choose = start + np.concatenate(([0.0], np.cumsum(ratios)))
-    terms = choose + successes * math.log(share) + (total - successes) * math.log1p(-share)
-    return float(np.exp(terms).sum())
+    return start + np.concatenate(([0.0], np.cumsum(ratios)))

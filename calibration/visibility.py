@@ -2,8 +2,9 @@
 
 From parts that were neither trained on nor used to choose anything, so that the stated miss rate holds on the line. It is
 held there in the mean, and not only on the parts at hand: a threshold is the k-th smallest probability of n visible
-examples with k = floor(rate * (n + 1)), so that the next visible one lies below it with the chance k / (n + 1), at most
-the rate, whatever the distribution (split conformal prediction; Vovk et al. 2005, Lei et al. 2018).
+examples with k = rate * (n + 1), so that the next visible one lies below it with the chance k / (n + 1), whatever the
+distribution (split conformal prediction; Vovk et al. 2005, Lei et al. 2018). Of two hundred examples at 1 % that is the
+second smallest: chance. So keypoints share what they know as far as they are alike.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +22,9 @@ from pipeline.thresholds import Threshold, Thresholds
 _NEWTON_STEPS = 50
 _RIDGE = 1e-3
 LEAST_ABOVE = 0.01  # no lower threshold is written: a feature that is missing would pass for one that is there
-UNSURE_SHARE = (
-    0.25  # of the miss rate: at most this share of the visible keypoints is called hidden, the rest of it unsure
-)
+UNSURE_SHARE = 0.25  # of the miss rate: so many of the visible keypoints are called hidden, the rest of it unsure
+_TAIL_EXAMPLES = 10
+_DOUBT = 0.9  # a share whose two-sided interval at this level lies above the rate contradicts it: 5 % by chance
 LEAST_UNSEEN = 30  # without one accepted of so many, the false accepts are still only known to be below 12 %
 
 
@@ -80,27 +82,42 @@ def calibrate(
 
     Returns:
         ``hidden_below`` holds for UNSURE_SHARE of that rate. A keypoint's own threshold is shrunk towards that of all
-        keypoints together, see `_shrunk`. Where even all are too few to state the rate, it is one half or what loses
+        keypoints together, see `_limits`. Where even all are too few to state the rate, it is one half or what loses
         none of them. No ``visible_above`` lies below LEAST_ABOVE, even where that loses more: see `raised`. The
         intervals are those of `clopper_pearson`; a keypoint's parts must be independent for them, not its neighbours.
     """
     scale = temperature(margin.ravel(), visible.ravel())
-    probability = probabilities(margin, round(scale, 4))
-    rates = (false_reject, false_reject * UNSURE_SHARE)
-    pooled = [_pooled(probability[visible], rate) for rate in rates]
+    scale = round(scale, 4)
+    logit = np.asarray(margin, np.float64) / scale
+    own = [np.sort(logit[visible[:, index], index]) for index in range(len(keypoints))]
+    aboves, belows = (_limits(own, rate) for rate in (false_reject, false_reject * UNSURE_SHARE))
     found = {}
-    for index, name in enumerate(keypoints):
-        own, unseen = (np.sort(probability[which[:, index], index]) for which in (visible, ~visible))
-        above, below = (_shrunk(own, at, rate) for at, rate in zip(pooled, rates, strict=True))
-        above = max(_floored(above), LEAST_ABOVE)
-        found[name] = Threshold(
-            visible_above=above,
-            hidden_below=min(_floored(below), above),
+    for name, above, below in zip(keypoints, aboves, belows, strict=True):
+        at, under = (_floored(float(share)) for share in probabilities(np.array((above, below)), 1.0))
+        found[name] = Threshold(visible_above=max(at, LEAST_ABOVE), hidden_below=min(under, max(at, LEAST_ABOVE)))
+    probability = probabilities(margin, scale)
+    reported = probability >= [limits.visible_above for limits in found.values()]
+    return counted(Thresholds(scale, found, false_reject), reported, visible)
+
+
+def counted(thresholds: Thresholds, reported: NDArray[np.bool_], visible: NDArray[np.bool_]) -> Thresholds:
+    """Thresholds with the figures of what was reported with them.
+
+    Args:
+        thresholds: of K keypoints, in their order.
+        reported: (N, K), reported visible.
+        visible: (N, K), truly so.
+    """
+    keypoint = {}
+    for index, (name, limits) in enumerate(thresholds.keypoint.items()):
+        own, unseen = (reported[which[:, index], index] for which in (visible, ~visible))
+        keypoint[name] = msgspec.structs.replace(
+            limits,
             examples=(len(own), len(unseen)),
-            false_reject=_interval(int((own < above).sum()), len(own)),
-            false_accept=_interval(int((unseen >= above).sum()), len(unseen)),
+            false_reject=_interval(int((~own).sum()), len(own)),
+            false_accept=_interval(int(unseen.sum()), len(unseen)),
         )
-    return Thresholds(temperature=round(scale, 4), keypoint=found, false_reject=false_reject)
+    return msgspec.structs.replace(thresholds, keypoint=keypoint)
 
 
 def raised(thresholds: Thresholds) -> list[str]:
@@ -135,47 +152,68 @@ def concerns(thresholds: Thresholds) -> list[str]:
     return found
 
 
-def _rank(rate: float, count: int) -> int:
-    """The k of the k-th smallest of ``count`` below which the next one lies with a chance of at most ``rate``; 0: none."""
-    return int(rate * (count + 1) + 1e-9)
+def _limits(own: Sequence[NDArray[np.float64]], rate: float) -> list[float]:
+    """A limit for each keypoint that loses ``rate`` of its visible ones, shrunk towards that of all (empirical Bayes).
 
-
-def _pooled(probability: NDArray[np.float64], rate: float) -> float:
-    """The threshold of all keypoints together, from their visible examples (n,)."""
-    if not len(probability):
-        return 0.5
-    rank = _rank(rate, len(probability))
-    if not rank:
-        return min(0.5, float(probability.min()))
-    return float(np.partition(probability, rank - 1)[rank - 1])
-
-
-def _shrunk(own: NDArray[np.float64], pooled: float, rate: float) -> float:
-    """A keypoint's threshold: its own order statistic, drawn to the pooled threshold where it rests on too little.
-
-    Between the two on the scale of logits. Below the pooled one its own has weight 1 as soon as its examples can state
-    the rate, since a higher threshold would break it; above it, where only false accepts are at stake, the weight is
-    k / (k + 1) of the k-th smallest, so that a lucky draw of few examples does not reject good parts.
+    A keypoint's own estimate is its order statistic; where it has too few examples even for the smallest, that is carried
+    on downwards along an exponential tail. Such a tail of scale s makes the k-th smallest vary by s² (1/k + 1/(2 k²)),
+    about. What the estimates differ by beyond this is between the keypoints: they keep their own to the degree that it
+    outweighs their chance. At last a limit is lowered until the keypoint's own examples do not contradict the rate.
 
     Args:
-        own: (n,) probabilities of its visible examples, sorted.
-        pooled: the threshold of all keypoints together.
-        rate: at most this share of visible ones may lie below.
+        own: of each keypoint the calibrated logits of its visible examples, sorted.
+        rate: share that may lie below.
+
+    Returns:
+        In calibrated logits. Where all examples together are too few to state the rate: 0, or what loses none of them.
     """
-    count, rank = len(own), _rank(rate, len(own))
-    if not count:
-        return pooled
-    mine = float(own[max(rank, 1) - 1])
-    weight = min(1.0, rate * (count + 1)) if mine < pooled else rank / (rank + 1)
-    if weight == 1.0:
-        return mine  # exactly: rounding may not lift it above the example that it is
-    at = weight * _logit(mine) + (1 - weight) * _logit(pooled)
-    return 1.0 / (1.0 + math.exp(-at))
+    everything = np.sort(np.concatenate(list(own)))
+    if rate * (len(everything) + 1) < 1:
+        return [float(everything.min(initial=0.0))] * len(own)
+    pooled = _order_statistic(everything, rate)
+    tails = [_tail(one, rate) for one in own if len(one) >= 2 * _TAIL_EXAMPLES]
+    tail = float(np.median(tails)) if tails else _tail(everything, rate)
+    ranks = np.array([rate * (len(one) + 1) for one in own])
+    estimates = np.array(
+        [
+            _order_statistic(one, rate) + tail * min(math.log(rank), 0.0) if len(one) else pooled
+            for one, rank in zip(own, ranks, strict=True)
+        ]
+    )
+    orders = np.maximum(ranks, 1.0)
+    variances = tail**2 * (1 / orders + 1 / (2 * orders**2))
+    sound = ranks >= 1
+    between = estimates[sound].var(ddof=1) - variances[sound].mean() if sound.sum() > 1 else 0.0
+    weights = np.maximum(between, 0.0) / np.maximum(np.maximum(between, 0.0) + variances, 1e-12)
+    shrunk = np.where([len(one) > 0 for one in own], weights * estimates + (1 - weights) * pooled, pooled)
+    return [_uncontradicted(one, float(limit), rate) for one, limit in zip(own, shrunk, strict=True)]
 
 
-def _logit(probability: float) -> float:
-    bounded = min(max(probability, 1e-12), 1 - 1e-12)
-    return math.log(bounded / (1 - bounded))
+def _order_statistic(ordered: NDArray[np.float64], rate: float) -> float:
+    """The k-th smallest, k = rate * (n + 1), between two where k is none; the smallest where k is below 1.
+
+    Lies between them in logits, in which the tail of a distribution is convex: so the next one lies below with at most the
+    chance k / (n + 1).
+    """
+    place = max(rate * (len(ordered) + 1) - 1, 0.0)
+    return float(np.interp(place, np.arange(len(ordered)), ordered))
+
+
+def _tail(ordered: NDArray[np.float64], rate: float) -> float:
+    """The scale of an exponential tail: how far the smallest lie below the first that is not one of them, in the mean."""
+    count = min(max(math.ceil(rate * len(ordered)), _TAIL_EXAMPLES), len(ordered) - 1)
+    return float((ordered[count] - ordered[:count]).mean()) if count > 0 else 0.0
+
+
+def _uncontradicted(own: NDArray[np.float64], limit: float, rate: float) -> float:
+    """``limit``, or the highest one below which so few of a keypoint's examples lie that they may do so by chance."""
+    found = int(np.searchsorted(own, limit))
+    if not found or clopper_pearson(found, len(own), level=_DOUBT)[0] <= rate:
+        return limit
+    below = int(rate * len(own))
+    while below < len(own) and clopper_pearson(below + 1, len(own), level=_DOUBT)[0] <= rate:
+        below += 1
+    return min(limit, float(own[below])) if below < len(own) else limit
 
 
 def _floored(probability: float) -> float:

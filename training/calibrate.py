@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.sigma import WITHIN_1_SIGMA, WITHIN_2_SIGMA, calibrate_sigma
-from calibration.visibility import calibrate, concerns
+from calibration.visibility import calibrate, concerns, counted, probabilities
+from pipeline import shape
 from pipeline import sigma as sigma_file
 from pipeline import thresholds as thresholds_file
 from pipeline.errors import DataError
@@ -17,7 +18,7 @@ from pipeline.sigma import SigmaScale, write_sigma
 from pipeline.thresholds import Thresholds, write_thresholds
 from training.data import Dataset
 from training.method import ViewShape
-from training.observed import observe
+from training.observed import Observed, observe
 from training.reliability import draw_visibility
 from training.sigma_diagram import draw_sigma
 
@@ -108,6 +109,10 @@ def calibrate_view(
     if not np.isfinite(seen.margin).all():
         raise DataError("the networks give numbers that are not finite", where=str(folder), next_command="datumd train")
     thresholds = calibrate(seen.margin, seen.visible, dataset.keypoints, false_reject=false_reject)
+    if (folder / shape.FILE_NAME).exists():  # what is put where the shape says follows from the thresholds
+        write_thresholds(folder / thresholds_file.FILE_NAME, thresholds)
+        seen = observe(folder, dataset, parts, view)
+        thresholds = counted(thresholds, _reported(seen, thresholds) & ~seen.is_placed, seen.visible)
     write_thresholds(folder / thresholds_file.FILE_NAME, thresholds)
     draw_visibility(seen.margin, seen.state, dataset.keypoints, thresholds, pictures / VISIBILITY_PICTURE)
     path = folder / sigma_file.FILE_NAME
@@ -119,6 +124,11 @@ def calibrate_view(
     write_sigma(path, sigma)
     draw_sigma(seen.error_px, seen.sigma_px, seen.visible, dataset.keypoints, sigma, pictures / SIGMA_PICTURE)
     return Calibrated(thresholds, sigma, len(parts), (VISIBILITY_PICTURE, SIGMA_PICTURE))
+
+
+def _reported(seen: Observed, thresholds: Thresholds) -> NDArray[np.bool_]:
+    limits = [limits.visible_above for limits in thresholds.keypoint.values()]
+    return np.asarray(probabilities(seen.margin, thresholds.temperature) >= limits)
 
 
 def _told(sigma: SigmaScale) -> str:

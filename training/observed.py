@@ -24,12 +24,14 @@ class Observed:
         state: (N, K) int8 of the labels, 2 visible, 1 hidden, 0 missing.
         error_px: (N, K, 2), found minus labelled position, sensor px; nan where the labels give none.
         sigma_px: (N, K), standard deviation per axis as the networks say it, sensor px; nan where they say none.
+        is_placed: (N, K), put where the shape model says, which is never reported visible.
     """
 
     margin: NDArray[np.float64]
     state: NDArray[np.int8]
     error_px: NDArray[np.float64]
     sigma_px: NDArray[np.float64]
+    is_placed: NDArray[np.bool_]
 
     @property
     def visible(self) -> NDArray[np.bool_]:
@@ -55,6 +57,7 @@ def observe(folder: Path, dataset: Dataset, parts: NDArray[np.int64], view: View
         part = dataset.parts[index]
         found = shipped.predict(read_grey(part), [Region(*region_of(part, view))])[0]
         margin = (found.logits[:, 0] - found.logits[:, 1]).astype(np.float64)
-        rows.append((margin, part.state, found.refined_sensor_px - part.xy_sensor_px, found.sigma_sensor_px))
-    margins, states, errors, sigmas = (np.stack(column) for column in zip(*rows, strict=True))
-    return Observed(margins, states, errors, sigmas.astype(np.float64))
+        error = found.refined_sensor_px - part.xy_sensor_px
+        rows.append((margin, part.state, error, found.sigma_sensor_px, found.is_placed))
+    margins, states, errors, sigmas, placed = (np.stack(column) for column in zip(*rows, strict=True))
+    return Observed(margins, states, errors, sigmas.astype(np.float64), placed)

@@ -116,12 +116,12 @@ def _rows(
     )
     few = "" if len(shown) == len(keypoints) else f", {len(shown)} worst of {len(keypoints)}"
     rate = thresholds.false_reject
-    asked = (
+    aim = (
         ""
         if rate is None
-        else f"; of the visible {rate:.2%} may lie left of the line, {rate * UNSURE_SHARE:.2%} of the dashes"
+        else f": {rate:.3g} of the visible may lie left of the line, {rate * UNSURE_SHARE:.3g} of the dashes"
     )
-    axis.set_title(f"What each keypoint is given{few}{asked}", fontsize=11, pad=34)
+    axis.set_title(f"Each keypoint{few}{aim}", fontsize=10.5, pad=26, loc="left")
     handles = [Patch(color=colour, alpha=0.6, label=word) for word, colour in _KINDS.values()]
     handles.append(Patch(color="0.88", label="unsure: from dashes to line"))
     axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=8.5, frameon=False)

@@ -77,7 +77,8 @@ def _quantiles(axis: Axes, before: Array, after: Array, scale: SigmaScale) -> No
     axis.set_title("Below the grey line errors are smaller than sigma says,\nabove it larger (tails)", fontsize=11)
     checked = (scale.within_1_sigma, scale.within_2_sigma)
     title = None if None in checked else "on parts left out in turn: {:.1%} and {:.1%}".format(*checked)
-    axis.legend(loc="lower right", fontsize=8.5, title=title, title_fontsize=8.5)
+    if len(after):
+        axis.legend(loc="lower right", fontsize=8.5, title=title, title_fontsize=8.5)
     axis.grid(alpha=0.3)
 
 
