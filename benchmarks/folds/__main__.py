@@ -105,11 +105,13 @@ def quick(chosen: Plan) -> Plan:
 
 
 def _report(records: Mapping[str, FoldRecord], names: Sequence[str], json_file: Path | None) -> int:
-    """Print what there is; the bars of all sets are held to what is there."""
+    """Print what there is of the sets ``names``, held to their bars."""
     lines = [line for name in names for line in fold_table.rows(name, records)]
     print(table_text(fold_table.COLUMNS, lines) if lines else "nothing measured yet")
-    found = fold_table.bars(records, COUNT)
-    faults = faults_of(found, budgets_of("folds"))
+    of_names = tuple(f"{name}_" for name in names)
+    found = {key: value for key, value in fold_table.bars(records, COUNT).items() if key.startswith(of_names)}
+    bars = {key: bar for key, bar in budgets_of("folds").items() if key.startswith(of_names)}
+    faults = faults_of(found, bars)
     for fault in faults:
         print(f"outside the budget: {fault}", file=sys.stderr)
     if json_file:
