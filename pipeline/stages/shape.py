@@ -158,7 +158,7 @@ class ShapeFit:
     def _least_squares(
         self, points: NDArray[np.complex128], weight: NDArray[np.float64], turns: NDArray[np.complex128]
     ) -> _Solutions | None:
-        """Solve for all weights (H, K) at once; attempts that fail are left out. The points are turned back, so that modes lie as in the model."""
+        """Solve for all weights (H, K) at once, the points turned back as the model lies; attempts that fail are left out."""
         size = len(self._precision)
         sizes = np.abs(turns)[:, None]
         units = turns[:, None] / sizes
