@@ -142,10 +142,10 @@ def _table(skeleton: Element, names: list[str], where: str) -> NDArray[np.float6
             raise DataError(f"point {name!r}", where=where, allowed=f"each of {', '.join(names)} once")
         seen.add(name)
         state = MISSING if _flag(point, "outside", where) else HIDDEN if _flag(point, "occluded", where) else VISIBLE
-        values = _numbers(point.get("points", "").split(","), f"{where}, {name}")
-        if len(values) != 2:
+        place = point.get("points", "").split(",")
+        if len(place) != 2:
             raise DataError(f"points is {point.get('points')!r}", where=f"{where}, {name}", allowed='one point, "x,y"')
-        table[names.index(name)] = (*values, state)
+        table[names.index(name)] = (*_numbers(place, f"{where}, {name}"), state)
     return table
 
 
