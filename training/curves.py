@@ -48,10 +48,11 @@ def _is_loss(key: str) -> bool:
 def _draw_losses(axis: Axes, history: History) -> None:
     names = [key for key in dict.fromkeys(key for row in history for key in row) if _is_loss(key)]
     lowest = math.inf
+    marker = ".-" if len(history) < 60 else "-"  # a line through one point would not be seen
     for name in names:
         rows = [row for row in history if name in row]
         lowest = min(lowest, *(row[name] for row in rows))
-        axis.plot([row["step"] for row in rows], [row[name] for row in rows], label=_MEANING.get(name, name))
+        axis.plot([row["step"] for row in rows], [row[name] for row in rows], marker, label=_MEANING.get(name, name))
     axis.set(xlabel="step", ylabel="loss, as it is weighted")
     if lowest > 0.0:
         axis.set_yscale("log")
