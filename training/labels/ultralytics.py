@@ -19,6 +19,8 @@ from training.labels.imported import Imported, dataset_of, stored_size
 from training.symmetry import pairs_of
 
 LARGEST_BYTES = 1 << 24
+_LARGEST_YAML_BYTES = 1 << 18
+_DEEPEST = 10
 IMAGES, LABELS = "images", "labels"  # in a path the one stands for the other
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -96,10 +98,9 @@ def label_file(image: Path, images: Path, beside: Path) -> Path:
 
 
 def _settings(path: Path) -> DataYaml:
-    content = plain_file.read(path, LARGEST_BYTES, DataError)
+    content = plain_file.read(path, _LARGEST_YAML_BYTES, DataError)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)):
-            raise ValueError("it has *references, a few lines of which may stand for more than memory holds")
+        _check_plain(content)
         settings = msgspec.convert(yaml.safe_load(content), DataYaml)
     except (yaml.YAMLError, msgspec.ValidationError, ValueError, RecursionError, OverflowError) as problem:
         raise DataError(
@@ -114,6 +115,18 @@ def _settings(path: Path) -> DataYaml:
             f"kpt_names does not name {count} keypoints", where=str(path), allowed="as many as kpt_shape says"
         )
     return settings
+
+
+def _check_plain(content: bytes) -> None:
+    """Raise ValueError for YAML that takes more time or memory than its size tells."""
+    depth = 0
+    for event in yaml.parse(content, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it has *references, a few lines of which may stand for more than memory holds")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deep")
 
 
 def _notes(settings: DataYaml, keypoints: list[str], bare: int) -> Iterator[str]:

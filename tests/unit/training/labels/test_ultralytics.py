@@ -81,7 +81,7 @@ def test_images_in_a_folder_of_another_name(folder: Path) -> None:
         ("data.yaml", YAML.replace("[1, 0, 2]", "[1, 2, 0]"), "flip order [1, 2, 0]"),
         ("data.yaml", "a: &a [1]\nb: [*a, *a]", "it has *references"),
         ("data.yaml", "a: 2020-13-45", "data.yaml: is no data.yaml"),
-        ("data.yaml", "[" * 5000, "data.yaml: is no data.yaml"),
+        ("data.yaml", "[" * 5000, "it is nested too deep"),
         ("data.yaml", "a: !!python/object/apply:os.getcwd []", "data.yaml: is no data.yaml"),
     ],
 )
