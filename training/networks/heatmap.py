@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,6 +32,7 @@ class Heatmap(KeypointNetwork):
     """Feature extractor ▸ two transposed convolutions ▸ one map a keypoint at a quarter of the image's size.
 
     The position is the highest cell, moved by a quarter of a cell towards the higher one of its neighbours.
+    Where two cells are equal but for rounding, two engines may differ by their distance: regression has no such jumps.
     Visibility and sigma come from the features around the peak, and its height, by a fully connected layer for each
     keypoint.
     """
@@ -41,6 +44,7 @@ class Heatmap(KeypointNetwork):
         self.upsample = nn.Sequential(_doubled(backbone.channels, width), _doubled(width, width))
         self.map = nn.Conv2d(width, keypoints, 1)
         nn.init.normal_(self.map.weight, std=0.001)
+        nn.init.zeros_(cast(Tensor, self.map.bias))  # rounding on top of a bias would decide which cell is highest
         # exists, does not exist, log sigma of x and y
         self.verdict = nn.Parameter(0.1 * torch.randn(keypoints, width + 1, 4))
         self.bias = nn.Parameter(torch.zeros(keypoints, 4))
