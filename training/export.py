@@ -70,7 +70,7 @@ def _export(
     model = program.model_proto
     for tensor in (*model.graph.input, *model.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
-    del model.metadata_props[:]
+    del model.metadata_props[:], model.graph.metadata_props[:]
     for node in model.graph.node:  # the exporter notes its source lines: machine paths have no place in a recipe
         del node.metadata_props[:]
         node.doc_string = ""

@@ -76,14 +76,14 @@ class ImageSamples:
         return self._stacked([self._random(rng, int(index)) for index in chosen])
 
     def shapes(self, count: int = 4000) -> NDArray[np.float64]:
-        """Keypoints (count, K, 2) in px of the image in the poses that training will draw."""
+        """Keypoints (count, K, 2) in px of the image in the poses that training will draw, mirrored ones too."""
         rng = np.random.default_rng([self.method.seed, self.stream, 3])
         rows = []
         for index in rng.choice(self.parts, count):
-            matrix = augment.composed(
-                self.framing.draw(rng, self.method.augment), self.framing.fine_from_canvas(self.canvas, int(index))
-            )
-            rows.append((augment.mapped(matrix, self.canvas.xy_canvas_px[index]) + 0.5) / FINE - 0.5)
+            pose, is_mirrored = self._pose(rng)
+            matrix = augment.composed(pose, self.framing.fine_from_canvas(self.canvas, int(index)))
+            xy = (augment.mapped(matrix, self.canvas.xy_canvas_px[index]) + 0.5) / FINE - 0.5
+            rows.append(xy[self.mirror] if is_mirrored else xy)
         return np.stack(rows)
 
     def plain(self, parts: NDArray[np.int64], seed: int) -> tuple[Batch, NDArray[np.float64]]:
@@ -99,10 +99,7 @@ class ImageSamples:
 
     def _random(self, rng: np.random.Generator, index: int) -> _Sample:
         vary, wh = self.method.augment, (FINE * self.framing.wh[0], FINE * self.framing.wh[1])
-        pose = self.framing.draw(rng, vary)
-        is_mirrored = vary.flip != "none" and rng.random() < 0.5
-        if is_mirrored:
-            pose = augment.composed(pose, augment.mirrored(vary.flip, wh))
+        pose, is_mirrored = self._pose(rng)
         drawn = self._drawn(index, pose)
         xy, state, known = drawn.xy, drawn.state.copy(), drawn.known
         if is_mirrored:
@@ -115,6 +112,14 @@ class ImageSamples:
             state[augment.covered(cover, xy, radius) & (state == VISIBLE)] = HIDDEN
         image = augment.relit(rng, drawn.image, vary, noise=vary.noise / FINE)
         return self._finished(_Sample(image, xy, state, known, drawn.sensor_px_per_px))
+
+    def _pose(self, rng: np.random.Generator) -> tuple[augment.Affine, bool]:
+        """A random change of pose, a map of the fine image onto itself, and whether it mirrors."""
+        vary, wh = self.method.augment, self.framing.wh
+        pose = self.framing.draw(rng, vary)
+        if vary.flip == "none" or rng.random() < 0.5:
+            return pose, False
+        return augment.composed(pose, augment.mirrored(vary.flip, (FINE * wh[0], FINE * wh[1]))), True
 
     def _drawn(self, index: int, pose: augment.Affine) -> _Sample:
         """The part at `FINE` times the image's size."""

@@ -206,7 +206,8 @@ class Training:
     def _residuals(self, refine: RefineMethod) -> NDArray[np.float32]:
         """Errors of the networks before the refine network on every training part, from networks that never saw it."""
         run, rows = self.run, []
-        shares = folds(run.dataset, count=refine.folds, seed=run.method.seed)
+        alike = groups(run.dataset) if run.method.split.near_duplicates else None
+        shares = folds(run.dataset, count=refine.folds, seed=run.method.seed, groups=alike)
         for number, share in enumerate(shares):
             left_out = np.intersect1d(share, self.parts.train)
             others = replace(self.parts, train=np.setdiff1d(self.parts.train, left_out), calibration=left_out)
