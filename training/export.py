@@ -9,19 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engines.load import load_engine
 from pipeline.errors import NetworkError
 from pipeline.network import METADATA_KEY, CoarseCard, PosedCard, RefineCard, write_card
+from training.networks.keypoint_network import KeypointNetwork
+from training.networks.refine import Refine
 
 OPSET = 18
 PARITY_PX = 0.01
+_NOT_ONE = 0.5
 _BATCH = 3  # any above 1: a batch of 1 would be taken for a constant
 
 
-def export(network: nn.Module, card: CoarseCard | PosedCard | RefineCard, path: Path) -> float:
+def export(network: KeypointNetwork | Refine, card: CoarseCard | PosedCard | RefineCard, path: Path) -> float:
     """Write a network and run the file through our own engine.
 
     Args:
@@ -35,22 +39,28 @@ def export(network: nn.Module, card: CoarseCard | PosedCard | RefineCard, path: 
     Raises:
         NetworkError: the engine's positions differ from torch's by more than `PARITY_PX`.
     """
+    noise = torch.Generator().manual_seed(0)
     if isinstance(card, RefineCard):
         count = len(card.keypoints)
-        patches = torch.randint(0, 256, (max(count, 2), card.patch, card.patch, 1), dtype=torch.uint8)
+        patches = torch.randint(0, 256, (max(count, 2), card.patch, card.patch, 1), dtype=torch.uint8, generator=noise)
         keypoint = torch.arange(max(count, 2)) % count
         inputs = {"patches": patches, "keypoint": keypoint, "span": keypoint % len(card.spans_px)}
         return _export(network, inputs, "offset", card, path)
     width, height = card.small_wh if isinstance(card, CoarseCard) else card.image_wh
-    image = torch.randint(0, 256, (_BATCH, height, width, 1), dtype=torch.uint8)
+    image = torch.randint(0, 256, (_BATCH, height, width, 1), dtype=torch.uint8, generator=noise)
     return _export(network, {"image": image}, "xy", card, path)
 
 
 def _export(
-    network: nn.Module, inputs: dict[str, Tensor], positions: str, card: CoarseCard | PosedCard | RefineCard, path: Path
+    network: KeypointNetwork | Refine,
+    inputs: dict[str, Tensor],
+    positions: str,
+    card: CoarseCard | PosedCard | RefineCard,
+    path: Path,
 ) -> float:
     outputs = (positions, "visibility", "sigma")
-    network = copy.deepcopy(network).cpu().eval()
+    trained, network = network, copy.deepcopy(network).cpu().eval()
+    network.visibility_scale.fill_(_NOT_ONE)  # else the exporter would leave the multiplication by one out
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -77,13 +87,24 @@ def _export(
     model.metadata_props.add(key=METADATA_KEY, value=write_card(card))
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_bytes(model.SerializeToString())
-    beside.replace(path)
+    _write(model, path, float(trained.visibility_scale))
     return _parity(network, inputs, positions, path)
 
 
-def _parity(network: nn.Module, inputs: dict[str, Tensor], positions: str, path: Path) -> float:
+def rescale(path: Path, factor: float) -> None:
+    """Give the network in an exported file another ``visibility_scale``; all else stays as it was checked."""
+    _write(onnx.load(path), path, factor)
+
+
+def _write(model: onnx.ModelProto, path: Path, factor: float) -> None:
+    (scale,) = (tensor for tensor in model.graph.initializer if tensor.name == "visibility_scale")
+    scale.CopyFrom(onnx.numpy_helper.from_array(np.array(factor, np.float32), scale.name))
+    beside = path.with_suffix(".part")
+    beside.write_bytes(model.SerializeToString())
+    beside.replace(path)
+
+
+def _parity(network: KeypointNetwork | Refine, inputs: dict[str, Tensor], positions: str, path: Path) -> float:
     engine = load_engine(path)
     worst = 0.0
     for count in (1, len(next(iter(inputs.values())))):

@@ -23,7 +23,7 @@ from training.calibrate import calibrate_view
 from training.canvas import Canvas, prepare
 from training.checkpoint import Checkpoint
 from training.data import Dataset
-from training.export import export
+from training.export import export, rescale
 from training.fit import Schedule, fit
 from training.framing import Framing, Plain, Posed, pose_of
 from training.keypoint_task import KeypointTask
@@ -142,7 +142,7 @@ class Training:
         factors = fuse(margins, self.found[-1].visible.ravel())
         for factor, (name, network) in zip(factors, self.networks.items(), strict=True):
             network.visibility_scale.fill_(float(factor))
-            self._export(name)
+            rescale(self.stage / f"{name}.onnx", float(factor))
         named = zip(factors, self.networks, strict=True)
         self.run.report("visibility = " + " + ".join(f"{factor:.2f} x {name}" for factor, name in named))
 

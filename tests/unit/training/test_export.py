@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.errors import NetworkError
 from pipeline.network import CoarseCard, PosedCard, RefineCard, load_network
-from training.export import export
+from training.export import export, rescale
 from training.method import CoarseMethod, TemplateMethod
 from training.networks.build import build
 from training.networks.keypoint_network import KeypointNetwork
@@ -71,6 +71,22 @@ def test_a_refine_network_runs_in_the_pipeline_as_in_torch(tmp_path: Path) -> No
         assert found["sigma"] == pytest.approx(sigma.numpy(), rel=1e-3)
 
 
+def test_the_scale_of_a_file_can_be_changed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "one.onnx"
+    export(network("rectified"), COARSE, path)
+    image = {"image": np.random.default_rng(0).integers(0, 256, (2, 48, 64, 1), np.uint8)}
+
+    def run() -> dict[str, np.ndarray]:
+        return {name: np.array(value) for name, value in load_network(path, CoarseCard).engine.run(image).items()}
+
+    before = run()
+    rescale(path, 3.0)
+    after = run()
+    assert after["visibility"] == pytest.approx(3.0 * before["visibility"], rel=1e-5)
+    assert np.array_equal(after["xy"], before["xy"])
+    assert np.array_equal(after["sigma"], before["sigma"])
+
+
 def test_the_file_tells_its_card_and_nothing_of_the_machine(tmp_path: Path) -> None:
     export(network("regression"), COARSE, tmp_path / "coarse.onnx")
     model = onnx.load(tmp_path / "coarse.onnx")
@@ -89,7 +105,7 @@ class Drifting(KeypointNetwork):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         self.drift += 1.0 if not torch.compiler.is_exporting() else 0.0
         xy = image.float().mean((1, 2, 3))[:, None, None].expand(-1, 3, 2) + self.drift
-        return xy, xy * 1.0, xy * 2.0
+        return xy, xy * self.visibility_scale, xy * 2.0
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         raise NotImplementedError
