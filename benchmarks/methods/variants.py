@@ -108,7 +108,7 @@ def trials(variant: Variant, sets: Sets) -> list[Training]:
     plain = _changed(variant, sets)
     for part in ("refine", "shape"):
         plain.pop(part, None)
-    tried = variant.tried[:2] if sets is QUICK else variant.tried
+    tried = variant.tried[:1] if sets is QUICK else variant.tried
     return [Training(f"{variant.name}/tried/{index}", _merged(plain, one), sets) for index, one in enumerate(tried)]
 
 
@@ -133,6 +133,8 @@ def _changed(variant: Variant, sets: Sets) -> Plain:
         plain = _merged(plain, QUICK_CHANGE)
         if "cascade" in plain:
             plain = _merged(plain, {"cascade": QUICK_CHANGE["coarse"]})
+        else:  # refinement is tried once: most of the time goes into writing networks, not into training them
+            del plain["refine"], plain["shape"]
     return plain
 
 
