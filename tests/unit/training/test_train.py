@@ -32,8 +32,6 @@ batch = 4
 backbone = "tiny"
 compressed = 8
 """
-    FIRST.replace('network = "template"\n', "").replace("rectify = true", "").replace("template = { count = 4 }", "")
-)
 MORE = """
 [cascade]
 steps = 3
