@@ -17,6 +17,7 @@ from pipeline.errors import EngineError, NetworkError
 
 METADATA_KEY = "datumd"
 _Size = Annotated[int, msgspec.Meta(ge=8, le=16384)]
+_Place = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 
 
 class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="role"):
@@ -76,10 +77,18 @@ class RefineCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field
     Attributes:
         patch: width of a patch as the network sees it.
         spans_px: width in px of the large image that a patch covers, one for every pass, run in this order.
+        pose: x, y of every keypoint of the mean shape, in any unit: patches are turned as the part is turned from it.
+            None where patches are upright.
     """
 
     patch: _Size
     spans_px: Annotated[list[Annotated[float, msgspec.Meta(gt=0, le=16384)]], msgspec.Meta(min_length=1)]
+    pose: list[tuple[_Place, _Place]] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a pose of other keypoints."""
+        if self.pose is not None and len(self.pose) != len(self.keypoints):
+            raise ValueError(f"pose has {len(self.pose)} points for {len(self.keypoints)} keypoints")
 
     def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """The inputs and outputs that such a network has."""

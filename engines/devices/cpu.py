@@ -42,7 +42,9 @@ class CpuDevice:
         right = target.shape[1] - left - source.shape[1]
         cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_REPLICATE, dst=target)
 
-    def gather(self, image: Image, centres: NDArray[np.float64], span: float, patches: Image) -> None:
+    def gather(
+        self, image: Image, centres: NDArray[np.float64], span: float, patches: Image, angle_rad: float = 0.0
+    ) -> None:
         """Cut square patches around sub-pixel centres.
 
         Args:
@@ -52,19 +54,22 @@ class CpuDevice:
             span: width of the square that is cut, in px of the image. Over two image px to a patch px, the patch px
                 is the mean over the area it covers.
             patches: uint8 (M, P, P), filled; outside the image the edge repeats.
+            angle_rad: direction of the patches' x axis in the image, from x towards y; they turn about their centres.
         """
         size = patches.shape[1]
         oversampling = max(1, math.floor(span / size))
         wide = size * oversampling
         step = span / wide
         cut = self._take(0, wide, wide)
+        cos, sin = step * math.cos(angle_rad), step * math.sin(angle_rad)
+        to_corner = (wide - 1) / 2
         for centre, patch in zip(centres.tolist(), patches, strict=True):
             fine = patch if oversampling == 1 else cut
-            if step == 1.0:
+            if step == 1.0 and angle_rad == 0.0:
                 cv2.getRectSubPix(image, (wide, wide), centre, patch=fine)
             else:
-                corner = [centre[0] - step * (wide - 1) / 2, centre[1] - step * (wide - 1) / 2]
-                image_from_cut = np.array([[step, 0.0, corner[0]], [0.0, step, corner[1]]])
+                corner = centre[0] - to_corner * (cos - sin), centre[1] - to_corner * (sin + cos)
+                image_from_cut = np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]]])
                 flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
                 cv2.warpAffine(image, image_from_cut, (wide, wide), fine, flags, cv2.BORDER_REPLICATE)
             if fine is cut:

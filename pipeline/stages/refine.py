@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.devices.cpu import CpuDevice
+from pipeline.geometry import Points
 from pipeline.network import RefineNetwork
 from pipeline.stages.shape import ShapeFit
+from pipeline.stages.turn import part_angle, turned
 from pipeline.stages.values import CoarseKeypoints, Prepared, RefinedKeypoints
 from pipeline.stages.visibility import probability
 
@@ -31,6 +33,8 @@ class Refine:
     def __init__(self, network: RefineNetwork, device: CpuDevice, shape: ShapeFit | None = None) -> None:
         """Use `network` on images that live on `device`; `shape` looks after keypoints that were led astray."""
         self._network, self._device, self._shape = network, device, shape
+        pose = network.card.pose
+        self._pose: Points | None = None if pose is None else np.array(pose, np.float64)
         self._patches = np.empty((0, network.card.patch, network.card.patch, 1), np.uint8)
 
     def __call__(self, prepared: Sequence[Prepared], found: Sequence[CoarseKeypoints]) -> list[RefinedKeypoints]:
@@ -49,16 +53,30 @@ class Refine:
         state = _State(np.where(np.isfinite(xy), xy, np.nan), np.zeros_like(before), np.full(before.shape[:2], np.nan))
         every = np.ones(state.sigma.shape, np.bool_)
         for index in range(len(self._network.card.spans_px)):
-            self._pass(prepared, state, index, every)
+            self._pass(prepared, state, index, every, self._angles(state, before))
             if index == 0 and self._shape is not None:
                 again = self._led_back(self._shape, state, before)
                 if again.any():
-                    self._pass(prepared, state, index, again)
+                    self._pass(prepared, state, index, again, self._angles(state, before))
         logits = (before + state.logits).astype(np.float32)
         nothing = np.zeros(len(self._network.card.keypoints), np.bool_)
         return [RefinedKeypoints(*part, nothing) for part in zip(state.xy, logits, state.sigma, strict=True)]
 
-    def _pass(self, prepared: Sequence[Prepared], state: _State, index: int, chosen: NDArray[np.bool_]) -> None:
+    def _angles(self, state: _State, before: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) rad, by which the parts' patches are turned: as the parts are by what is known of them now."""
+        if self._pose is None:
+            return np.zeros(len(state.xy))
+        chances = probability(before + state.logits)
+        return np.array([part_angle(self._pose, *part) for part in zip(state.xy, chances, strict=True)])
+
+    def _pass(
+        self,
+        prepared: Sequence[Prepared],
+        state: _State,
+        index: int,
+        chosen: NDArray[np.bool_],
+        angles_rad: NDArray[np.float64],
+    ) -> None:
         """Look at the chosen keypoints (N, K) with one span of the card, all in one batch."""
         card = self._network.card
         span_px = card.spans_px[index]
@@ -69,15 +87,18 @@ class Refine:
         centres = np.nan_to_num(xy)
         patches = self._take(len(part))
         bounds = np.searchsorted(part, np.arange(len(prepared) + 1))
-        for one, first, last in zip(prepared, bounds[:-1], bounds[1:], strict=True):
-            self._device.gather(one.large, centres[first:last], span_px, patches[first:last, ..., 0])
+        for one, angle, first, last in zip(prepared, angles_rad.tolist(), bounds[:-1], bounds[1:], strict=True):
+            self._device.gather(one.large, centres[first:last], span_px, patches[first:last, ..., 0], angle)
         outputs = self._network.run({"patches": patches, "keypoint": keypoint, "span": np.full(len(part), index)})
         offset, logits = (outputs[name].astype(np.float64) for name in ("offset", "visibility"))
-        xy = xy + np.where(np.isfinite(offset), offset, np.nan) * (span_px / card.patch)
+        offset = np.where(np.isfinite(offset), offset, np.nan)
+        if self._pose is not None:
+            offset = turned(offset, angles_rad[part])
+        xy = xy + offset * (span_px / card.patch)
         # The last pass counts, but a failure of an earlier one must not be forgotten.
         logits = np.where(np.isfinite(state.logits[part, keypoint] + logits), logits, np.nan)
         if card.has_sigma:
-            squares = outputs["sigma"].astype(np.float64) ** 2
+            squares = outputs["sigma"].astype(np.float64) ** 2  # their mean is the same however a patch is turned
             sigma = np.sqrt(squares.mean(axis=1)) * (span_px / card.patch)
             state.sigma[part, keypoint] = sigma
             logits[~np.isfinite(sigma)] = np.nan
