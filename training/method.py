@@ -126,6 +126,8 @@ class RefineMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         later_px: spread of the start of the later passes.
         folds: networks trained on all but one fold give the errors on that fold, so that they are honest; 0 takes the
             errors on the calibration parts instead, which is as honest and enough where there are thousands of parts.
+        turned: patches are cut turned as the part is, so that the network sees every part upright. For parts that lie
+            at any angle; ``augment.patch_rotation_deg`` is then by how much the angle may be misjudged, some 8 degrees.
     """
 
     steps: Positive
@@ -140,6 +142,7 @@ class RefineMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jitter_px: Amount = 4.0
     later_px: Amount = 3.0
     folds: Annotated[int, Meta(ge=0, le=10)] = 0
+    turned: bool = False
     visibility_weight: Amount = 1.0
     hidden_weight: Share = 0.2
     sigma_weight: Amount = 0.1

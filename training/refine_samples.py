@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.stages.turn import part_angle
 from training import augment
 from training.canvas import Canvas
 from training.data import HIDDEN, VISIBLE
@@ -32,6 +33,7 @@ class RefineSamples:
         residuals_px: (R, K, 2) float32, errors of the networks before this one, in canvas px, on parts they were not
             trained on; NaN where a part has no such keypoint or does not show it. Not for lookup by part.
         mirror: (K,) where each keypoint of the mirrored part is found; the identity where none are symmetric.
+        mean_shape: (K, 2), in any unit; where patches are turned, by how much is told from it.
     """
 
     canvas: Canvas
@@ -41,6 +43,7 @@ class RefineSamples:
     residuals_px: NDArray[np.float32]
     seed: int
     mirror: NDArray[np.int64]
+    mean_shape: NDArray[np.float64]
 
     def batch(self, step: int) -> Batch:
         """One patch of every keypoint of some parts, M in all.
@@ -58,7 +61,8 @@ class RefineSamples:
         shown = np.where(is_mirrored, self.mirror[asked], asked)  # the keypoint that is in the patch before mirroring
         state = canvas.state[part, shown]
         start = self._starts(rng, asked, span, state)
-        poses, offset = self._poses(rng, canvas.xy_canvas_px[part, shown], start, span, is_mirrored)
+        lies = self._angles[is_mirrored.astype(np.intp), part]
+        poses, offset = self._poses(rng, canvas.xy_canvas_px[part, shown], start, span, is_mirrored, lies)
         patches = np.empty((len(part), self.refine.patch, self.refine.patch), np.uint8)
         large = np.asarray(canvas.large)  # a plain view: to index the memory map itself costs as much as a small cut
         for out, index, pose, width in zip(patches, part.tolist(), poses, span.tolist(), strict=True):
@@ -99,10 +103,14 @@ class RefineSamples:
         start: NDArray[np.float64],
         span: NDArray[np.int64],
         is_mirrored: NDArray[np.bool_],
+        angle_rad: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Maps patch_from_canvas (M, 2, 3) and offsets (M, 2) in patch px for keypoints at ``xy_canvas_px`` (M, 2)."""
+        """Maps patch_from_canvas (M, 2, 3) and offsets (M, 2) in patch px for keypoints at ``xy_canvas_px`` (M, 2).
+
+        ``angle_rad`` (M,) is the direction in which patches are cut, of the part as it is shown.
+        """
         vary, size, count = self.method.augment, self.refine.patch, len(span)
-        turn = np.radians(rng.uniform(-1, 1, count) * vary.patch_rotation_deg)
+        turn = np.radians(rng.uniform(-1, 1, count) * vary.patch_rotation_deg) - angle_rad
         scale = size / np.array(self.refine.spans_px)[span] * np.exp(rng.uniform(-1, 1, count) * vary.patch_scale)
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         linear = np.stack((cos, -sin, sin, cos), axis=1).reshape(count, 2, 2)
@@ -129,6 +137,21 @@ class RefineSamples:
             if state[m] == VISIBLE and augment.covered(cover, offset[m, None] + (size - 1) / 2, radius[m])[0]:
                 state[m] = HIDDEN
         return state
+
+    @cached_property
+    def _angles(self) -> NDArray[np.float64]:
+        """(2, N) rad, by which every part, as it is and mirrored, is turned from the mean shape; 0 where patches are upright."""
+        canvas = self.canvas
+        angles = np.zeros((2, len(canvas.state)))
+        if not self.refine.turned:
+            return angles
+        across = np.array((-1.0, 1.0) if self.method.augment.flip == "x" else (1.0, -1.0))
+        for part in self.parts:
+            xy, known = canvas.xy_canvas_px[part].astype(np.float64), canvas.known[part]
+            angles[0, part] = part_angle(self.mean_shape, xy, np.where(known, 1.0, np.nan))
+            shown, there = xy[self.mirror] * across, known[self.mirror]
+            angles[1, part] = part_angle(self.mean_shape, shown, np.where(there, 1.0, np.nan))
+        return angles
 
     @cached_property
     def _errors(self) -> NDArray[np.float32]:

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.stages.turn import part_angle, turned
+from pipeline.stages.visibility import probability
 from training import augment, losses
 from training.canvas import Canvas, distance_sensor_px
 from training.data import VISIBLE
@@ -48,8 +50,11 @@ class RefineTask:
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Mean, median and 95% error of visible keypoints in sensor px, and the area under the visibility curve."""
-        canvas, parts = self.samples.canvas, self.validation
-        xy, logits, _ = refine_predictions(network, canvas, parts, self.start_canvas_px, self.samples.refine)
+        samples, parts = self.samples, self.validation
+        canvas = samples.canvas
+        xy, logits, _ = refine_predictions(
+            network, canvas, parts, self.start_canvas_px, samples.refine, samples.mean_shape
+        )
         seen = canvas.state[parts] == VISIBLE
         error = distance_sensor_px(canvas, parts, xy)[seen]
         return {
@@ -71,21 +76,46 @@ def distance_loss(offset: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def refine_predictions(
-    network: nn.Module, canvas: Canvas, parts: NDArray[np.int64], start: NDArray[np.float32], refine: RefineMethod
+    network: nn.Module,
+    canvas: Canvas,
+    parts: NDArray[np.int64],
+    start: NDArray[np.float32],
+    refine: RefineMethod,
+    mean_shape: NDArray[np.float64],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """All passes from ``start`` (N, K, 2): positions in canvas px, logits and sigma in canvas px of the last pass."""
+    """All passes from ``start`` (N, K, 2): positions in canvas px, logits and sigma in canvas px of the last pass.
+
+    ``mean_shape`` is (K, 2) in any unit, for patches that are turned.
+    """
     device = next(network.parameters()).device
     xy, logits, sigma = start.astype(np.float64), np.zeros(start.shape, np.float32), np.zeros(start.shape, np.float32)
-    count, size = start.shape[1], refine.patch
-    patches = np.empty((count, size, size), np.uint8)
-    keypoint = torch.arange(count, device=device)
+    keypoint = torch.arange(start.shape[1], device=device)
     for number, part in enumerate(parts):
         for index, span in enumerate(refine.spans_px):
-            for centre, patch in zip(xy[number], patches, strict=True):
-                pose = augment.similarity(0.0, size / span, (centre[0], centre[1]), ((size - 1) / 2, (size - 1) / 2))
-                cut_patch(canvas.large[part], pose, span, patch)
-            asked = torch.from_numpy(patches[..., None]).to(device), keypoint, torch.full_like(keypoint, index)
-            offset, logits_, sigma_ = (output.float().cpu().numpy() for output in network(*asked))
-            xy[number] += offset * (span / size)
-            logits[number], sigma[number] = logits_, sigma_ * (span / size)
+            angle = part_angle(mean_shape, xy[number], probability(logits[number])) if refine.turned else 0.0
+            patches = _patches(canvas.large[part], xy[number], span, refine.patch, angle)
+            asked = torch.from_numpy(patches).to(device), keypoint, torch.full_like(keypoint, index)
+            offset, logits[number], deviations = (output.float().cpu().numpy() for output in network(*asked))
+            angles, scale = np.full(len(keypoint), angle), span / refine.patch
+            xy[number] += turned(offset.astype(np.float64), angles) * scale
+            sigma[number] = _turned_deviations(deviations, angle) * scale
     return xy.astype(np.float32), logits, sigma
+
+
+def _patches(
+    image: NDArray[np.uint8], centres: NDArray[np.float64], span: float, size: int, angle_rad: float
+) -> NDArray[np.uint8]:
+    """As the refine stage cuts them: uint8 (K, P, P, 1), around ``centres`` (K, 2)."""
+    patches = np.empty((len(centres), size, size), np.uint8)
+    middle = ((size - 1) / 2, (size - 1) / 2)
+    for centre, patch in zip(centres.tolist(), patches, strict=True):
+        pose = augment.similarity(-np.degrees(angle_rad), size / span, (centre[0], centre[1]), middle)
+        cut_patch(image, pose, span, patch)
+    return patches[..., None]
+
+
+def _turned_deviations(sigma: NDArray[np.float32], angle_rad: float) -> NDArray[np.float64]:
+    """Standard deviations (K, 2) along the axes of patches turned by ``angle_rad``, along those of the image."""
+    along, across = np.cos(angle_rad) ** 2, np.sin(angle_rad) ** 2
+    squares = sigma.astype(np.float64) ** 2
+    return np.asarray(np.sqrt(along * squares + across * squares[:, ::-1]))

@@ -130,7 +130,8 @@ class Training:
         start = self._find(self.parts.validation).xy_canvas_px
         torch.manual_seed(method.seed)
         network = REFINERS[refine.size](len(run.dataset.keypoints), len(refine.spans_px), refine.patch)
-        samples = RefineSamples(canvas, self.parts.train, method, refine, residuals, method.seed, self._mirror())
+        mean = np.array(self.shape.mean)
+        samples = RefineSamples(canvas, self.parts.train, method, refine, residuals, method.seed, self._mirror(), mean)
         self._fit(REFINE, RefineTask(samples, self.parts.validation, start), network, refine)
         self._export(REFINE)
         self.found.append(self._find(self.parts.calibration))
@@ -241,8 +242,9 @@ class Training:
             )
         else:
             assert method.refine is not None  # noqa: S101 - it has a refine network
-            spans = list(method.refine.spans_px)
-            worst = export(network, RefineCard(patch=method.refine.patch, spans_px=spans, **shared), path)
+            refine, upright = method.refine, list(self.shape.mean) if method.refine.turned else None
+            card = RefineCard(patch=refine.patch, spans_px=list(refine.spans_px), pose=upright, **shared)
+            worst = export(network, card, path)
         self.run.report(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, at most {worst:.1g} px from torch")
 
     def _shape(self) -> ShapeModel:

@@ -171,7 +171,7 @@ def test_patches_of_training(
         moved = msgspec.structs.replace(method, augment=msgspec.structs.replace(MOVED, flip=flip))
         mirror = np.array([1, 0]) if flip == "x" else np.array([0, 1])
         residuals = np.zeros((4, 2, 2), np.float32)
-        made = RefineSamples(canvas, np.array([0]), moved, moved.refine, residuals, seed, mirror)
+        made = RefineSamples(canvas, np.array([0]), moved, moved.refine, residuals, seed, mirror, points)
         batch = made.batch(0)
         large_sigma, seen = sigma * LARGE_WH[0] / region.w, 0
         for patch, offset, span in zip(batch["patches"][..., 0], batch["offset"], batch["span"], strict=True):

@@ -16,6 +16,7 @@ ALL, SAME = np.arange(16), np.arange(3)
 STILL = Augment(
     contrast=0.0, brightness=0.0, noise=0.0, blur_px=0.0, erase=0.0, patch_rotation_deg=0.0, patch_scale=0.0
 )
+CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]) - [-1 / 3, -1 / 3]  # in any unit
 NO_ERRORS = np.zeros((16, 3, 2), np.float32)
 
 
@@ -36,7 +37,8 @@ def samples(canvas: Canvas, method: Method) -> Callable[..., RefineSamples]:
     def make(vary: Augment, residuals: NDArray[np.float32], **refine: object) -> RefineSamples:
         assert method.refine is not None
         own = msgspec.structs.replace(method, augment=vary)
-        return RefineSamples(canvas, ALL, own, msgspec.structs.replace(method.refine, **refine), residuals, 1, SAME)
+        chosen = msgspec.structs.replace(method.refine, **refine)
+        return RefineSamples(canvas, ALL, own, chosen, residuals, 1, SAME, CORNERS)
 
     return make
 

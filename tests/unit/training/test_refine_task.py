@@ -24,6 +24,7 @@ from training.refine_samples import RefineSamples
 from training.refine_task import RefineTask, refine_predictions
 
 SIX = np.arange(6)
+CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]) - [-1 / 3, -1 / 3]  # in any unit
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ class TorchEngine:
 def test_every_pass_adds_its_step_in_its_own_scale(canvas: Canvas, method: Method) -> None:
     assert method.refine is not None
     start = canvas.xy_canvas_px[SIX]
-    xy, logits, sigma = refine_predictions(Stepping(), canvas, SIX, start, method.refine)
+    xy, logits, sigma = refine_predictions(Stepping(), canvas, SIX, start, method.refine, CORNERS)
     assert xy - start == pytest.approx(np.full((6, 3, 2), (2.0, -1.0)) * (48.0 + 24.0) / 16, abs=1e-3)
     assert (logits == [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]).all()  # those of the last pass
     assert sigma == pytest.approx(np.full((6, 3, 2), 0.5 * 24.0 / 16))
@@ -93,7 +94,7 @@ def test_positions_are_those_that_the_pipeline_finds(canvas: Canvas, method: Met
     start = canvas.xy_canvas_px[:1] + np.array([[2.3, -1.6], [-3.1, 0.4], [0.2, 2.9]], np.float32)
     own = msgspec.structs.replace(method.refine, spans_px=[48.0, 24.0])
     blurred = Canvas(smooth[None], *(getattr(canvas, name) for name in Canvas.__dataclass_fields__ if name != "large"))
-    xy, logits, sigma = refine_predictions(network, blurred, SIX[:1], start, own)
+    xy, logits, sigma = refine_predictions(network, blurred, SIX[:1], start, own, CORNERS)
     assert np.abs(xy - start).max() > 1.0
 
     card = RefineCard(keypoints=["a", "b", "c"], large_wh=(192, 160), patch=16, spans_px=own.spans_px, has_sigma=True)
@@ -115,7 +116,7 @@ def test_losses_are_finite_named_and_weighed_by_the_method(canvas: Canvas, metho
     def losses(**weights: float) -> dict[str, float]:
         assert method.refine is not None
         own = msgspec.structs.replace(method.refine, **weights)
-        samples = RefineSamples(canvas, SIX, method, own, np.zeros((8, 3, 2), np.float32), 1, np.arange(3))
+        samples = RefineSamples(canvas, SIX, method, own, np.zeros((8, 3, 2), np.float32), 1, np.arange(3), CORNERS)
         task = RefineTask(samples, SIX, canvas.xy_canvas_px[SIX])
         torch.manual_seed(0)
         batch = {name: torch.from_numpy(value) for name, value in task.batch(0).items()}
@@ -132,7 +133,9 @@ def test_losses_are_finite_named_and_weighed_by_the_method(canvas: Canvas, metho
 
 def test_validation_tells_errors_in_px_of_the_sensor(canvas: Canvas, method: Method) -> None:
     assert method.refine is not None
-    samples = RefineSamples(canvas, SIX, method, method.refine, np.zeros((8, 3, 2), np.float32), 1, np.arange(3))
+    samples = RefineSamples(
+        canvas, SIX, method, method.refine, np.zeros((8, 3, 2), np.float32), 1, np.arange(3), CORNERS
+    )
     step = np.array([2.0, -1.0]) * (48.0 + 24.0) / 16
     start = (canvas.xy_canvas_px[SIX] - step).astype(np.float32)  # what the passes will make good
     start[:, 0, 0] += 3.0
