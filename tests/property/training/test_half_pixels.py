@@ -161,9 +161,9 @@ def test_images_of_training(
 
 
 @few
-@given(pairs_of_spots(), st.integers(0, 999), st.sampled_from(("none", "x", "y")))
+@given(pairs_of_spots(), st.integers(0, 999), st.sampled_from(("none", "x", "y")), st.floats(-3, 3))
 def test_patches_of_training(
-    scene: tuple[NDArray[np.float64], NDArray[np.uint8], Region, float], seed: int, flip: str
+    scene: tuple[NDArray[np.float64], NDArray[np.uint8], Region, float], seed: int, flip: str, lies: float
 ) -> None:
     points, image, region, sigma = scene
     with trained_on(points, image, region) as (canvas, method):
@@ -171,7 +171,9 @@ def test_patches_of_training(
         moved = msgspec.structs.replace(method, augment=msgspec.structs.replace(MOVED, flip=flip))
         mirror = np.array([1, 0]) if flip == "x" else np.array([0, 1])
         residuals = np.zeros((4, 2, 2), np.float32)
-        made = RefineSamples(canvas, np.array([0]), moved, moved.refine, residuals, seed, mirror, points)
+        turned = msgspec.structs.replace(method.refine, turned=seed % 2 == 0)
+        mean = np.array([[-np.cos(lies), -np.sin(lies)], [np.cos(lies), np.sin(lies)]])
+        made = RefineSamples(canvas, np.array([0]), moved, turned, residuals, seed, mirror, mean)
         batch = made.batch(0)
         large_sigma, seen = sigma * LARGE_WH[0] / region.w, 0
         for patch, offset, span in zip(batch["patches"][..., 0], batch["offset"], batch["span"], strict=True):

@@ -70,6 +70,23 @@ def test_patches_beyond_the_image_repeat_its_edge(device: CpuDevice) -> None:
         assert (patches[1] == image[99, 99]).all()
 
 
+@pytest.mark.parametrize(("angle", "turns"), [(0.0, 0), (np.pi / 2, 1), (np.pi, 2), (-np.pi / 2, 3)])
+def test_a_patch_at_the_images_own_scale_is_a_cut_turned_by_quarters(
+    device: CpuDevice, angle: float, turns: int
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (90, 100), np.uint8)
+    patches = np.empty((1, 16, 16), np.uint8)
+    device.gather(image, np.array([[47.5, 32.5]]), 16.0, patches, angle)
+    assert np.array_equal(np.rot90(patches[0], -turns), image[25:41, 40:56])
+
+
+@pytest.mark.parametrize("span", [16.0, 32.0, 20.0])
+def test_a_turned_patch_beyond_the_image_repeats_its_edge(device: CpuDevice, span: float) -> None:
+    patches = np.empty((1, 16, 16), np.uint8)
+    device.gather(plane(100, 100), np.array([[400.0, 400.0]]), span, patches, 0.7)
+    assert (patches == 99).all()
+
+
 def test_padding_repeats_the_edge(device: CpuDevice) -> None:
     target = np.zeros((4, 6), np.uint8)
     device.pad(np.array([[1, 2], [3, 4]], np.uint8), target, left=3, top=1)

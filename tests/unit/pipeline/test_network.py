@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -55,6 +56,34 @@ def test_a_card_that_is_missing_or_wrong_is_named(coarse: Path, metadata: str | 
     with pytest.raises(NetworkError) as caught:
         load_network(changed(coarse, metadata), CoarseCard)
     assert str(caught.value).startswith(f"{coarse}: ")
+    assert message in str(caught.value)
+
+
+def refine_card(tmp_path: Path, text: str) -> RefineCard:
+    write_refine(tmp_path / "refine.onnx", REFINE)
+    return load_network(changed(tmp_path / "refine.onnx", text), RefineCard).card
+
+
+def test_a_refine_network_without_a_pose_sees_upright_patches(tmp_path: Path) -> None:
+    before_poses = (
+        '{"role":"refine","keypoints":["a","b","c","d"],"large_wh":[256,256],"has_sigma":false,"patch":16,'
+        '"spans_px":[64.0,32.0]}'
+    )
+    assert refine_card(tmp_path, before_poses).pose is None
+    pose = [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)]
+    assert refine_card(tmp_path, write_card(msgspec.structs.replace(REFINE, pose=pose))).pose == pose
+
+
+@pytest.mark.parametrize(
+    ("pose", "message"),
+    [
+        ("[[1,2]]", "pose has 1 points for 4 keypoints"),
+        ("[[1e300,0],[0,0],[0,0],[0,0]]", "Expected `float` <= 1000000"),
+    ],
+)
+def test_a_pose_that_cannot_be_is_named(tmp_path: Path, pose: str, message: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        refine_card(tmp_path, write_card(REFINE).replace('"pose":null', f'"pose":{pose}'))
     assert message in str(caught.value)
 
 

@@ -2,11 +2,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from training import augment
 from training.canvas import Canvas, prepare
 from training.labels.coco import read_coco
 from training.method import Augment, Method, load_method
@@ -117,6 +119,34 @@ def test_the_first_pass_starts_from_the_first_networks_errors(samples: Callable[
     assert (moved[:, 0] == 0.0).any()  # as after the shape fit
     assert np.abs(offset[~first]).max() == 0.0
     assert np.abs(offset[asked != 1]).max() == 0.0
+
+
+@pytest.mark.parametrize(("flip", "mirror"), [("none", [0, 1, 2]), ("x", [1, 0, 2]), ("y", [2, 1, 0])])
+def test_turned_patches_are_the_same_however_the_part_lies(
+    canvas: Canvas, method: Method, flip: str, mirror: list[int]
+) -> None:
+    plain = method.refine
+    assert plain is not None
+    own = msgspec.structs.replace(method, augment=msgspec.structs.replace(STILL, flip=flip))
+    soft = np.stack([cv2.GaussianBlur(image, (0, 0), 4.0) for image in canvas.large])
+
+    def patches(lies_deg: float, *, turned: bool) -> NDArray[np.generic]:
+        middle = ((canvas.large.shape[2] - 1) / 2, (canvas.large.shape[1] - 1) / 2)
+        pose = augment.similarity(lies_deg, 1.0, middle, middle)
+        wh = canvas.large.shape[2], canvas.large.shape[1]
+        images = [cv2.warpAffine(image, pose, wh, borderMode=cv2.BORDER_REPLICATE) for image in soft]
+        xy = augment.mapped(pose, canvas.xy_canvas_px).astype(np.float32)
+        turned_canvas = replace(canvas, large=np.stack(images), xy_canvas_px=xy)
+        refine = msgspec.structs.replace(plain, turned=turned, jitter_px=0.0, later_px=0.0, frames=12)
+        return RefineSamples(turned_canvas, ALL, own, refine, NO_ERRORS, 1, np.array(mirror), CORNERS).batch(0)[
+            "patches"
+        ]
+
+    upright = patches(0.0, turned=True).astype(float)
+    for angle in (25.0, 90.0, -130.0):
+        apart = np.abs(patches(angle, turned=True) - upright)[:, 4:12, 4:12]  # at the rim some reach beyond the image
+        assert apart.max() < 6
+        assert np.abs(patches(angle, turned=False) - upright).max() > 20
 
 
 def test_errors_on_what_could_not_be_seen_are_left_out(samples: Callable[..., RefineSamples]) -> None:

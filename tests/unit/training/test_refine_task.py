@@ -16,6 +16,7 @@ from pipeline.pixels import mono8_frame
 from pipeline.stages.preprocess import Preprocess
 from pipeline.stages.refine import Refine as RefineStage
 from pipeline.stages.values import CoarseKeypoints
+from training import augment
 from training.canvas import Canvas, prepare
 from training.labels.coco import read_coco
 from training.method import Method, load_method
@@ -84,7 +85,9 @@ def test_every_pass_adds_its_step_in_its_own_scale(canvas: Canvas, method: Metho
     assert sigma == pytest.approx(np.full((6, 3, 2), 0.5 * 24.0 / 16))
 
 
-def test_positions_are_those_that_the_pipeline_finds(canvas: Canvas, method: Method) -> None:
+@pytest.mark.parametrize("lies_deg", [None, 0.0, 35.0, -140.0])
+def test_positions_are_those_that_the_pipeline_finds(canvas: Canvas, method: Method, lies_deg: float | None) -> None:
+    """Of upright patches, and of turned ones where the mean shape lies at an angle to the part."""
     assert method.refine is not None
     torch.manual_seed(0)
     network = tiny_refine(3, 2, 16).eval()
@@ -92,12 +95,14 @@ def test_positions_are_those_that_the_pipeline_finds(canvas: Canvas, method: Met
         network.vote.weight.mul_(30.0)  # untrained, it would hardly move
     smooth = cv2.GaussianBlur(canvas.large[0], (0, 0), 3.0)  # the two sample alike but for rounding
     start = canvas.xy_canvas_px[:1] + np.array([[2.3, -1.6], [-3.1, 0.4], [0.2, 2.9]], np.float32)
-    own = msgspec.structs.replace(method.refine, spans_px=[48.0, 24.0])
+    own = msgspec.structs.replace(method.refine, spans_px=[48.0, 24.0], turned=lies_deg is not None)
+    mean = augment.mapped(augment.similarity(lies_deg or 0.0, 1.0, (0, 0), (0, 0)), CORNERS)
     blurred = Canvas(smooth[None], *(getattr(canvas, name) for name in Canvas.__dataclass_fields__ if name != "large"))
-    xy, logits, sigma = refine_predictions(network, blurred, SIX[:1], start, own, CORNERS)
+    xy, logits, sigma = refine_predictions(network, blurred, SIX[:1], start, own, mean)
     assert np.abs(xy - start).max() > 1.0
 
-    card = RefineCard(keypoints=["a", "b", "c"], large_wh=(192, 160), patch=16, spans_px=own.spans_px, has_sigma=True)
+    pose = [(x, y) for x, y in mean.tolist()] if own.turned else None
+    card = RefineCard(["a", "b", "c"], (192, 160), has_sigma=True, patch=16, spans_px=own.spans_px, pose=pose)
     device = CpuDevice()
     stage = RefineStage(Network(Path("refine.onnx"), card, TorchEngine(network)), device)
     prepared = Preprocess((96, 80), (192, 160), device)(
