@@ -26,8 +26,14 @@ class Framing(Protocol):
         """Width and height of the image in px."""
         ...
 
-    def fine_from_canvas(self, canvas: Canvas, index: int) -> Affine:
-        """The plain map of part ``index`` to the image at `FINE` times its size, (2, 3)."""
+    def fine_from_canvas(self, canvas: Canvas, xy_canvas_px: NDArray[np.floating], known: NDArray[np.bool_]) -> Affine:
+        """The plain map of a part to the image at `FINE` times its size, (2, 3).
+
+        Args:
+            canvas: gives where the large image lies in it.
+            xy_canvas_px: (K, 2), the part's keypoints, mirrored if the part is.
+            known: (K,), the labels give a position.
+        """
         ...
 
     def draw(self, rng: np.random.Generator, augment: Augment) -> Affine:
@@ -46,7 +52,12 @@ class Plain:
     wh: tuple[int, int]
     large_wh: tuple[int, int]
 
-    def fine_from_canvas(self, canvas: Canvas, index: int) -> Affine:  # noqa: ARG002 - the same for every part
+    def fine_from_canvas(
+        self,
+        canvas: Canvas,
+        xy_canvas_px: NDArray[np.floating],  # noqa: ARG002 - the same for every part
+        known: NDArray[np.bool_],  # noqa: ARG002
+    ) -> Affine:
         """See `Framing`."""
         scale = FINE * self.wh[0] / self.large_wh[0]
         shift = [(0.5 - offset) * scale - 0.5 for offset in canvas.large_offset]
@@ -70,11 +81,16 @@ class Posed:
     pose_px: NDArray[np.float64]
     cascade: CascadeMethod
 
-    def fine_from_canvas(self, canvas: Canvas, index: int) -> Affine:
+    def fine_from_canvas(
+        self,
+        canvas: Canvas,  # noqa: ARG002 - the keypoints say it all
+        xy_canvas_px: NDArray[np.floating],
+        known: NDArray[np.bool_],
+    ) -> Affine:
         """See `Framing`: the true keypoints give the pose."""
-        known = canvas.known[index] if canvas.known[index].sum() > 1 else np.ones(len(self.pose_px), bool)
+        use = known if known.sum() > 1 else np.ones(len(self.pose_px), bool)
         fine_px = (self.pose_px + 0.5) * FINE - 0.5
-        return similarity_onto(canvas.xy_canvas_px[index][known].astype(np.float64), fine_px[known])
+        return similarity_onto(xy_canvas_px[use].astype(np.float64), fine_px[use])
 
     def draw(self, rng: np.random.Generator, augment: Augment) -> Affine:  # noqa: ARG002 - the pose is normalised
         """See `Framing`: errors like those of a first network, a few of them gross."""

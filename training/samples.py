@@ -81,9 +81,8 @@ class ImageSamples:
         rows = []
         for index in rng.choice(self.parts, count):
             pose, is_mirrored = self._pose(rng)
-            matrix = augment.composed(pose, self.framing.fine_from_canvas(self.canvas, int(index)))
-            xy = (augment.mapped(matrix, self.canvas.xy_canvas_px[index]) + 0.5) / FINE - 0.5
-            rows.append(xy[self.mirror] if is_mirrored else xy)
+            matrix, order = self._fine_from_canvas(int(index), pose, is_mirrored=is_mirrored)
+            rows.append((augment.mapped(matrix, self.canvas.xy_canvas_px[index])[order] + 0.5) / FINE - 0.5)
         return np.stack(rows)
 
     def plain(self, parts: NDArray[np.int64], seed: int) -> tuple[Batch, NDArray[np.float64]]:
@@ -94,44 +93,59 @@ class ImageSamples:
         """
         rng = np.random.default_rng([self.method.seed, self.stream, 2, seed])
         poses = [self.framing.draw(rng, augment.STILL) for _ in parts]
-        samples = [self._finished(self._drawn(int(part), pose)) for part, pose in zip(parts, poses, strict=True)]
+        drawn = [self._drawn(int(part), pose, is_mirrored=False) for part, pose in zip(parts, poses, strict=True)]
+        samples = [self._finished(sample) for sample in drawn]
         return self._stacked(samples), np.array([sample.sensor_px_per_px for sample in samples])
 
     def _random(self, rng: np.random.Generator, index: int) -> _Sample:
         vary, wh = self.method.augment, (FINE * self.framing.wh[0], FINE * self.framing.wh[1])
         pose, is_mirrored = self._pose(rng)
-        drawn = self._drawn(index, pose)
-        xy, state, known = drawn.xy, drawn.state.copy(), drawn.known
-        if is_mirrored:
-            xy, state, known = xy[self.mirror], state[self.mirror], known[self.mirror]
+        drawn = self._drawn(index, pose, is_mirrored=is_mirrored)
+        state = drawn.state.copy()
         radius = self.method.seen_radius_px / drawn.sensor_px_per_px
         for _ in range(_MOST_ERASERS):
             if rng.random() >= vary.erase:
                 break
             cover = augment.erase(rng, drawn.image, (vary.erase_size[0] * wh[0], vary.erase_size[1] * wh[0]))
-            state[augment.covered(cover, xy, radius) & (state == VISIBLE)] = HIDDEN
+            state[augment.covered(cover, drawn.xy, radius) & (state == VISIBLE)] = HIDDEN
         image = augment.relit(rng, drawn.image, vary, noise=vary.noise / FINE)
-        return self._finished(_Sample(image, xy, state, known, drawn.sensor_px_per_px))
+        return self._finished(_Sample(image, drawn.xy, state, drawn.known, drawn.sensor_px_per_px))
 
     def _pose(self, rng: np.random.Generator) -> tuple[augment.Affine, bool]:
-        """A random change of pose, a map of the fine image onto itself, and whether it mirrors."""
-        vary, wh = self.method.augment, self.framing.wh
+        """A random change of pose, a map of the fine image onto itself, and whether the part is mirrored before it."""
+        vary = self.method.augment
         pose = self.framing.draw(rng, vary)
-        if vary.flip == "none" or rng.random() < 0.5:
-            return pose, False
-        return augment.composed(pose, augment.mirrored(vary.flip, (FINE * wh[0], FINE * wh[1]))), True
+        return pose, vary.flip != "none" and rng.random() >= 0.5
 
-    def _drawn(self, index: int, pose: augment.Affine) -> _Sample:
+    def _fine_from_canvas(
+        self, index: int, pose: augment.Affine, *, is_mirrored: bool
+    ) -> tuple[augment.Affine, NDArray[np.int64]]:
+        """The map (2, 3) of a part to its image at `FINE` times the size, and which keypoint (K,) takes each one's place.
+
+        A mirrored part is mirrored on its canvas and framed after that: in a cascade it is brought to the mean pose, as
+        the pipeline does it, and not to that pose's mirror image, which the second network never meets.
+        """
+        canvas = self.canvas
+        xy, known = canvas.xy_canvas_px[index].astype(np.float64), canvas.known[index]
+        if not is_mirrored:
+            plain = self.framing.fine_from_canvas(canvas, xy, known)
+            return augment.composed(pose, plain), np.arange(len(known), dtype=np.int64)
+        flip = augment.mirrored(self.method.augment.flip, (canvas.large.shape[2], canvas.large.shape[1]))
+        shown = augment.mapped(flip, xy)[self.mirror]
+        framed = self.framing.fine_from_canvas(canvas, shown, known[self.mirror])
+        return augment.composed(pose, augment.composed(framed, flip)), self.mirror
+
+    def _drawn(self, index: int, pose: augment.Affine, *, is_mirrored: bool) -> _Sample:
         """The part at `FINE` times the image's size."""
         canvas = self.canvas
-        matrix = augment.composed(pose, self.framing.fine_from_canvas(canvas, index))
+        matrix, order = self._fine_from_canvas(index, pose, is_mirrored=is_mirrored)
         image = cut(canvas, index, matrix, self.framing.wh)
-        xy = augment.mapped(matrix, canvas.xy_canvas_px[index])
-        state = canvas.state[index].copy()
+        xy = augment.mapped(matrix, canvas.xy_canvas_px[index])[order]
+        state = canvas.state[index][order]
         outside = ((xy < -0.5) | (xy > (image.shape[1] - 0.5, image.shape[0] - 0.5))).any(1)
         state[outside & (state == VISIBLE)] = HIDDEN
         scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) * canvas.large_px_per_sensor_px[index]
-        return _Sample(image, xy, state, canvas.known[index], 1.0 / scale)
+        return _Sample(image, xy, state, canvas.known[index][order], 1.0 / scale)
 
     def _finished(self, fine: _Sample) -> _Sample:
         image = cv2.resize(fine.image, self.framing.wh, interpolation=cv2.INTER_AREA)

@@ -134,3 +134,14 @@ def test_shapes_are_those_that_training_draws(canvas: Canvas, method: Method) ->
     batches = np.concatenate([drawn.batch(step)["xy"] for step in range(50)])
     assert shapes.mean((0, 1)) == pytest.approx(batches.mean((0, 1)), abs=1.5)
     assert shapes.std((0, 1)) == pytest.approx(batches.std((0, 1)), rel=0.15)
+
+
+@pytest.mark.parametrize("flip", ["x", "y"])
+def test_a_mirrored_part_is_posed_as_the_pipeline_poses_it(canvas: Canvas, method: Method, flip: str) -> None:
+    changed = msgspec.structs.replace(method, augment=msgspec.structs.replace(STILL, flip=flip))
+    framing = posed(canvas)
+    centred = framing.pose_px - framing.pose_px.mean(0)
+    xy = np.concatenate([samples(canvas, changed, framing, (0, 2, 1)).batch(step)["xy"] for step in range(6)])
+    along = (xy - xy.mean(axis=1, keepdims=True)) @ np.array([1.0, 1j]) * np.conj(centred @ np.array([1.0, 1j]))
+    turned_deg = np.abs(np.degrees(np.angle(along.sum(axis=1))))
+    assert turned_deg.max() < 25.0  # what the cascade adds, three times over at most, and no pose's mirror image
