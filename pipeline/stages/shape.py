@@ -16,8 +16,12 @@ START_REACH = 3.0  # standard deviations: a point farther from a pair's shape co
 OUTLIER = 4.0  # standard deviations: one point in 3000 lies so far from where it belongs (Rayleigh)
 LEAST_SIGMA_PX = 0.3  # no label is better; networks and shapes that claim more would make good points outliers
 MOST_INFLATION = 3.0  # the residuals may say that the standard deviations are this much too small
+HARDLY = 0.1  # of the trust in the best point and in all: so little does not decide whether a shape explains the points
+LIKELY = 3.0  # deviations of a mode: what bends a shape farther may be a point that is far off
 UNKNOWN_SIGMA_PX = 3.0  # where a network gives none: refined keypoints are about this far off in the first pass
 _ROUNDS = 4
+_ORDINARY_ROUNDS = 3
+_SMALLEST_FREEDOM = 1e-6  # of a point that the fit goes through
 _TINY = 1e-12  # keeps the equations solvable where only two points count
 _MEDIAN_OF_RAYLEIGH = 1.1774  # over its standard deviation per axis
 
@@ -74,8 +78,9 @@ class ShapeFit:
     def __call__(self, xy: Points, weight: NDArray[np.float64], sigma_px: NDArray[np.float64] | None = None) -> Fitted:
         """Fit place, turn, scale and modes; up to about half of the points may be far off.
 
-        The best of many pairs of points, judged by all (RANSAC's idea, Fischler and Bolles 1981, without chance), then least
-        squares weighted anew (Tukey's biweight), the modes held by their deviations (a Gaussian prior).
+        Least squares, the modes held by their deviations (a Gaussian prior), where this explains every point that is
+        trusted. Else the best of many pairs of points, judged by all (RANSAC's idea, Fischler and Bolles 1981, without
+        chance), then least squares weighted anew (Tukey's biweight).
 
         Args:
             xy: (K, 2) px.
@@ -93,9 +98,46 @@ class ShapeFit:
         if sigma_px is not None:
             known = np.where(np.isfinite(sigma_px), np.clip(sigma_px, 0.0, FARTHEST_PX), known)
         known = np.hypot(known, LEAST_SIGMA_PX)
-        starts = self._starts(points, trust, known)
-        solution = None if starts is None else self._solve(points, trust, known, *starts)
+        solution = self._ordinary(points, trust, known)
+        if solution is None:
+            starts = self._starts(points, trust, known)
+            solution = None if starts is None else self._solve(points, trust, known, *starts)
         return _unfitted(xy) if solution is None else self._fitted(xy, solution, trust, known)
+
+    def _ordinary(
+        self, points: NDArray[np.complex128], trust: NDArray[np.float64], known: NDArray[np.float64]
+    ) -> _Solutions | None:
+        """Least squares over all points but those that are hardly trusted and do not fit; None if others do not fit.
+
+        A point that pulls the fit towards itself must come the closer to it: residuals are judged by their own standard
+        deviations, which are smaller by the root of 1 - leverage.
+        """
+        kept = trust
+        for _ in range(_ORDINARY_ROUNDS):
+            if np.count_nonzero(kept) < 2:
+                return None
+            turn, _ = self._through_all(points, kept)
+            size = abs(turn)
+            if size < 1e-6:
+                return None
+            variance = (size * self._noise) ** 2 + known**2
+            weight = kept / variance
+            solution = self._least_squares(points, weight[None], np.array([turn]))
+            if solution is None or ((solution.parameters[0] / size) ** 2 * self._precision).max() > LIKELY**2:
+                return None
+            freedom = np.maximum(1.0 - weight * self._variance(solution), _SMALLEST_FREEDOM)
+            outside = (_squared(points - solution.shapes[0]) > OUTLIER**2 * freedom * variance) & (trust > 0.0)
+            if not (outside & (kept > 0.0)).any():
+                return solution
+            lost = trust[outside]
+            if lost.max() > HARDLY * trust.max() or lost.sum() > HARDLY * trust.sum():
+                return None
+            kept = np.where(outside, 0.0, trust)
+        return None
+
+    def _variance(self, solution: _Solutions) -> NDArray[np.float64]:
+        """Of the places (K,) that a fit gives, per axis, as the points' own deviations let expect."""
+        return np.asarray(0.5 * (self._products @ np.linalg.inv(solution.normals[0]).ravel()))
 
     def _starts(
         self, points: NDArray[np.complex128], trust: NDArray[np.float64], known: NDArray[np.float64]
@@ -184,7 +226,7 @@ class ShapeFit:
         own = (abs(solution.turns[0]) * self._noise) ** 2
         relative: NDArray[np.float64] = squares / (own + known**2)
         inflation = float(_inflation(np.where(trust > 0, relative, 0.0)[None], trust)[0])
-        of_fit = 0.5 * (self._products @ np.linalg.inv(solution.normals[0]).ravel())
+        of_fit = self._variance(solution)
         return Fitted(
             xy=np.stack([shape.real, shape.imag], axis=1),
             residual_px=np.sqrt(squares),
