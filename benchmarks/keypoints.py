@@ -21,7 +21,7 @@ def measure(quick: bool) -> Measured:
     rows = [
         _row("coarse", report.coarse),
         _row("refined", report.refined),
-        _row("refined from truth + 6 px", report.jittered),
+        *([_row("refined from truth + 6 px", report.jittered)] if report.jittered else []),
     ]
     false_rates = {
         "false_reject": seen.false_reject,

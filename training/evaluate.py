@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +88,8 @@ def evaluate(
             cases.append(Case(part, found.coarse_sensor_px, found.refined_sensor_px, row.refined_px, row.reported))
         if progress:
             progress(done, count)
-    return _stacked(rows, [case.part for case in cases], len(view.keypoints), lost), cases
+    scored = _stacked(rows, [case.part for case in cases], len(view.keypoints), lost)
+    return (scored if view.is_refined else replace(scored, jittered_px=None)), cases
 
 
 def matched(

@@ -101,9 +101,7 @@ def table(result: Report) -> str:
         f"{'visible keypoints, px':24}{'mean':>8}{'median':>8}{'p95':>8}{'p99':>8}  share within",
         _row("first network", result.coarse),
         *([_row("second, of the cascade", result.posed)] if result.posed else []),
-        _row("refined", result.refined),
-        _row("refined from truth ± 6", result.jittered),
-        f"refined mean / that from jittered truth: {result.refined_over_jittered:.2f}",
+        *_after_first(result),
         "",
         f"{'keypoint':24}{'mean':>8}{'median':>8}{'p95':>8}{'p99':>8}{'auc':>8}{'rejected':>10}{'accepted':>10}",
     ]
@@ -132,6 +130,14 @@ def table(result: Report) -> str:
             f"{result.sigma.within_2_sigma:.1%} within 2 sigma (95.4%)"
         )
     return "\n".join(lines)
+
+
+def _after_first(result: Report) -> list[str]:
+    if result.jittered is None:  # nothing refines; a shape model may still have moved what was not seen
+        return [_row("in the end", result.refined)]
+    lines = [_row("refined", result.refined), _row("refined from truth ± 6", result.jittered)]
+    ratio = result.refined_over_jittered
+    return lines if ratio is None else [*lines, f"refined mean / that from jittered truth: {ratio:.2f}"]
 
 
 def _row(name: str, errors: Errors) -> str:

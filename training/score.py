@@ -25,7 +25,8 @@ class Scored:
     """What was found against what is true. N parts found, K keypoints; errors in px of the original image.
 
     Attributes:
-        coarse_px, refined_px, jittered_px: (N, K) errors, of the first network, of all, and from the truth with jitter.
+        coarse_px, refined_px: (N, K) errors, of the first network and of all.
+        jittered_px: (N, K), of refinement from the truth with jitter; None where the view does not refine.
         margin: (N, K) logit of existing minus logit of not existing.
         reported: (N, K) bool, reported visible.
         state: (N, K) of the labels, 2 visible, 1 hidden, 0 missing.
@@ -37,7 +38,7 @@ class Scored:
 
     coarse_px: NDArray[np.float64]
     refined_px: NDArray[np.float64]
-    jittered_px: NDArray[np.float64]
+    jittered_px: NDArray[np.float64] | None
     margin: NDArray[np.float64]
     reported: NDArray[np.bool_]
     state: NDArray[np.int8]
@@ -114,7 +115,8 @@ class Report(msgspec.Struct, frozen=True):
 
     Attributes:
         failed: share of the annotated parts that were not found or have a visible keypoint more than 20 px off.
-        refined_over_jittered: mean refined error over that reached from the truth with jitter.
+        jittered: reached from the truth with jitter; None where the view does not refine.
+        refined_over_jittered: mean refined error over that of ``jittered``.
         hidden_mean: mean refined error of labelled keypoints that cannot be seen, which are not reported.
         posed: after the second network of a cascade; None without one.
         occluded: None where nothing is hidden.
@@ -128,8 +130,8 @@ class Report(msgspec.Struct, frozen=True):
     failed: float
     coarse: Errors
     refined: Errors
-    jittered: Errors
-    refined_over_jittered: float
+    jittered: Errors | None
+    refined_over_jittered: float | None
     hidden_mean: float | None
     visibility: Seen
     keypoints: list[KeypointRow]
@@ -144,7 +146,8 @@ def report(scored: Scored, keypoints: Sequence[str], *, recipe: str, view: str) 
     diagonal = np.broadcast_to(scored.diagonal_px[:, None], visible.shape)
     worst = np.where(visible, scored.refined_px, 0.0).max(axis=1, initial=0.0)
     parts = len(visible) + scored.lost
-    refined, jittered = (errors(px[visible], diagonal[visible]) for px in (scored.refined_px, scored.jittered_px))
+    refined = errors(scored.refined_px[visible], diagonal[visible])
+    jittered = None if scored.jittered_px is None else errors(scored.jittered_px[visible], diagonal[visible])
     unseen = scored.refined_px[~visible & np.isfinite(scored.refined_px)]
     rows = [
         KeypointRow(
@@ -164,7 +167,7 @@ def report(scored: Scored, keypoints: Sequence[str], *, recipe: str, view: str) 
         coarse=errors(scored.coarse_px[visible], diagonal[visible]),
         refined=refined,
         jittered=jittered,
-        refined_over_jittered=refined.mean / jittered.mean if jittered.mean else float("nan"),
+        refined_over_jittered=refined.mean / jittered.mean if jittered and jittered.mean else None,
         hidden_mean=float(unseen.mean()) if unseen.size else None,
         visibility=seen(scored.margin, scored.reported, scored.state),
         keypoints=rows,

@@ -54,6 +54,11 @@ class ShippedView:
         files = read_view_files(folder, self.keypoints)
         self._stages = load_keypoint_stages(files, self.keypoints, CpuDevice(), load_network)
 
+    @property
+    def is_refined(self) -> bool:
+        """Whether the view has a refine network."""
+        return self._stages.refine_stage is not None
+
     def predict(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> list[Prediction]:
         """Predict the parts in ``regions`` of a grey image (H, W)."""
         prepared = self._stages.preprocess(mono8_frame(image), regions)
@@ -74,7 +79,7 @@ class ShippedView:
 
     def refine_from(self, image: NDArray[np.uint8], region: Region, starts_sensor_px: Points) -> Points:
         """Refine one part from given positions (K, 2) in place of those found, all else being equal; sensor px."""
-        if self._stages.refine_stage is None:
+        if not self.is_refined:
             return starts_sensor_px
         prepared = self._stages.preprocess(mono8_frame(image), [region])
         (found,) = self._stages.posed(prepared, self._stages.coarse(prepared))

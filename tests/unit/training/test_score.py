@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from training.evaluate_command import table
 from training.score import Scored, area_under_curve, coverage, occluded, report
 
 
@@ -37,6 +40,16 @@ def test_a_report_counts_what_it_says() -> None:
     assert (seen.auc, seen.auc_missing) == (pytest.approx(11 / 12), 1.0)
     assert result.keypoints[0].visibility.auc is None
     assert (result.occluded and result.occluded.count, result.posed, result.sigma) == (1, None, None)
+
+
+def test_a_view_that_does_not_refine_has_no_row_for_it() -> None:
+    state, px, margin = np.full((3, 2), 2, np.int8), np.full((3, 2), 4.0), np.ones((3, 2))
+    scored = Scored(px, px, None, margin, margin > 0, state, np.full(3, 100.0), lost=0)
+    result = report(scored, ["a", "b"], recipe="r", view="top")
+    assert (result.jittered, result.refined_over_jittered) == (None, None)
+    assert "jitter" not in table(result)
+    assert "truth" not in table(result)
+    assert "jittered" in table(report(replace(scored, jittered_px=px), ["a", "b"], recipe="r", view="top"))
 
 
 def test_occluded_keypoints_are_judged_apart_and_missing_ones_have_no_place() -> None:
