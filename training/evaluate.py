@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -88,8 +88,7 @@ def evaluate(
             cases.append(Case(part, found.coarse_sensor_px, found.refined_sensor_px, row.refined_px, row.reported))
         if progress:
             progress(done, count)
-    scored = _stacked(rows, [case.part for case in cases], len(view.keypoints), lost)
-    return (scored if view.is_refined else replace(scored, jittered_px=None)), cases
+    return _stacked(rows, [case.part for case in cases], view, lost), cases
 
 
 def matched(
@@ -134,17 +133,19 @@ def _row(part: Part, found: Prediction, jittered: Points, seen: Visibility, sigm
     )
 
 
-def _stacked(rows: Sequence[_Row], parts: Sequence[Part], keypoints: int, lost: int) -> Scored:
+def _stacked(rows: Sequence[_Row], parts: Sequence[Part], view: ShippedView, lost: int) -> Scored:
     if not rows:
-        none = np.zeros((0, keypoints))
-        return Scored(none, none, none, none, none > 0, none.astype(np.int8), np.zeros(0), lost)
+        none = np.zeros((0, len(view.keypoints)))
+        return Scored(
+            none, none, none if view.is_refined else None, none, none > 0, none.astype(np.int8), np.zeros(0), lost
+        )
     coarse, posed, refined, jittered, margin, reported, deviations = (
         np.stack(column) for column in zip(*rows, strict=True)
     )
     return Scored(
         coarse_px=coarse,
         refined_px=refined,
-        jittered_px=jittered,
+        jittered_px=jittered if view.is_refined else None,
         margin=margin,
         reported=reported,
         state=np.stack([part.state for part in parts]),
