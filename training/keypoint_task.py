@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.errors import DataError
+from training.data import VISIBLE
 from training.fit import Losses
 from training.networks.keypoint_network import KeypointNetwork
 from training.samples import Batch, ImageSamples
@@ -20,11 +22,24 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class KeypointTask:
-    """Random images to learn from; validated on the ``validation`` parts as they are."""
+    """Random images to learn from; validated on the ``validation`` parts as they are.
+
+    Raises:
+        DataError: none of these parts shows a keypoint, so that nothing could be told of errors.
+    """
 
     name: str
     samples: ImageSamples
     validation: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Refuse before hours are spent."""
+        if not (self.samples.canvas.state[self.validation] == VISIBLE).any():
+            raise DataError(
+                f"no keypoint is visible in the {len(self.validation)} parts kept for validation",
+                where="split.validation",
+                allowed="a larger share, or labels with visible keypoints (v = 2)",
+            )
 
     def batch(self, step: int) -> Batch:
         """See `ImageSamples.batch`."""
