@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data import HIDDEN, MISSING, VISIBLE, Dataset
-from training.label_noise import ShapeNoise, from_pairs, from_shape
+from training.label_noise import LEAST_KEYPOINTS, LEAST_PARTS, ShapeNoise, from_pairs, from_shape
 from training.labels.sheet import MOST, Tile, write_sheet
 from training.labels.suspicion import Suspicion, suspicions
 from training.near_duplicates import NearDuplicates, find
@@ -56,6 +56,12 @@ class Check:
             yield f"{name[:23]:24}{counts}{_px(bound)}{_px(self.repeat_px[k])}"
         yield "noise of the labels, standard deviation per axis: shape is from where a part's other labels put each one, an"
         yield "upper bound that holds for rigid parts seen from straight above; repeat is from near-duplicates, labelled twice"
+        if self.shape is None:
+            complete = int((states == VISIBLE).all(axis=1).sum())
+            yield (
+                f"shape: not looked at, and no label was compared with the part's others; it takes {LEAST_KEYPOINTS} keypoints "
+                f"and {LEAST_PARTS} parts on which all are visible, here are {len(self.dataset.keypoints)} and {complete}"
+            )
 
     def _duplicate_lines(self) -> Iterator[str]:
         groups = self.duplicates.groups

@@ -79,6 +79,18 @@ def test_check_tells_and_draws_what_is_suspicious(
     assert (cv2.imread(str(tmp_path / "out" / "suspicious.png")) == (60, 60, 255)).all(2).any()
 
 
+def test_check_says_where_it_could_not_look(square_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("check", "--coco", square_set, "--images", square_set.parent / "images")
+    run(*arguments)
+    assert "not looked at" not in capsys.readouterr().out
+    coco = json.loads(square_set.read_text())
+    for annotation in coco["annotations"]:
+        annotation["keypoints"][2] = 1
+    square_set.write_text(json.dumps(coco))
+    run(*arguments)
+    assert "8 parts on which all are visible, here are 3 and 0" in capsys.readouterr().out
+
+
 def test_a_wrong_size_is_told(square_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
     coco = json.loads(square_set.read_text())
     coco["images"][2].update(width=384, height=320)
