@@ -88,6 +88,11 @@ def learn_shape(xy: Floats, known: Known, keypoints: list[str], method: ShapeMet
     count = xy.shape[1]
     if count == 1:  # a point has no size: any unit will do
         return ShapeModel(list(keypoints), [(0.0, 0.0)], [], [], [_SMALLEST_NOISE])
+    never = [name for index, name in enumerate(keypoints) if not known[:, index].any()]
+    if never:
+        raise DataError(
+            "has no position in any training part", where=never[0], allowed="one in some of them, or no such keypoint"
+        )
     usable = known.sum(1) >= min(count, max(3, (count + 1) // 2))
     xy, known = np.asarray(xy, np.float64)[usable], known[usable]
     missing = [name for index, name in enumerate(keypoints) if not known[:, index].any()]

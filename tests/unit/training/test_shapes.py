@@ -69,7 +69,10 @@ def test_a_keypoint_that_no_shape_knows_is_named() -> None:
     shapes = bent(20, 5)
     known = np.ones(shapes.shape[:2], bool)
     known[:, 3] = False
-    with pytest.raises(DataError, match="d: is never labelled"):
+    with pytest.raises(DataError, match="d: has no position in any training part"):
+        learn_shape(shapes, known, NAMES, ShapeMethod())
+    known[0] = np.arange(len(NAMES)) == 3  # here it is, but alone
+    with pytest.raises(DataError, match="d: is never labelled together with enough"):
         learn_shape(shapes, known, NAMES, ShapeMethod())
     with pytest.raises(DataError, match="all keypoints lie on one point"):
         learn_shape(np.zeros((9, 6, 2)), np.ones((9, 6), bool), NAMES, ShapeMethod())
