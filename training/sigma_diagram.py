@@ -24,6 +24,7 @@ _WITHIN = ((1, WITHIN_1_SIGMA, "tab:blue"), (2, WITHIN_2_SIGMA, "tab:purple"))
 _GROUPS = 8
 _MOST_ROWS = 40
 _LARGEST = 4.5  # sigma, of the drawn range
+_LEAST_SHARE = 0.4  # where the axis of shares starts, if no share is smaller
 Array = NDArray[np.float64]
 
 
@@ -87,11 +88,13 @@ def _by_size(axis: Axes, sigma_px: Array, ratio: Array) -> None:
     order = np.argsort(sigma_px)
     groups = [group for group in np.array_split(order, _GROUPS) if len(group)]
     at = np.array([float(np.median(sigma_px[group])) for group in groups])
+    least = _LEAST_SHARE
     for times, bar, colour in _WITHIN:
         axis.axhspan(*bar, color=colour, alpha=0.13, lw=0)
         share, errors = _shares([ratio[group] for group in groups], times)
+        least = min(least, float(share.min(initial=1.0)) - 0.03)
         axis.errorbar(at, share, errors, fmt="o-", ms=5, lw=1, capsize=2, color=colour, label=f"within {times} sigma")
-    axis.set(xscale="log", ylim=(0.4, 1.02), xlabel="calibrated sigma, px", ylabel="share (bars: 95 % interval)")
+    axis.set(xscale="log", ylim=(least, 1.02), xlabel="calibrated sigma, px", ylabel="share (bars: 95 % interval)")
     axis.set_title("Small sigmas and large ones should hold alike:\npoints within the bands", fontsize=11)
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -101,14 +104,15 @@ def _by_size(axis: Axes, sigma_px: Array, ratio: Array) -> None:
 
 
 def _by_keypoint(axis: Axes, keypoint: NDArray[np.int64], ratio: Array, names: Sequence[str]) -> None:
-    rows = range(min(len(names), _MOST_ROWS))
+    rows, least = range(min(len(names), _MOST_ROWS)), _LEAST_SHARE
     for times, bar, colour in _WITHIN:
         axis.axvspan(*bar, color=colour, alpha=0.13, lw=0)
         known = [row for row in rows if (keypoint == row).any()]
         share, errors = _shares([ratio[keypoint == row] for row in known], times)
+        least = min(least, float(share.min(initial=1.0)) - 0.03)
         axis.errorbar(share, known, xerr=errors, fmt="o", ms=5, lw=1, capsize=2, color=colour)
     axis.set_yticks(list(rows), [names[row] for row in rows], fontsize=9)
-    axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0.4, 1.02), xlabel="share within 1 and within 2 calibrated sigma")
+    axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(least, 1.02), xlabel="share within 1 and within 2 calibrated sigma")
     axis.set_title("Each keypoint", fontsize=11)
     axis.grid(alpha=0.3)
 
