@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.geometry import Region
-from pipeline.network import PosedCard, load_network
+from pipeline.network import PosedCard, RefineCard, load_network
 from pipeline.shape import read_shape
 from pipeline.sigma import read_sigma
 from training.canvas import read_grey
@@ -45,6 +45,7 @@ frames = 2
 size = "tiny"
 patch = 16
 spans_px = [32.0, 16.0]
+turned = true
 folds = 2
 [shape]
 """
@@ -78,7 +79,9 @@ def test_every_network_of_a_chain_is_trained_and_ships(square_set: Path, tmp_pat
     ]
     names = ["upper_left", "upper_right", "lower_left"]
     assert load_network(view / "posed.onnx", PosedCard).card.image_wh == (48, 32)
-    assert read_shape(view / "shape.json", names) is not None
+    shape = read_shape(view / "shape.json", names)
+    assert shape is not None
+    assert load_network(view / "refine.onnx", RefineCard).card.pose == shape.mean
     assert read_sigma(view / "sigma.toml", names) is not None
     assert {name for name in ("curves.png", "visibility.png", "sigma.png") if (tmp_path / "work" / name).is_file()} == {
         "curves.png",
