@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.camera.image_file import read_image
 from pipeline.errors import DataError
 from training.data import Dataset, Part
+from training.disk import writing
 from training.method import ViewShape
 
 Region = tuple[float, float, float, float]
@@ -82,7 +85,7 @@ def prepare(dataset: Dataset, view: ViewShape, context: float, folder: Path) -> 
     """Cut every part of the data set into ``folder``, or take what an earlier run left there for the same input.
 
     Raises:
-        DataError: an image cannot be decoded or is not of the size its annotation file says.
+        DataError: an image cannot be decoded or is not of the size its annotation file says, or there is no room.
     """
     multiple = view.large_wh[0] // view.small_wh[0]
     size = tuple(2 * multiple * round(side * context / (2 * multiple)) for side in view.large_wh)
@@ -90,11 +93,12 @@ def prepare(dataset: Dataset, view: ViewShape, context: float, folder: Path) -> 
     paths = folder / "large.npy", folder / "medium.npy", folder / "canvas.key"
     key = _key(dataset, view, context)
     if not (paths[2].is_file() and paths[2].read_text() == key):
-        paths[2].unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            paths[2].unlink(missing_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         count = len(dataset.parts)
-        large = open_memmap(paths[0], "w+", np.uint8, (count, size[1], size[0]))
-        medium = open_memmap(paths[1], "w+", np.uint8, (count, size[1] // max(reduce, 1), size[0] // max(reduce, 1)))
+        large = _empty(paths[0], (count, size[1], size[0]))
+        medium = _empty(paths[1], (count, size[1] // max(reduce, 1), size[0] // max(reduce, 1)))
         _fill(dataset, view, large, medium)
         large.flush()
         medium.flush()
@@ -113,6 +117,15 @@ def _key(dataset: Dataset, view: ViewShape, context: float) -> str:
         for part in dataset.parts
     ]
     return hashlib.sha256(msgspec.json.encode((inputs, view, context))).hexdigest()
+
+
+def _empty(path: Path, shape: tuple[int, int, int]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """A new array in a file, its room taken at once: a disk that fills up later would kill the process without a word."""
+    with writing(path, f"the same command with --work DIR, where {np.prod(shape) / 1e9:.1f} GB are free"):
+        array = open_memmap(path, "w+", np.uint8, shape)
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _fill(dataset: Dataset, view: ViewShape, large: NDArray[np.uint8], medium: NDArray[np.uint8]) -> None:

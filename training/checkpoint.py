@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import DataError
+from training.disk import writing
 
 FORMAT = 1
 
@@ -35,14 +37,21 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write durably; a kill at any moment leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write durably; a kill at any moment leaves the old file or the new one.
+
+    Raises:
+        DataError: it cannot be written; the old one is still there.
+    """
+    content = io.BytesIO()  # where torch finds no room it raises something else
+    torch.save({"format": FORMAT, **vars(checkpoint)}, content)
     beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
-        torch.save({"format": FORMAT, **vars(checkpoint)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with writing(path, "make room, then the same command with --resume"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
 
 
 def load(path: Path, config: dict[str, Any]) -> Checkpoint:

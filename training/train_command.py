@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from training.data import joined
+    from training.disk import writing
     from training.labels.coco import read_coco
     from training.method import FROM_LABELS, load_method
     from training.view_shape import view_shape
@@ -102,11 +103,21 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
     work = args.work or args.out.with_name(f"{args.out.name}.training") / args.view
-    train(Run(method, dataset, args.out / args.view, work, args.resume, _say, init=args.init))
-    if write_recipe(args.out / "recipe.toml", method, args.view, dataset.keypoints):
-        _say(f"wrote {args.out / 'recipe.toml'}: add what must be present and what is measured")
+    with writing(args.out, "the same command with --resume"):
+        _tried(args.out / args.view)
+        train(Run(method, dataset, args.out / args.view, work, args.resume, _say, init=args.init))
+        if write_recipe(args.out / "recipe.toml", method, args.view, dataset.keypoints):
+            _say(f"wrote {args.out / 'recipe.toml'}: add what must be present and what is measured")
     _say(f"next: datumd seal {args.out}")
     return 0
+
+
+def _tried(folder: Path) -> None:
+    """Find out before hours of training that nothing can be written there. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".part"
+    probe.touch()
+    probe.unlink()
 
 
 def _say(line: str) -> None:
