@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, DatumdError
+from pipeline.reference_frames import FOLDER
 
 METHODS = ("regression", "template", "coarse_to_fine")
 _EPILOG = """\
@@ -15,7 +17,7 @@ example:
   datumd train --method coarse_to_fine --coco sets/train/annotations.json --images sets/train/images \\
       --out recipes/bracket
   datumd evaluate recipes/bracket --coco sets/test/annotations.json --images sets/test/images --json bracket.json
-  datumd seal recipes/bracket
+  datumd seal recipes/bracket --frames sets/test/images
 
 methods (docs/methods.md shows each of them and what it gains):
   regression       S1: all keypoints and whether they are there, from the small image
@@ -108,16 +110,20 @@ def run(args: argparse.Namespace) -> int:
         train(Run(method, dataset, args.out / args.view, work, args.resume, _say, init=args.init))
         if write_recipe(args.out / "recipe.toml", method, args.view, dataset.keypoints):
             _say(f"wrote {args.out / 'recipe.toml'}: add what must be present and what is measured")
-    _say(f"next: datumd seal {args.out}")
+    _say(f"next: datumd seal {args.out}{_frames(args)}")
     return 0
 
 
+def _frames(args: argparse.Namespace) -> str:
+    """A view without reference frames, which every machine tries the recipe on, is not sealed."""
+    return "" if (args.out / args.view / FOLDER).is_dir() else f" --frames {args.view}={args.images[0]}"
+
+
 def _tried(folder: Path) -> None:
-    """Find out before hours of training that nothing can be written there. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / ".part"
-    probe.touch()
-    probe.unlink()
+    """Find out before hours of training that nothing can be written there; leaves nothing behind. Raises OSError."""
+    present = next(path for path in (folder, *folder.parents) if path.exists())
+    with tempfile.TemporaryFile(dir=present):
+        pass
 
 
 def _say(line: str) -> None:

@@ -53,12 +53,12 @@ def resumed(folder: Path) -> subprocess.CompletedProcess[str]:
     return run(arguments(folder, "short.toml", "--resume"))
 
 
-def test_a_killed_training_goes_on(resumed: subprocess.CompletedProcess[str]) -> None:
+def test_a_killed_training_goes_on(resumed: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
     lines = resumed.stdout.splitlines()
     assert "coarse: goes on at step 12 of 12" in lines
     assert any(line.startswith("refine 12/12  position ") for line in lines)
-    assert lines[-1].startswith("next: datumd seal ")
+    assert lines[-1] == f"next: datumd seal {folder}/recipes/square --frames top={folder}/set/images"
 
 
 def test_it_leaves_a_recipe_whose_networks_fit(resumed: subprocess.CompletedProcess[str], folder: Path) -> None:
