@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engines.devices.cpu import CpuDevice
 from pipeline import geometry
 from pipeline.errors import NetworkError, RecipeError
@@ -66,7 +68,9 @@ class ViewStages:
         seen = visibility(refined.logits, names, self.view.thresholds, refined.is_placed)
         xy_sensor_px = geometry.apply(part.sensor_from_large, refined.xy_large_px)
         raw_sensor_px = refined.sigma_large_px * geometry.scale(part.sensor_from_large)
-        sigma_sensor_px = None if scale is None else apply(scale, raw_sensor_px)
+        sigma_sensor_px = None
+        if scale is not None:  # made for what networks say; a keypoint that the shape placed has the shape's own
+            sigma_sensor_px = np.where(refined.is_placed, raw_sensor_px, apply(scale, raw_sensor_px))
         return (), as_keypoints(self.view.name, names, xy_sensor_px, seen, sigma_sensor_px)
 
 

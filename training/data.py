@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,16 @@ class Dataset:
     def images(self) -> tuple[Path, ...]:
         """Every image that has a part, once, in order."""
         return tuple(dict.fromkeys(part.image for part in self.parts))
+
+
+def digest(dataset: Dataset, parts: NDArray[np.int64]) -> str:
+    """16 hex digits that change with any label of ``parts``, their order, or the images they are on."""
+    sha = hashlib.sha256()
+    for index in parts:
+        part = dataset.parts[index]
+        sha.update(f"{part.image.name} {part.annotation} {part.image_wh} {part.box} ".encode())
+        sha.update(part.xy_sensor_px.tobytes() + part.state.tobytes())
+    return sha.hexdigest()[:16]
 
 
 def joined(datasets: Sequence[Dataset]) -> Dataset:

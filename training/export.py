@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import shutil
 import warnings
 from pathlib import Path
 
@@ -16,12 +17,16 @@ from torch import Tensor
 from engines.load import load_engine
 from pipeline.errors import NetworkError
 from pipeline.network import METADATA_KEY, CoarseCard, PosedCard, RefineCard, write_card
+from pipeline.shape import FILE_NAME as SHAPE_FILE
+from pipeline.sigma import FILE_NAME as SIGMA_FILE
+from pipeline.thresholds import FILE_NAME as VISIBILITY_FILE
 from training.networks.keypoint_network import KeypointNetwork
 from training.networks.refine import Refine
 
 OPSET = 18
 PARITY_PX = 0.01
 _NOT_ONE = 0.5
+_OF_A_TRAINING = (VISIBILITY_FILE, SIGMA_FILE, "coarse.onnx", "posed.onnx", "refine.onnx", SHAPE_FILE)
 _BATCH = 3  # any above 1: a batch of 1 would be taken for a constant
 
 
@@ -94,6 +99,21 @@ def _export(
 def rescale(path: Path, factor: float) -> None:
     """Give the network in an exported file another ``visibility_scale``; all else stays as it was checked."""
     _write(onnx.load(path), path, factor)
+
+
+def ship(stage: Path, folder: Path) -> None:
+    """Put all files of ``stage`` into a view's folder, each whole, in place of an earlier training's.
+
+    What is calibrated for the networks comes last: a kill leaves networks without a calibration, never with another's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = {path: folder / f".{path.name}.part" for path in stage.iterdir()}
+    for path, copy_of_it in beside.items():
+        shutil.copy2(path, copy_of_it)
+    for name in _OF_A_TRAINING:
+        (folder / name).unlink(missing_ok=True)
+    for path in sorted(beside, key=lambda path: path.suffix == ".toml"):
+        beside[path].replace(folder / path.name)
 
 
 def _write(model: onnx.ModelProto, path: Path, factor: float) -> None:

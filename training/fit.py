@@ -38,7 +38,7 @@ class Task(Protocol):
         ...
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
-        """Named losses, each 0 or more, already balanced; their sum is minimised."""
+        """Named losses, already balanced; their sum is minimised. All but a flow's likelihood are 0 or more."""
         ...
 
     def validate(self, network: nn.Module) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,13 +23,13 @@ from training import curves
 from training.calibrate import calibrate_view
 from training.canvas import Canvas, prepare
 from training.checkpoint import Checkpoint
-from training.data import Dataset
-from training.export import export, rescale
+from training.data import Dataset, digest
+from training.division import divide
+from training.export import export, rescale, ship
 from training.fit import Schedule, fit
 from training.framing import Framing, Plain, Posed, pose_of
 from training.keypoint_task import KeypointTask
 from training.method import CoarseMethod, Method, RefineMethod, ShapeMethod
-from training.near_duplicates import groups
 from training.networks.backbone import initialise
 from training.networks.build import build
 from training.networks.keypoint_network import KeypointNetwork
@@ -39,7 +40,7 @@ from training.samples import ImageSamples
 from training.shapes import learn_shape
 from training.shipped import ShippedView
 from training.shipped_errors import Found, find
-from training.splits import Splits, folds, split
+from training.splits import Splits
 from training.symmetry import flip_order
 
 COARSE, POSED, REFINE = "coarse", "posed", "refine"
@@ -76,7 +77,7 @@ def train(run: Run) -> None:
         NetworkError: an exported network differs from the trained one.
     """
     method, dataset = run.method, run.dataset
-    parts = run.parts or _split(run)
+    parts, shares = divide(dataset, method, run.parts)
     run.report(
         f"{len(dataset.parts)} parts in {len(dataset.images)} images: {len(parts.train)} to train, "
         f"{len(parts.calibration)} to calibrate, {len(parts.validation)} to validate"
@@ -85,21 +86,9 @@ def train(run: Run) -> None:
     training = Training(run, canvas, parts)
     training.keypoints()
     if method.refine is not None:
-        training.refine(method.refine)
+        training.refine(method.refine, shares)
     training.weigh()
     training.finish()
-
-
-def _split(run: Run) -> Splits:
-    shares = run.method.split
-    alike = groups(run.dataset) if shares.near_duplicates else None
-    return split(
-        run.dataset,
-        calibration=shares.calibration,
-        validation=shares.validation,
-        seed=run.method.seed,
-        groups=alike,
-    )
 
 
 class Training:
@@ -112,6 +101,8 @@ class Training:
         self.states: dict[str, Checkpoint] = {}
         self.found: list[Found] = []
         self.shape = self._shape()
+        cascade = run.method.cascade
+        self.pose = None if cascade is None else pose_of(self.shape, cascade.image_wh, cascade.fill)
         shutil.rmtree(self.stage, ignore_errors=True)
 
     def keypoints(self) -> None:
@@ -119,14 +110,18 @@ class Training:
         method = self.run.method
         plain = Plain(method.view.small_wh, method.view.large_wh)
         self._keypoints(COARSE, method.coarse, plain)
-        if method.cascade is not None:
-            pose = pose_of(self.shape, method.cascade.image_wh, method.cascade.fill)
-            self._keypoints(POSED, method.cascade, Posed(method.cascade.image_wh, pose, method.cascade))
+        if method.cascade is not None and self.pose is not None:
+            self._keypoints(POSED, method.cascade, Posed(method.cascade.image_wh, self.pose, method.cascade))
 
-    def refine(self, refine: RefineMethod) -> None:
-        """The refine network, from the errors that the networks before it make on parts they have not seen."""
+    def refine(self, refine: RefineMethod, shares: Sequence[NDArray[np.int64]]) -> None:
+        """The refine network, from the errors that the networks before it make on parts they have not seen.
+
+        Args:
+            refine: its section of the method.
+            shares: the training parts in folds; without any, the errors are those on the calibration parts.
+        """
         run, method, canvas = self.run, self.run.method, self.canvas
-        residuals = self._residuals(refine) if refine.folds else self.found[-1].error_canvas_px
+        residuals = self._residuals(shares) if shares else self.found[-1].error_canvas_px
         start = self._find(self.parts.validation).xy_canvas_px
         torch.manual_seed(method.seed)
         network = REFINERS[refine.size](len(run.dataset.keypoints), len(refine.spans_px), refine.patch)
@@ -165,11 +160,7 @@ class Training:
         )
         for line in calibrated.lines():
             run.report(line)
-        run.folder.mkdir(parents=True, exist_ok=True)
-        for name in (f"{COARSE}.onnx", f"{POSED}.onnx", f"{REFINE}.onnx", SHAPE_FILE):  # of an earlier training
-            (run.folder / name).unlink(missing_ok=True)
-        for path in self.stage.iterdir():
-            shutil.copy2(path, run.folder / path.name)
+        ship(self.stage, run.folder)
         run.report(f"{run.folder}: {', '.join(sorted(path.name for path in self.stage.iterdir()))}")
         run.report(f"pictures in {work}: curves.png, {', '.join(calibrated.pictures)}")
 
@@ -204,14 +195,11 @@ class Training:
             task, network, schedule, self._config(method), path, resume=run.resume, report=run.report
         )
 
-    def _residuals(self, refine: RefineMethod) -> NDArray[np.float32]:
+    def _residuals(self, shares: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         """Errors of the networks before the refine network on every training part, from networks that never saw it."""
         run, rows = self.run, []
-        alike = groups(run.dataset) if run.method.split.near_duplicates else None
-        shares = folds(run.dataset, count=refine.folds, seed=run.method.seed, groups=alike)
         for number, share in enumerate(shares):
-            left_out = np.intersect1d(share, self.parts.train)
-            others = replace(self.parts, train=np.setdiff1d(self.parts.train, left_out), calibration=left_out)
+            others = replace(self.parts, train=np.setdiff1d(self.parts.train, share), calibration=share)
             work = run.work / f"fold{number}"
             fold = Training(
                 replace(run, work=work, report=_prefixed(run.report, f"fold {number}: ")), self.canvas, others
@@ -234,9 +222,8 @@ class Training:
         path = self.stage / f"{name}.onnx"
         if name == COARSE:
             worst = export(network, CoarseCard(small_wh=method.view.small_wh, **shared), path)
-        elif method.cascade is not None and name == POSED:
-            image_wh = method.cascade.image_wh
-            pose = pose_of(self.shape, image_wh, method.cascade.fill)
+        elif method.cascade is not None and self.pose is not None and name == POSED:
+            image_wh, pose = method.cascade.image_wh, self.pose
             worst = export(
                 network, PosedCard(image_wh=image_wh, pose_px=[(x, y) for x, y in pose.tolist()], **shared), path
             )
@@ -267,9 +254,11 @@ class Training:
             "symmetric": method.symmetric,
             "seed": method.seed,
             "keypoints": list(self.run.dataset.keypoints),
-            "parts": [len(self.parts.train), len(self.run.dataset.parts)],
-            "init": self.run.init.name if self.run.init else "",
+            "labels": digest(self.run.dataset, self.parts.train),
+            "init": hashlib.sha256(self.run.init.read_bytes()).hexdigest() if self.run.init else "",
         }
+        if isinstance(part, RefineMethod):  # it learns from the errors of those before it
+            shared |= {"coarse": method.coarse, "cascade": method.cascade}
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({**shared, "network": part}))
         return plain
 

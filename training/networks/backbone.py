@@ -157,9 +157,12 @@ def _read(path: Path) -> dict[str, Tensor]:
         if not content or not all(isinstance(tensor, Tensor) for tensor in content.values()):
             raise ValueError("it holds no backbone")
     except (OSError, RuntimeError, EOFError, ValueError, TypeError, AttributeError, pickle.UnpicklingError) as problem:
-        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        if isinstance(problem, OSError):
+            reason = problem.strerror or "it cannot be read"
+        else:
+            reason = str(problem) if isinstance(problem, ValueError) else "it is no file of tensors"
         raise DataError(
-            f"cannot be taken as weights ({reason[:80]})",
+            f"cannot be taken as weights: {reason.lower()}",
             where=str(path),
             allowed="a .pth file of a backbone's tensors, or a checkpoint of datumd train",
         ) from None

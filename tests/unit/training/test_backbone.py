@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path) -> None:
         initialise(network, tmp_path / "some.pth")
     for content in (b"", b"PK\x03\x04 not really", b"\x80\x04N."):
         (tmp_path / "bad.pth").write_bytes(content)
-        with pytest.raises(DataError, match=r"bad.pth: cannot be taken as weights .*allowed: a .pth file") as refused:
+        with pytest.raises(DataError, match=r"bad.pth: cannot be taken as weights: .*allowed: a .pth file") as refused:
             initialise(network, tmp_path / "bad.pth")
         assert "\n" not in str(refused.value)
     torch.save({"a": 3}, tmp_path / "bad.pth")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.errors import NetworkError
 from pipeline.network import CoarseCard, PosedCard, RefineCard, load_network
-from training.export import export, rescale
+from training.export import export, rescale, ship
 from training.method import CoarseMethod, TemplateMethod
 from training.networks.build import build
 from training.networks.keypoint_network import KeypointNetwork
@@ -136,3 +136,15 @@ def test_scaling_the_refine_network_changes_visibility_and_no_position() -> None
         (xy, logits, _), (same, triple, _) = plain(patches, index, index % 2), scaled(patches, index, index % 2)
     assert torch.equal(xy, same)
     assert torch.allclose(triple, logits * 3.0)
+
+
+def test_a_view_is_replaced_by_that_of_another_training(tmp_path: Path) -> None:
+    stage, folder = tmp_path / "stage", tmp_path / "top"
+    for place, names in ((stage, ("coarse.onnx", "sigma.toml")), (folder, ("coarse.onnx", "posed.onnx", "shape.json"))):
+        place.mkdir()
+        for name in names:
+            (place / name).write_text(place.name)
+    (folder / "reference").mkdir()
+    ship(stage, folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["coarse.onnx", "reference", "sigma.toml"]
+    assert (folder / "coarse.onnx").read_text() == "stage"
