@@ -25,7 +25,7 @@ from training.networks.refine import Refine
 
 OPSET = 18
 PARITY_PX = 0.01
-_NOT_ONE = 0.5
+_UNLIKELY = 0.7310585786  # the exporter keeps one copy of equal constants: no other may equal the scale
 _OF_A_TRAINING = (VISIBILITY_FILE, SIGMA_FILE, "coarse.onnx", "posed.onnx", "refine.onnx", SHAPE_FILE)
 _BATCH = 3  # any above 1: a batch of 1 would be taken for a constant
 
@@ -65,7 +65,7 @@ def _export(
 ) -> float:
     outputs = (positions, "visibility", "sigma")
     trained, network = network, copy.deepcopy(network).cpu().eval()
-    network.visibility_scale.fill_(_NOT_ONE)  # else the exporter would leave the multiplication by one out
+    network.visibility_scale.fill_(_UNLIKELY)  # and not one: that multiplication would be left out
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -71,6 +71,17 @@ def test_a_refine_network_runs_in_the_pipeline_as_in_torch(tmp_path: Path) -> No
         assert found["sigma"] == pytest.approx(sigma.numpy(), rel=1e-3)
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.5, 2.0])
+def test_the_scale_is_no_constant_that_is_used_elsewhere(tmp_path: Path, factor: float) -> None:
+    network = Halving()
+    network.visibility_scale.fill_(factor)
+    export(network, COARSE, tmp_path / "one.onnx")
+    image = np.full((1, 48, 64, 1), 20, np.uint8)
+    found = load_network(tmp_path / "one.onnx", CoarseCard).engine.run({"image": image})
+    assert found["xy"].ravel()[0] == pytest.approx(0.5 * 20 + 1)
+    assert found["visibility"].ravel()[0] == pytest.approx(factor * 20)
+
+
 def test_the_scale_of_a_file_can_be_changed_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "one.onnx"
     export(network("rectified"), COARSE, path)
@@ -106,6 +117,17 @@ class Drifting(KeypointNetwork):
         self.drift += 1.0 if not torch.compiler.is_exporting() else 0.0
         xy = image.float().mean((1, 2, 3))[:, None, None].expand(-1, 3, 2) + self.drift
         return xy, xy * self.visibility_scale, xy * 2.0
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+class Halving(KeypointNetwork):
+    """Uses numbers that a scale may have."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        grey = image.float().mean((1, 2, 3))[:, None, None].expand(-1, 3, 2)
+        return grey * 0.5 + 1.0, grey * self.visibility_scale, grey * 2.0
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         raise NotImplementedError
