@@ -14,6 +14,7 @@ from pipeline.geometry import Region
 from pipeline.shape import FILE_NAME as SHAPE_FILE
 from training.canvas import read_grey, region_of
 from training.data import Dataset
+from training.export import rescale
 from training.method import ViewShape
 from training.shipped import ShippedView
 
@@ -35,6 +36,8 @@ def decodings(recipe: Path, folder: Path) -> Iterator[tuple[str, Path]]:
         for file in files:
             if (recipe / file).exists():
                 shutil.copy2(recipe / file, view / file)
+                if name == FIRST:  # its visibility by itself: in the recipe it is weighed against the refine network's
+                    rescale(view / file, 1.0)
         yield name, view
 
 
