@@ -5,10 +5,12 @@ that v1 may grow; a field is never renamed or given another meaning.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
 SCHEMA_VERSION = 1
+Nanoseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # a larger number is no time, and no float either
 
 
 class ResultState(StrEnum):
@@ -126,8 +128,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     views: list[View]
     keypoints: list[Keypoint]
     measurements: list[Measurement]
-    stages_ns: dict[str, int]
-    times: dict[str, int]
+    stages_ns: dict[str, Nanoseconds]
+    times: dict[str, Nanoseconds]
     part_id: str = ""
     job_id: str = ""
     purpose: str = "production"

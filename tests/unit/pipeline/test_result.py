@@ -36,3 +36,11 @@ def test_a_known_field_of_another_type_is_refused() -> None:
     broken = json.loads(GOLDEN) | {"seq": "seven"}
     with pytest.raises(msgspec.ValidationError, match="seq"):
         result_schema.decode(json.dumps(broken).encode())
+
+
+@pytest.mark.parametrize("field", ["stages_ns", "times"])
+def test_a_time_that_no_clock_can_tell_is_refused(field: str) -> None:
+    content = json.loads(GOLDEN)
+    content[field]["received_to_answered_ns"] = 10**400
+    with pytest.raises(msgspec.ValidationError, match=field):
+        result_schema.decode(json.dumps(content).encode())
