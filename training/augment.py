@@ -42,16 +42,6 @@ def inverted(b_from_a: Affine) -> Affine:
     return np.column_stack((linear, -linear @ b_from_a[:, 2]))
 
 
-def similarity_onto(source: NDArray[np.float64], target: NDArray[np.float64]) -> Affine:
-    """target_from_source that brings points (K, 2) nearest to others (least squares, no reflection), (2, 3)."""
-    a, b = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
-    spread = a - a.mean()
-    power = float((np.abs(spread) ** 2).sum())
-    turn = complex(np.vdot(spread, b - b.mean()) / power) if power > 1e-9 else 1 + 0j
-    shift = b.mean() - turn * a.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-
-
 def mirrored(axis: str, wh: tuple[int, int]) -> Affine:
     """The map of an image of ``wh`` px that changes left and right ("x") or top and bottom ("y"), (2, 3)."""
     flip = geometry.flip_x(wh[0]) if axis == "x" else geometry.flip_y(wh[1])

@@ -21,6 +21,7 @@ from pipeline.errors import DataError
 from training.data import Dataset, Part
 from training.disk import writing
 from training.method import ViewShape
+from training.shapes import poses
 
 Region = tuple[float, float, float, float]
 
@@ -225,28 +226,16 @@ def fill_by_shape(xy: NDArray[np.float32]) -> NDArray[np.float32]:
     known = np.asarray(np.isfinite(xy).all(2))
     if known.all():
         return xy
-    points = np.where(known, xy[..., 0] + 1j * xy[..., 1], 0).astype(np.complex128)  # a similarity is a + b·z
-    mean = np.divide(points.sum(0), known.sum(0), out=np.full(xy.shape[1], np.nan, complex), where=known.any(0))
+    points = np.where(known, xy[..., 0] + 1j * xy[..., 1], 0).astype(np.complex128)
+    count = known.sum(0)
+    is_named = count > 0  # keypoints that some part has
+    mean = points.sum(0) / np.maximum(count, 1)
+    use = known & is_named
     for _ in range(3):
-        fits = [_similarity(mean, row, seen & np.isfinite(mean)) for row, seen in zip(points, known, strict=True)]
-        moved = np.stack([(row - a) / b for row, (a, b) in zip(points, fits, strict=True)])
-        total = np.where(known, moved, 0).sum(0)
-        mean = np.divide(total, known.sum(0), out=np.full_like(mean, np.nan), where=known.any(0))
-    filled = np.stack([a + b * mean for a, b in fits])
-    middle = np.divide(points.sum(1), known.sum(1), out=np.zeros(len(xy), complex), where=known.any(1))
-    filled = np.where(np.isfinite(filled), filled, middle[:, None])
+        a, b = poses(xy.astype(np.float64), use, np.stack((mean.real, mean.imag), axis=1))
+        moved = (points - b[:, None]) / a[:, None]
+        mean = np.where(known, moved, 0).sum(0) / np.maximum(count, 1)
+    middle = points.sum(1) / np.maximum(known.sum(1), 1)
+    filled = np.where(is_named, a[:, None] * mean + b[:, None], middle[:, None])
     filled = np.where(known, points, filled)
     return np.stack((filled.real, filled.imag), axis=2).astype(np.float32)
-
-
-def _similarity(
-    mean: NDArray[np.complex128], row: NDArray[np.complex128], use: NDArray[np.bool_]
-) -> tuple[complex, complex]:
-    """a, b so that a + b·mean is nearest to row."""
-    if not use.any():
-        return 0j, 1 + 0j
-    from_mean, to_row = mean[use] - mean[use].mean(), row[use] - row[use].mean()
-    power = float((np.abs(from_mean) ** 2).sum())
-    b = complex(np.vdot(from_mean, to_row) / power) if power > 1e-9 else 1 + 0j
-    b = b if abs(b) > 1e-6 else 1 + 0j
-    return complex(row[use].mean() - b * mean[use].mean()), b

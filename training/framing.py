@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.shape import ShapeModel
-from training.augment import Affine, Image, composed, draw_similarity, inverted, similarity_onto
+from pipeline.similarity import similarity
+from training.augment import Affine, Image, composed, draw_similarity, inverted
 from training.canvas import Canvas
 from training.method import Augment, CascadeMethod
 
@@ -90,7 +91,11 @@ class Posed:
         """See `Framing`: the true keypoints give the pose."""
         use = known if known.sum() > 1 else np.ones(len(self.pose_px), bool)
         fine_px = (self.pose_px + 0.5) * FINE - 0.5
-        return similarity_onto(xy_canvas_px[use].astype(np.float64), fine_px[use])
+        xy, target = xy_canvas_px[use].astype(np.float64), fine_px[use]
+        found = similarity(xy, target, np.ones(len(xy)))
+        if found is None:  # labels in one place tell no pose: the part is only moved
+            return np.column_stack((np.eye(2), target.mean(0) - xy.mean(0)))
+        return np.asarray(found[:2])
 
     def draw(self, rng: np.random.Generator, augment: Augment) -> Affine:  # noqa: ARG002 - the pose is normalised
         """See `Framing`: errors like those of a first network, a few of them gross."""

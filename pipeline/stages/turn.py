@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry import Points
-from pipeline.stages.posed import LEAST_TRUST, robust_similarity
+from pipeline.similarity import robust_similarity
+from pipeline.stages.posed import LEAST_TRUST
 from pipeline.stages.shape import FARTHEST_PX
 
 

@@ -10,7 +10,8 @@ from pipeline import geometry
 from pipeline.geometry import Region
 from pipeline.network import PosedCard, load_network
 from pipeline.pixels import mono8_frame
-from pipeline.stages.posed import Posed, robust_similarity, similarity
+from pipeline.similarity import robust_similarity, similarity
+from pipeline.stages.posed import Posed
 from pipeline.stages.preprocess import Preprocess
 from pipeline.stages.values import CoarseKeypoints, Prepared
 from tests.networks import write_posed
