@@ -74,19 +74,6 @@ def calibrate_sigma(
     )
 
 
-def shares_within(
-    error_px: NDArray[np.floating], sigma_px: NDArray[np.floating], visible: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Shares of the coordinates of visible keypoints within one and within two sigma; arguments as of `calibrate_sigma`.
-
-    Those without a sigma or an error are left out; nan where all are.
-    """
-    ratio = np.abs(np.asarray(error_px, np.float64)) / np.asarray(sigma_px, np.float64)[..., None]
-    known = ratio[np.asarray(visible, bool)]
-    known = known[np.isfinite(known)]
-    return (float((known <= 1).mean()), float((known <= 2).mean())) if known.size else (np.nan, np.nan)
-
-
 def _fit(sample: _Sample) -> SigmaScale:
     coordinates = sample.error_px.size
     if coordinates < FEW_COORDINATES:

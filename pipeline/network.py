@@ -59,7 +59,7 @@ class PosedCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field=
     """
 
     image_wh: tuple[_Size, _Size]
-    pose_px: list[tuple[float, float]]
+    pose_px: list[tuple[_Place, _Place]]
 
     def __post_init__(self) -> None:
         """Refuse a pose of other keypoints."""

@@ -41,26 +41,6 @@ class ShapeNoise:
     modes: int
 
 
-def from_errors(errors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """An upper bound from a network's errors on parts that it was not trained on, as cross-validation gives them.
-
-    What the network is off by itself is in it as well; the median error is taken for the network's and left out. Not
-    valid for errors on the training parts: a network learns the noise of their labels, too.
-
-    Args:
-        errors: (N, K, 2) prediction minus label in px, NaN where there is none.
-
-    Returns:
-        (K,) robust standard deviation per axis in px; NaN for a keypoint with fewer than LEAST_PARTS errors.
-    """
-    sigma = np.full(errors.shape[1], np.nan)
-    for k in range(errors.shape[1]):
-        known = np.asarray(errors[np.isfinite(errors[:, k]).all(1), k], np.float64)
-        if len(known) >= LEAST_PARTS:
-            sigma[k] = _spread(known - np.median(known, axis=0))
-    return sigma
-
-
 def from_pairs(dataset: Dataset, pairs: Sequence[Pair]) -> NDArray[np.float64]:
     """The repeatability of whoever labelled, from near-duplicates: the same thing, labelled twice.
 

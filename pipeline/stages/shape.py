@@ -246,13 +246,6 @@ class ShapeFit:
         return first[chosen], second[chosen]
 
 
-def fit(
-    model: ShapeModel, xy: Points, weight: NDArray[np.float64], sigma_px: NDArray[np.float64] | None = None
-) -> Fitted:
-    """Fit `model` once; see ShapeFit, which is made once for many fits."""
-    return ShapeFit(model)(xy, weight, sigma_px)
-
-
 def _unfitted(xy: Points) -> Fitted:
     given = np.array(xy, np.float64)
     count = len(given)

@@ -2,13 +2,23 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from calibration.sigma import WITHIN_1_SIGMA, WITHIN_2_SIGMA, calibrate_sigma, shares_within
+from calibration.sigma import WITHIN_1_SIGMA, WITHIN_2_SIGMA, calibrate_sigma
 from pipeline.sigma import SigmaScale, apply
 
 KEYPOINTS = 5
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 Map = Callable[[np.ndarray], np.ndarray]
+
+
+def shares_within(
+    error_px: NDArray[np.floating], sigma_px: NDArray[np.floating], visible: NDArray[np.bool_]
+) -> tuple[float, float]:
+    ratio = np.abs(np.asarray(error_px, np.float64)) / np.asarray(sigma_px, np.float64)[..., None]
+    known = ratio[np.asarray(visible, bool)]
+    known = known[np.isfinite(known)]
+    return (float((known <= 1).mean()), float((known <= 2).mean())) if known.size else (np.nan, np.nan)
 
 
 def student(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

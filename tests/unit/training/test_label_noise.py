@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from training.data import HIDDEN, VISIBLE, Dataset, Part
-from training.label_noise import from_errors, from_pairs, from_shape
+from training.label_noise import from_pairs, from_shape
 from training.near_duplicates import Pair
 
 SHAPE = np.array([[0, 0], [200, 0], [220, 130], [40, 160], [110, 70], [-30, 90]], float)
@@ -79,13 +79,3 @@ def test_the_same_thing_labelled_twice_gives_the_repeatability_even_of_what_bend
     bound = from_shape(labelled(shapes))
     assert bound is not None
     assert (bound.sigma_px > 5 * found).all()
-
-
-def test_errors_of_a_network_without_its_bias_and_its_failures() -> None:
-    rng = np.random.default_rng(5)
-    errors = rng.normal((3, -1), 0.8, (500, 2, 2))
-    errors[:20] += 300
-    errors[4:, 1] = np.nan
-    found = from_errors(errors)
-    assert found[0] == pytest.approx(0.8, rel=0.15)
-    assert np.isnan(found[1])

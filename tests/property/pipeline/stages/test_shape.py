@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.shape import ShapeModel
-from pipeline.stages.shape import fit
+from pipeline.stages.shape import ShapeFit
 
 COUNT = 14
 
@@ -44,7 +44,7 @@ def test_similarity_and_modes_are_found_with_two_fifths_of_the_points_far_off(
     lost = rng.permutation(COUNT)[: 2 * COUNT // 5]
     directions = rng.uniform(-math.pi, math.pi, len(lost))
     xy[lost] += size * far_px * np.stack([np.cos(directions), np.sin(directions)], axis=1)
-    found = fit(shape, xy, np.ones(COUNT), np.full(COUNT, 0.003 * size))
+    found = ShapeFit(shape)(xy, np.ones(COUNT), np.full(COUNT, 0.003 * size))
     kept = np.setdiff1d(np.arange(COUNT), lost)
     assert np.abs(found.xy - truth)[kept].max() < 0.02 * size
     assert found.is_inlier[kept].all()
@@ -56,6 +56,6 @@ def test_similarity_and_modes_are_found_with_two_fifths_of_the_points_far_off(
 def test_no_points_make_it_fail(points: list[tuple[float, float]], seed: int) -> None:
     rng = np.random.default_rng(seed)
     weight = rng.choice([0.0, 1e-300, 0.5, 1.0, np.nan], COUNT)
-    found = fit(model(rng), np.array(points), weight, rng.choice([np.nan, 0.0, 1.0, 1e30], COUNT))
+    found = ShapeFit(model(rng))(np.array(points), weight, rng.choice([np.nan, 0.0, 1.0, 1e30], COUNT))
     assert found.xy.shape == (COUNT, 2)
     assert not (found.is_inlier & ~np.isfinite(points).all(axis=1)).any()
