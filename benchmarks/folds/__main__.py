@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,8 +22,9 @@ import torch
 
 from benchmarks.folds import fold_table
 from benchmarks.folds.fold import Plan, plan, run_fold
-from benchmarks.folds.fold_results import RESULTS, FoldRecord, add, read
+from benchmarks.folds.fold_results import RESULTS, FoldRecord, read
 from benchmarks.folds.photo_set import SETS
+from benchmarks.methods.results_file import add_record
 from benchmarks.methods.sets import claimed
 from benchmarks.methods.table import PAGE, write
 from benchmarks.report import budgets_of, cell_text, faults_of, table_text
@@ -86,8 +88,8 @@ def fill(chosen: Plan, numbers: Sequence[int], cache: Path, results: Path) -> Ma
             if not mine:
                 _say(f"{key}: another process has it in hands")
             elif there is None or there.digest != digest:
-                record = run_fold(chosen, number, cache, lambda line, key=key: _say(f"{key}: {line}"))  # type: ignore[misc]
-                add(results, key, record, cache / "results.lock")
+                record = run_fold(chosen, number, cache, partial(_say_of, key))
+                add_record(results, key, record, cache / "results.lock")
     return read(results)
 
 
@@ -119,6 +121,10 @@ def _report(records: Mapping[str, FoldRecord], names: Sequence[str], json_file: 
         json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print("\nfolds: " + (", ".join(f"{name} {cell_text(value)}" for name, value in found.items()) or "nothing yet"))
     return 1 if faults else 0
+
+
+def _say_of(key: str, line: str) -> None:
+    _say(f"{key}: {line}")
 
 
 def _say(line: str) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.methods.sets import locked
-from pipeline.errors import DataError
+from benchmarks.methods.results_file import read_records
 
 RESULTS = Path(__file__).parents[2] / "docs" / "folds-results.json"
 
@@ -63,28 +62,6 @@ class FoldRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: dict[str, FoundFold]
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    records: dict[str, FoldRecord] = {}
-
-
 def read(path: Path) -> dict[str, FoldRecord]:
-    """All records by "SET/FOLD"; none where there is no file.
-
-    Raises:
-        DataError: it is no such file.
-    """
-    if not path.exists():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_File).records
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise DataError(f"is no file of results: {problem}", where=str(path)) from None
-
-
-def add(path: Path, key: str, record: FoldRecord, lock: Path) -> None:
-    """Put one record in, whoever else does so at the same time; a kill leaves the old file or the new one."""
-    with locked(lock):
-        text = msgspec.json.encode(_File(dict(sorted({**read(path), key: record}.items()))))
-        beside = path.with_name(f"{path.name}.part")
-        beside.write_bytes(msgspec.json.format(text, indent=0) + b"\n")
-        beside.replace(path)
+    """All records by "SET/FOLD"; see `read_records`."""
+    return read_records(path, FoldRecord)

@@ -20,7 +20,8 @@ import torch
 from benchmarks.methods import table
 from benchmarks.methods.bars import bars
 from benchmarks.methods.measure import Bench, measured
-from benchmarks.methods.results import RESULTS, Record, add, read
+from benchmarks.methods.results import RESULTS, Record, read
+from benchmarks.methods.results_file import add_record
 from benchmarks.methods.schedule import listed, standing, valid
 from benchmarks.methods.sets import (
     FINAL_HEAVY,
@@ -91,7 +92,7 @@ def fill(variants: Sequence[Variant], sets: Sets, bench: Bench, results: Path) -
                     refused.add(training.key)
                 elif valid(training, read(results)) is None:  # it may have been finished a moment ago
                     record = measured(training, bench, _tests(variant, training, sets))
-                    add(results, training.key, record, bench.cache / "results.lock")
+                    add_record(results, training.key, record, bench.cache / "results.lock")
 
 
 def _tests(variant: Variant, training: Training, sets: Sets) -> dict[str, RenderedSet]:

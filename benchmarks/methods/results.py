@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.methods.sets import locked
-from pipeline.errors import DataError
+from benchmarks.methods.results_file import read_records
 from training.score import Report
 
 ROOT = Path(__file__).parents[2]
@@ -81,32 +80,9 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decodings: dict[str, Decoding]
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    records: dict[str, Record] = {}
-
-
 def read(path: Path) -> dict[str, Record]:
-    """All records by the key of their training; none where there is no file.
-
-    Raises:
-        DataError: it is no such file.
-    """
-    if not path.exists():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_File).records
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise DataError(f"is no file of results: {problem}", where=str(path)) from None
-
-
-def add(path: Path, key: str, record: Record, lock: Path) -> None:
-    """Put one record in, whoever else does so at the same time; a kill leaves the old file or the new one."""
-    with locked(lock):
-        records = {**read(path), key: record}
-        text = msgspec.json.encode(_File(dict(sorted(records.items()))))
-        beside = path.with_name(f"{path.name}.part")
-        beside.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
-        beside.replace(path)
+    """All records by the key of their training; see `read_records`."""
+    return read_records(path, Record)
 
 
 def figures(report: Report, *, first: bool) -> Figures:

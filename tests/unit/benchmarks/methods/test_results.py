@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.methods import table
 from benchmarks.methods.bars import bars
-from benchmarks.methods.results import Decoding, Figures, Record, add, read
+from benchmarks.methods.results import Decoding, Figures, Record, read
+from benchmarks.methods.results_file import add_record
 from benchmarks.methods.schedule import listed, standing
 from benchmarks.methods.sets import FULL, claimed
 from benchmarks.methods.variants import Variant, read_variants, trainings, trials
@@ -87,7 +88,7 @@ def test_bars_are_held_to_what_was_measured() -> None:
 
 def _adds(path: Path, name: str) -> None:
     for index in range(10):
-        add(path, f"{name}/{index}", record(f"{index}"), path.with_name("lock"))
+        add_record(path, f"{name}/{index}", record(f"{index}"), path.with_name("lock"))
 
 
 def test_two_processes_add_to_the_same_file(tmp_path: Path) -> None:
