@@ -64,7 +64,7 @@ class Supervisor:
         stall_ns = max(SHORTEST_STALL_NS, int(3 * station.part.deadline_ms * 1e6))
         folder = Path(self.runtime.folder)
         self._processes = [Process(spec, row, folder, self._vitals, stall_ns) for row, spec in enumerate(self._specs)]
-        self._ready = False
+        self._ready = self._told_ready = False
         self._said = ""
         self._ledger_progress = 0
         self._turned_ns = self._watched_since_ns = monotonic_ns()
@@ -112,15 +112,15 @@ class Supervisor:
             process.keep_spare()
         if not self._ready and all(process.is_ready for process in self._processes):
             self._ready = True
-            self._notifier.ready()
             log.info("ready: %d processes", len(self._processes))
+        if self._ready and not self._told_ready:
+            self._told_ready = self._notifier.ready()
         progress = self._vitals.read(0, VitalWord.progress)
         if progress != self._ledger_progress:  # the watchdog is fed by the ledger's progress, not by our own
             self._ledger_progress = progress
             self._notifier.alive()
-        if (text := self._text()) != self._said:
+        if (text := self._text()) != self._said and self._notifier.status(text):
             self._said = text
-            self._notifier.status(text)
 
     def _look_after(self, process: Process) -> None:
         code = process.exit_code()

@@ -1,6 +1,8 @@
-"""The readiness and watchdog protocol of systemd (sd_notify(3)): one datagram for each message."""
+"""The readiness and watchdog protocol of systemd (sd_notify(3)): one datagram for each message.
 
-import contextlib
+Nothing here waits: where systemd is behind with reading, a message is not taken, and who sends it tries again later.
+"""
+
 import os
 import socket
 
@@ -17,13 +19,13 @@ class Notifier:
         """As systemd asks: the address is taken out, so that children do not speak for us."""
         return cls(os.environ.pop("NOTIFY_SOCKET", None))
 
-    def ready(self) -> None:
-        """All processes have begun their work."""
-        self._send("READY=1")
+    def ready(self) -> bool:
+        """All processes have begun their work. Returns whether it was taken."""
+        return self._send("READY=1")
 
-    def status(self, text: str) -> None:
-        """One line for `systemctl status`."""
-        self._send(f"STATUS={text}".replace("\n", " "))
+    def status(self, text: str) -> bool:
+        """One line for `systemctl status`. Returns whether it was taken."""
+        return self._send(f"STATUS={text}".replace("\n", " "))
 
     def alive(self) -> None:
         """Feed the watchdog."""
@@ -33,10 +35,14 @@ class Notifier:
         """The end has begun."""
         self._send("STOPPING=1")
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
         if not self._address:
-            return
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-            line.sendto(
-                text.encode(), socket.MSG_DONTWAIT, self._address
-            )  # parts are inspected whether systemd hears of it or not
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+                line.sendto(text.encode(), socket.MSG_DONTWAIT, self._address)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # nobody listens there, now or later: parts are inspected all the same
+        return True

@@ -219,7 +219,7 @@ def test_systemd_is_told_of_readiness_and_progress(bench: Bench) -> None:
         systemd.settimeout(10)
         heard = []
         with running(station, bench.port, {"NOTIFY_SOCKET": str(bench.folder / "notify")}):
-            # On a busy machine a worker may be late once more after READY=1, and the text then counts its restarts.
+            # Nobody read until here, as when systemd is busy: what did not fit was tried again.
             while heard.count("WATCHDOG=1") < 20 or not any(text.startswith(ALL_READY) for text in heard):
                 heard.append(systemd.recv(4096).decode())
         while heard[-1] != "STOPPING=1":
