@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline.frame import Frame
+from pipeline.precision import Precision
 from pipeline.recipe import Recipe
 from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
@@ -21,10 +22,15 @@ class Inspector:
         self._measure = Measure(recipe.file)
 
     @classmethod
-    def load(cls, recipe: Recipe, *, backend: str = "auto", threads: int = 1) -> "Inspector":
+    def load(
+        cls, recipe: Recipe, *, backend: str = "auto", threads: int = 1, precision: Precision = "fp32"
+    ) -> "Inspector":
         """Load and warm the networks. Raises NetworkError, EngineError and RecipeError, as load_view."""
         views = recipe.views.values()
-        return cls(recipe, {view.name: load_view(recipe, view, backend=backend, threads=threads) for view in views})
+        loaded = {
+            view.name: load_view(recipe, view, backend=backend, threads=threads, precision=precision) for view in views
+        }
+        return cls(recipe, loaded)
 
     @property
     def backend(self) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from pipeline import plain_file
+from pipeline import plain_file, precision
 from pipeline.errors import RecipeError
 from pipeline.result import Keypoint
 from pipeline.thresholds import Thresholds
@@ -62,7 +62,7 @@ def seal_command(folder: Path) -> str:
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """Hashes of every file in the folder and below, but for the lock and hidden files.
+    """Hashes of every file in the folder and below, but for the lock, hidden files and networks in other precisions.
 
     Raises:
         RecipeError: a symbolic link or another thing that is no plain file: what it leads to could change unseen. Or more
@@ -71,6 +71,8 @@ def hash_files(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for parent, folders, files in os.walk(folder, onerror=_cannot_read):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if Path(parent) == folder and precision.FOLDER in folders:
+            folders.remove(precision.FOLDER)  # derived from what is hashed here, and guarded by their own notes
         for name in (*folders, *files):
             _refuse_special(Path(parent) / name)
         for name in sorted(files):

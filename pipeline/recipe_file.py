@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline import toml_file
+from pipeline import precision, toml_file
 from pipeline.errors import RecipeError
 
 FILE_NAME = "recipe.toml"
@@ -205,6 +205,9 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_recipe_file(path: Path) -> RecipeFile:
     """Read a recipe.toml. Raises RecipeError with the key that is wrong."""
     recipe = toml_file.read(path, RecipeFile, RecipeError)
+    if precision.FOLDER in recipe.view:
+        where = toml_file.at(path, "view", precision.FOLDER)
+        raise RecipeError("is no name for a view: networks in other precisions lie in that folder", where=where)
     for name, measure in recipe.measure.items():
         try:
             recipe.view_of(measure)

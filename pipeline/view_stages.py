@@ -14,6 +14,7 @@ from pipeline.geometry import Region
 from pipeline.keypoint_stages import KeypointStages, load_keypoint_stages
 from pipeline.lock import seal_command
 from pipeline.network import Card, CoarseNetwork, Network, load_network
+from pipeline.precision import Precision, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.result import Keypoint, Reason
 from pipeline.sigma import apply
@@ -74,17 +75,19 @@ class ViewStages:
         return (), as_keypoints(self.view.name, names, xy_sensor_px, seen, sigma_sensor_px)
 
 
-def load_view(recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", threads: int = 1) -> ViewStages:
+def load_view(
+    recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", threads: int = 1, precision: Precision = "fp32"
+) -> ViewStages:
     """Load a view's networks and run each once.
 
     Raises:
         NetworkError: a network does not fit its place, or fails.
         EngineError: the backend is missing.
-        RecipeError: a network's file was changed after the recipe was verified.
+        RecipeError: a network's file was changed after the recipe was verified, or there is none of it in this precision.
     """
 
     def load(path: Path, role: type[Card]) -> Network[Card]:
-        return _load(recipe, view, path, role, backend, threads)
+        return _load(recipe, view, path, role, (backend, threads, precision))
 
     device = CpuDevice()
     return ViewStages(
@@ -94,10 +97,14 @@ def load_view(recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", thread
     )
 
 
-def _load(recipe: Recipe, view: ViewRecipe, path: Path, role: type[Card], backend: str, threads: int) -> Network[Card]:
-    network = load_network(path, role, backend=backend, threads=threads)
+def _load(
+    recipe: Recipe, view: ViewRecipe, path: Path, role: type[Card], how: tuple[str, int, Precision]
+) -> Network[Card]:
+    backend, threads, precision = how
+    file = precision_file(recipe.folder, path, precision)
+    network = load_network(file.path, role, backend=backend, threads=threads)
     locked = recipe.files.get(path.relative_to(recipe.folder).as_posix())
-    if recipe.files and network.engine.spec.sha256 != locked:
+    if network.engine.spec.sha256 != file.sha256 or (recipe.files and file.source_sha256 != locked):
         next_command = seal_command(recipe.folder)
         raise RecipeError("was changed while the recipe was loaded", where=str(path), next_command=next_command)
     if network.card.keypoints != view.settings.keypoints:
