@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from engines.spec import NetworkSpec
 
 Tensors = Mapping[str, NDArray[Any]]
+Inputs = Mapping[str, Any]  # NumPy arrays, or images of the device that the engine was loaded for
 
 
 class Engine(Protocol):
@@ -24,14 +25,16 @@ class Engine(Protocol):
     def warm_up(self, batch: int) -> None:
         """Allocate what a batch of this size needs and run it once. Raises EngineRefused where the network fails."""
 
-    def run(self, inputs: Tensors) -> Tensors:
+    def run(self, inputs: Inputs) -> Tensors:
         """Run one batch.
 
         Args:
-            inputs: contiguous arrays of the spec's dtypes and shapes, all of one batch size.
+            inputs: contiguous arrays of the spec's dtypes and shapes, all of one batch size; in ordinary memory, or
+                images of the device that the engine was loaded for.
 
         Returns:
-            outputs by name: views of buffers that the next run with the same batch size overwrites.
+            outputs by name, always in ordinary memory: views of buffers that the next run with the same batch size
+            overwrites.
 
         Raises:
             EngineRefused: another name, dtype or shape than the spec's, or the network failed.

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pipeline.frame import Frame
 from pipeline.precision import Precision
 from pipeline.recipe import Recipe
+from pipeline.stages.image import ImageFigures
 from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
-from pipeline.stages.values import Decision, Prepared, ViewFindings
+from pipeline.stages.values import Decision, ViewFindings
 from pipeline.stages.verdict import verdict
 from pipeline.view_stages import ViewStages, load_view
 
@@ -15,9 +16,10 @@ from pipeline.view_stages import ViewStages, load_view
 class Inspector:
     """Inspects the frames of one recipe. Not thread-safe: its images' memory is used again for the next frame."""
 
-    def __init__(self, recipe: Recipe, views: Mapping[str, ViewStages]) -> None:
-        """For the loaded views of `recipe`."""
+    def __init__(self, recipe: Recipe, views: Mapping[str, ViewStages], precision: Precision = "fp32") -> None:
+        """For the views of `recipe`, loaded in `precision`."""
         self.recipe = recipe
+        self.precision = precision
         self._views = views
         self._measure = Measure(recipe.file)
 
@@ -30,17 +32,18 @@ class Inspector:
         loaded = {
             view.name: load_view(recipe, view, backend=backend, threads=threads, precision=precision) for view in views
         }
-        return cls(recipe, loaded)
+        return cls(recipe, loaded, precision)
 
     @property
     def backend(self) -> str:
-        """Library and version that run the networks."""
-        return next(iter(self._views.values())).coarse_network.engine.backend
+        """Library and version that run the networks, and in which precision where it is not fp32."""
+        library = next(iter(self._views.values())).coarse_network.engine.backend
+        return library if self.precision == "fp32" else f"{library} {self.precision}"
 
-    def prepare(self, view: str, frame: Frame) -> list[Prepared]:
-        """The images of every part in a frame, as its networks see them."""
+    def figures(self, view: str, frame: Frame) -> list[ImageFigures]:
+        """What `image` in recipe.toml limits, of every part in a frame."""
         stages = self._views[view]
-        return stages.preprocess(frame, stages.locate(frame)[0])
+        return [stages.figures(part) for part in stages.preprocess(frame, stages.locate(frame)[0])]
 
     def inspect(self, view: str, frame: Frame) -> list[ViewFindings]:
         """Find the keypoints of every part in a frame, in the order of the parts. No part, no findings.

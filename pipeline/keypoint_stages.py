@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice
 from pipeline.errors import NetworkError
 from pipeline.network import Card, CoarseCard, CoarseNetwork, Network, PosedCard, RefineCard
 from pipeline.stages.coarse import coarse
@@ -36,6 +37,7 @@ class KeypointStages:
 
     keypoints: tuple[str, ...]
     thresholds: Thresholds
+    device: AnyDevice
     preprocess: Preprocess
     coarse_network: CoarseNetwork
     posed_stage: Posed | None
@@ -44,7 +46,7 @@ class KeypointStages:
 
     def coarse(self, parts: Sequence[Prepared]) -> list[CoarseKeypoints]:
         """What the first network finds in the small images."""
-        return coarse(parts, self.coarse_network)
+        return coarse(parts, self.coarse_network, self.device)
 
     def posed(self, parts: Sequence[Prepared], found: Sequence[CoarseKeypoints]) -> list[CoarseKeypoints]:
         """What the second network finds; without one as found."""
@@ -81,6 +83,7 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], device: Cpu
     return KeypointStages(
         keypoints=tuple(keypoints),
         thresholds=files.thresholds,
+        device=device,
         preprocess=Preprocess(network.card.small_wh, network.card.large_wh, device),
         coarse_network=network,
         posed_stage=posed,

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from engines.engine import Engine, Tensors
+from engines.engine import Engine, Inputs, Tensors
 from engines.errors import EngineProblem, EngineRefused, EngineUnavailable
 from engines.load import load_engine
 from engines.spec import NetworkSpec, TensorSpec
@@ -114,7 +114,7 @@ class Network(Generic[Card]):
         with self._named():
             self.engine.warm_up(batch)
 
-    def run(self, inputs: Tensors) -> Tensors:
+    def run(self, inputs: Inputs) -> Tensors:
         """As Engine.run, to whom the outputs belong. Raises NetworkError where the network fails."""
         with self._named():
             return self.engine.run(inputs)

@@ -16,7 +16,7 @@ from pipeline.pixels import mono8_frame
 from pipeline.qualify import make_reference, qualify, read_grey
 from pipeline.recipe import Recipe, ViewRecipe, load_recipe
 from pipeline.result import KeypointState
-from pipeline.stages.image import ImageFigures, image_figures
+from pipeline.stages.image import ImageFigures
 from pipeline.stages.values import ViewFindings
 
 LIMIT_PX = 0.25
@@ -171,7 +171,7 @@ def _references(
                 parts=len(found),
                 visible=sum(keypoint.state is KeypointState.visible for keypoint in keypoints),
                 keypoints=len(keypoints),
-                figures=tuple(image_figures(part.large) for part in inspector.prepare(view.name, frame)),
+                figures=tuple(inspector.figures(view.name, frame)),
             )
         )
     if not references:

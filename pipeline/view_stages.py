@@ -16,12 +16,15 @@ from pipeline.lock import seal_command
 from pipeline.network import Card, CoarseNetwork, Network, load_network
 from pipeline.precision import Precision, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
+from pipeline.recipe_file import ImageSettings
 from pipeline.result import Keypoint, Reason
 from pipeline.sigma import apply
-from pipeline.stages.image import check_image
+from pipeline.stages.image import ImageFigures, check_image, image_figures
 from pipeline.stages.locate import Locate, make_locate
 from pipeline.stages.values import CoarseKeypoints, Prepared, RefinedKeypoints
 from pipeline.stages.visibility import as_keypoints, visibility
+
+_NO_LIMITS = ImageSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,14 @@ class ViewStages:
 
     def check_image(self, part: Prepared) -> tuple[Reason, ...]:
         """Why a part's picture cannot be judged; empty where it can."""
-        return check_image(part.large, self.view.settings.image, self.view.name)
+        settings = self.view.settings.image
+        if settings == _NO_LIMITS:  # then nothing comes down from the device
+            return ()
+        return check_image(self.keypoint_stages.device.download(part.large), settings, self.view.name)
+
+    def figures(self, part: Prepared) -> ImageFigures:
+        """What check_image compares with the recipe's limits."""
+        return image_figures(self.keypoint_stages.device.download(part.large))
 
     def coarse(self, parts: Sequence[Prepared]) -> list[CoarseKeypoints]:
         """Positions and logits from the small images and, where the view has a second network, from posed ones."""

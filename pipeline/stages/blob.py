@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice, DeviceImage
 from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.pixels import whole_grey8
@@ -25,10 +25,10 @@ SEED_LEVEL = 1.5  # of Otsu's threshold: a part has an edge this strong somewher
 class BlobLocate:
     """Finds parts by their grey level or their edges. What a frame's cells average out is not seen."""
 
-    def __init__(self, settings: BlobSettings, device: CpuDevice) -> None:
-        """As a recipe sets it."""
+    def __init__(self, settings: BlobSettings, device: AnyDevice) -> None:
+        """As a recipe sets it; frames are reduced on `device`."""
         self._settings, self._device = settings, device
-        self._cells = np.empty((0, 0), np.uint8)
+        self._cells: DeviceImage = device.empty(0, 0)
         self._smallest, self._largest = (area / settings.cell_px**2 for area in settings.area_px)
 
     def __call__(self, frame: Frame) -> list[Region]:
@@ -43,10 +43,11 @@ class BlobLocate:
         cell = self._settings.cell_px
         height, width = grey.shape[0] // cell, grey.shape[1] // cell
         if self._cells.shape != (height, width):
-            self._cells = np.empty((height, width), np.uint8)
-        if self._cells.size:
-            self._device.resize(grey[: height * cell, : width * cell], self._cells)
-        return self._cells
+            self._cells = self._device.empty(height, width)
+        if height and width:
+            self._device.resize(self._device.upload(grey[: height * cell, : width * cell]), self._cells)
+        cells: Image = self._device.download(self._cells)
+        return cells
 
     def _by_grey(self, cells: Image) -> list[Outline]:
         level = self._settings.threshold

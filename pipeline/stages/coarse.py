@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.devices.device import AnyDevice
 from engines.engine import Tensors
 from pipeline import geometry
 from pipeline.geometry import Matrix
@@ -12,15 +13,15 @@ from pipeline.network import CoarseNetwork
 from pipeline.stages.values import CoarseKeypoints, Prepared
 
 
-def coarse(prepared: Sequence[Prepared], network: CoarseNetwork) -> list[CoarseKeypoints]:
-    """Run the coarse network on all parts of a frame at once; infinite numbers are given as nan.
+def coarse(prepared: Sequence[Prepared], network: CoarseNetwork, device: AnyDevice) -> list[CoarseKeypoints]:
+    """Run the coarse network on all parts of a frame at once, on images of `device`; infinite numbers are given as nan.
 
     Raises:
         NetworkError: the network fails.
     """
     if not prepared:
         return []
-    outputs = network.run({"image": np.stack([part.small for part in prepared])})
+    outputs = network.run({"image": device.batch([part.small for part in prepared])})
     return in_large_image(outputs, [part.large_from_small for part in prepared])
 
 

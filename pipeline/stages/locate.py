@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice
 from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.recipe_file import LocateSettings
@@ -50,7 +50,7 @@ class CountedBlobs:
         return regions[:MOST_PARTS], (reason,)
 
 
-def make_locate(settings: LocateSettings, view: str, device: CpuDevice) -> Locate:
+def make_locate(settings: LocateSettings, view: str, device: AnyDevice) -> Locate:
     """The way to locate that a recipe names, on images that live on `device`."""
     if settings.blob is not None:
         return CountedBlobs(BlobLocate(settings.blob, device), settings.count, view)

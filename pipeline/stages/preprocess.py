@@ -3,39 +3,34 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice, DeviceImage
 from pipeline import geometry
 from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.pixels import grey8
 from pipeline.stages.values import Prepared
 
-Image = NDArray[np.uint8]
-
 
 class Preprocess:
     """Cuts parts out of frames. Keeps the images' memory: what it returned is overwritten by the next call."""
 
-    def __init__(self, small_wh: tuple[int, int], large_wh: tuple[int, int], device: CpuDevice) -> None:
-        """For images of these widths and heights in px."""
+    def __init__(self, small_wh: tuple[int, int], large_wh: tuple[int, int], device: AnyDevice) -> None:
+        """For images of these widths and heights in px, in the memory of `device`."""
         self._small_wh, self._large_wh, self._device = small_wh, large_wh, device
-        self._images: list[tuple[Image, Image]] = []
-        self._padded = np.empty(0, np.uint8)
+        self._images: list[tuple[DeviceImage, DeviceImage]] = []
+        self._padded: DeviceImage = device.empty(0)
 
     def __call__(self, frame: Frame, regions: Sequence[Region]) -> list[Prepared]:
         """Cut every region, widened about its centre to the shape of the large image. Outside, the edge repeats."""
         while len(self._images) < len(regions):
-            small, large = self._small_wh, self._large_wh
-            self._images.append((np.empty((small[1], small[0], 1), np.uint8), np.empty((large[1], large[0]), np.uint8)))
+            (small_w, small_h), (large_w, large_h) = self._small_wh, self._large_wh
+            self._images.append((self._device.empty(small_h, small_w, 1), self._device.empty(large_h, large_w)))
         return [self._cut(frame, region, *images) for region, images in zip(regions, self._images, strict=False)]
 
-    def _cut(self, frame: Frame, region: Region, small: Image, large: Image) -> Prepared:
+    def _cut(self, frame: Frame, region: Region, small: DeviceImage, large: DeviceImage) -> Prepared:
         area = widened(region, self._large_wh)
         self._device.resize(self._grey(frame, *area), large)
-        self._device.resize(large, small[..., 0])
+        self._device.resize(large, small.reshape(*small.shape[:2]))
         x, y, w, h = area
         sensor_from_area = geometry.crop(-x, -y)
         return Prepared(
@@ -46,16 +41,17 @@ class Preprocess:
             region=Region(x, y, w, h),
         )
 
-    def _grey(self, frame: Frame, x: int, y: int, w: int, h: int) -> Image:
-        """Grey levels of an area that may reach out of the sensor."""
+    def _grey(self, frame: Frame, x: int, y: int, w: int, h: int) -> DeviceImage:
+        """Grey levels of an area that may reach out of the sensor; only what is on it goes to the device."""
         columns = _inside(x, w, frame.info.width)
         rows = _inside(y, h, frame.info.height)
-        grey = grey8(frame, columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+        levels = grey8(frame, columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+        grey: DeviceImage = self._device.upload(levels)
         if grey.shape == (h, w):
             return grey
-        if self._padded.size < w * h:
-            self._padded = np.empty(w * h, np.uint8)
-        padded = self._padded[: w * h].reshape(h, w)
+        if self._padded.shape[0] < w * h:
+            self._padded = self._device.empty(w * h)
+        padded: DeviceImage = self._padded[: w * h].reshape(h, w)
         left = min(max(columns[0] - x, 0), w - grey.shape[1])  # no farther than the area goes, if it misses the sensor
         top = min(max(rows[0] - y, 0), h - grey.shape[0])
         self._device.pad(grey, padded, left=left, top=top)

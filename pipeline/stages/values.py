@@ -5,23 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.devices.device import DeviceImage
 from pipeline.geometry import Matrix, Points, Region, resize
 from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One part at both scales. The images are views of buffers that the next frame overwrites.
+    """One part at both scales. The images live on the device that made them; the next frame overwrites them.
 
     Attributes:
-        small: uint8 (Hs, Ws, 1).
-        large: uint8 (Hl, Wl).
+        small: uint8 (Hs, Ws, 1), a NumPy array where the device is the CPU.
+        large: uint8 (Hl, Wl), likewise.
         sensor_from_small, sensor_from_large: maps of points in px.
         region: the area of the sensor that the images show, whole px, in the corner convention.
     """
 
-    small: NDArray[np.uint8]
-    large: NDArray[np.uint8]
+    small: DeviceImage
+    large: DeviceImage
     sensor_from_small: Matrix
     sensor_from_large: Matrix
     region: Region
