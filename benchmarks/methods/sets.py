@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from training.data import Dataset
@@ -54,10 +54,6 @@ FULL = Sets(
     ordinary=RenderedSet("test", 400, 42001, "ordinary"),
     heavy=RenderedSet("test", 400, 42002, "heavy"),
     final=(RenderedSet("final", 500, 43001, "ordinary"), RenderedSet("final", 500, 43002, "heavy")),
-)
-LONG = replace(  # of what is trained for long: 10,800 frames
-    FULL,
-    train=(*FULL.train, RenderedSet("more", 6000, 41003, "ordinary"), RenderedSet("more", 1600, 41004, "heavy")),
 )
 QUICK = Sets(
     train=(RenderedSet("quick", 24, 44001, "ordinary"),),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from benchmarks.methods.sets import FULL, LONG, QUICK, Sets
+from benchmarks.methods.sets import QUICK, Sets
 from pipeline import toml_file
 from pipeline.errors import ConfigError
 from training.method import Method
@@ -32,7 +32,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         change: what differs from the base, merged into it key by key.
         tried: settings that are each trained without refinement; the best on the validation parts is taken.
-        long: trained only when it is named, on more frames.
+        long: trained only when it is named; tested on the final sets as well.
     """
 
     name: str
@@ -114,7 +114,6 @@ def trials(variant: Variant, sets: Sets) -> list[Training]:
 
 def trainings(variant: Variant, sets: Sets, setting: int | None) -> list[Training]:
     """One training for each seed; ``setting`` is the index into ``tried`` that was found best."""
-    sets = LONG if variant.long and sets is FULL else sets
     plain = _changed(variant, sets)
     if setting is not None:
         plain = _merged(plain, variant.tried[setting])
