@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.visibility import fuse
+from calibration.visibility import LEAST_FIRST, fuse
 from pipeline.network import CoarseCard, PosedCard, RefineCard
 from pipeline.shape import FILE_NAME as SHAPE_FILE
 from pipeline.shape import ShapeModel, write_shape
@@ -135,7 +135,9 @@ class Training:
         """Weigh the networks' visibilities against each other on the calibration parts; they ship as a plain sum."""
         sums = [found.margin.ravel() for found in self.found]
         margins = np.stack([sums[0], *(b - a for a, b in pairwise(sums))], axis=1)
-        factors = fuse(margins, self.found[-1].visible.ravel())
+        refine = self.run.method.refine
+        is_posed = self.pose is not None or (refine is not None and refine.turned)
+        factors = fuse(margins, self.found[-1].visible.ravel(), first=LEAST_FIRST if is_posed else 0.0)
         for factor, (name, network) in zip(factors, self.networks.items(), strict=True):
             network.visibility_scale.fill_(float(factor))
             rescale(self.stage / f"{name}.onnx", float(factor))

@@ -3,7 +3,18 @@ import math
 import numpy as np
 import pytest
 
-from calibration.visibility import LEAST_ABOVE, UNSURE_SHARE, calibrate, concerns, fuse, raised, temperature
+from calibration.visibility import (
+    LEAST_ABOVE,
+    LEAST_FIRST,
+    UNSURE_SHARE,
+    calibrate,
+    concerns,
+    fuse,
+    probabilities,
+    raised,
+    temperature,
+)
+from pipeline.similarity import robust_similarity
 from pipeline.thresholds import Thresholds
 
 
@@ -28,6 +39,32 @@ def test_fusing_weighs_networks_by_what_they_know() -> None:
     assert factors[0] == pytest.approx(2.0, rel=0.06)
     assert factors[1] < 0.1
     assert factors[2] == 0.0
+
+
+def test_a_first_network_that_poses_are_told_from_keeps_a_say() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.normal(1.0, 2.0, 20000)
+    visible = rng.random(20000) < 1 / (1 + np.exp(-truth))
+    margins = np.stack([0.3 * truth + rng.normal(0.0, 2.0, 20000), truth], axis=1)  # the second knows it all
+    assert fuse(margins, visible)[0] < 0.02
+    factors = fuse(margins, visible, first=LEAST_FIRST)
+    assert factors[0] == LEAST_FIRST
+    assert factors[1] == pytest.approx(1.0 - 0.3 * LEAST_FIRST, abs=0.05)  # it makes room for the first
+    assert fuse(margins[:, ::-1], visible, first=LEAST_FIRST) == pytest.approx(fuse(margins[:, ::-1], visible))
+
+
+@pytest.mark.parametrize(("factor", "most_px"), [(LEAST_FIRST, 10.0), (1.0, 10.0)])
+def test_at_its_least_factor_hidden_keypoints_hardly_turn_a_pose(factor: float, most_px: float) -> None:
+    rng = np.random.default_rng(0)
+    mean, apart = rng.uniform(-200, 200, (9, 2)), []
+    for _ in range(100):
+        hidden = rng.permutation(9) < 4
+        xy = mean + rng.normal(0, 4, (9, 2)) + hidden[:, None] * (rng.normal(0, 20, 2) + rng.normal(0, 10, (9, 2)))
+        margin = np.where(hidden, -6.0, 6.0) + rng.normal(0, 4, 9)
+        pose = robust_similarity(mean, xy, probabilities(factor * margin, 1.0))
+        assert pose is not None
+        apart.append(np.abs(mean @ pose[:2, :2].T + pose[:2, 2] - mean).max())
+    assert np.mean(apart) < most_px
 
 
 def test_thresholds_lose_the_stated_share_and_no_more() -> None:
