@@ -9,6 +9,7 @@ import msgspec
 from pipeline import toml_file
 from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, beside
 from pipeline.errors import ConfigError
+from pipeline.precision import Precision
 from pipeline.result import Evaluation
 
 GRANTED_AHEAD = 3  # slots that a camera holds ready to fill
@@ -91,11 +92,12 @@ class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Processes that inspect, the threads of each one's networks, and the backend that runs them."""
+    """Processes that inspect, the threads of each one's networks, and the backend and precision that these run in."""
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     backend: Literal["auto", "onnxruntime"] = "auto"
+    precision: Precision = "fp32"
 
 
 class RingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

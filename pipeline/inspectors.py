@@ -69,7 +69,8 @@ def load_inspectors(
 def load_inspector(station: Station, recipe: Recipe) -> Inspector:
     """Load and qualify a recipe for a station. Raises DatumdError where it does not fit, cannot be run or does not qualify."""
     refuse_other_views(station, recipe)
-    inspector = Inspector.load(recipe, backend=station.infer.backend, threads=station.infer.threads)
+    infer = station.infer
+    inspector = Inspector.load(recipe, backend=infer.backend, threads=infer.threads, precision=infer.precision)
     qualification = qualify(recipe, inspector)
     log.info("recipe %s (%d) qualified within %.3f px", recipe.name, recipe.number, qualification.max_px)
     return inspector

@@ -13,6 +13,7 @@ from pipeline.errors import RecipeError
 from pipeline.inspector import Inspector
 from pipeline.lock import Reference, ReferencePart, seal_command
 from pipeline.pixels import mono8_frame
+from pipeline.precision import quantise_command
 from pipeline.recipe import Recipe
 from pipeline.result import Keypoint
 from pipeline.stages.values import ViewFindings
@@ -91,9 +92,7 @@ def _distance(found: Keypoint, wanted: Keypoint) -> float:
 
 
 def _refused(recipe: Recipe, path: Path, inspector: Inspector, what: str, allowed: str) -> RecipeError:
-    return RecipeError(
-        f"{what} on {inspector.backend}",
-        where=str(path),
-        allowed=allowed,
-        next_command=f"{seal_command(recipe.folder)} (on this machine, after a look at the frame)",
-    )
+    next_command = f"{seal_command(recipe.folder)} (on this machine, after a look at the frame)"
+    if inspector.precision != "fp32":
+        next_command = quantise_command(recipe.folder, inspector.precision)
+    return RecipeError(f"{what} on {inspector.backend}", where=str(path), allowed=allowed, next_command=next_command)

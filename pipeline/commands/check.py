@@ -143,7 +143,8 @@ def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str,
         raise recipe
     refuse_other_views(station, recipe)
     _regions(recipe, sizes)
-    inspector = Inspector.load(recipe, backend=station.infer.backend, threads=station.infer.threads)
+    infer = station.infer
+    inspector = Inspector.load(recipe, backend=infer.backend, threads=infer.threads, precision=infer.precision)
     qualification = qualify(recipe, inspector)
     found = (
         f"{recipe.name}, number {recipe.number}, configuration {recipe.configuration_id}, within "
