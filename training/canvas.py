@@ -53,6 +53,19 @@ class Canvas:
         """Scale from large to medium, a power of two below 1 (or 2, 1)."""
         return float(self.medium.shape[2] / self.large.shape[2])
 
+    def region(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """What ``large`` or ``medium`` show of the parts' regions, and the pixel x, y of it that comes first.
+
+        It is all that the pipeline's large image has: whatever is cut from that repeats its edges, and so must what is
+        cut here, or a network would learn from surroundings that it never meets.
+
+        Returns:
+            A view (N, H, W) of the images, which are taken out of the memory map by it, and its corner.
+        """
+        per_large = images.shape[2] / self.large.shape[2]
+        left, top = (round(offset * per_large) for offset in self.large_offset)
+        return np.asarray(images)[:, top : images.shape[1] - top, left : images.shape[2] - left], (left, top)
+
 
 def region_of(part: Part, view: ViewShape) -> Region:
     """The region x, y, width, height (sensor px, corner convention) that stands for locate in training."""

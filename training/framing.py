@@ -27,6 +27,11 @@ class Framing(Protocol):
         """Width and height of the image in px."""
         ...
 
+    @property
+    def shows_context(self) -> bool:
+        """Whether it shows what lies around a part's region, where it reaches there; else the region's edges, repeated."""
+        ...
+
     def fine_from_canvas(self, canvas: Canvas, xy_canvas_px: NDArray[np.floating], known: NDArray[np.bool_]) -> Affine:
         """The plain map of a part to the image at `FINE` times its size, (2, 3).
 
@@ -52,6 +57,11 @@ class Plain:
 
     wh: tuple[int, int]
     large_wh: tuple[int, int]
+
+    @property
+    def shows_context(self) -> bool:
+        """See `Framing`: on the line a part that lies aside or is turned brings its own surroundings into the region."""
+        return True
 
     def fine_from_canvas(
         self,
@@ -81,6 +91,11 @@ class Posed:
     wh: tuple[int, int]
     pose_px: NDArray[np.float64]
     cascade: CascadeMethod
+
+    @property
+    def shows_context(self) -> bool:
+        """See `Framing`: `pipeline.stages.posed` turns the large image and repeats its edges."""
+        return False
 
     def fine_from_canvas(
         self,
@@ -136,18 +151,22 @@ def _draw(rng: np.random.Generator, augment: Augment, wh: tuple[int, int], gross
     return matrix
 
 
-def cut(canvas: Canvas, index: int, fine_from_canvas: Affine, wh: tuple[int, int]) -> Image:
-    """Draw a part at `FINE` times ``wh``, from the canvas at the scale that fits best; uint8, edges repeated."""
+def cut(canvas: Canvas, index: int, fine_from_canvas: Affine, framing: Framing) -> Image:
+    """Draw a part at `FINE` times the framing's size, from the canvas at the scale that fits best; uint8, edges repeated."""
     scale = float(np.sqrt(abs(np.linalg.det(fine_from_canvas[:, :2]))))
-    source, per_canvas = canvas.large[index], 1.0
+    images, per_canvas = canvas.large, 1.0
     if scale <= canvas.medium_per_large:
-        source, per_canvas = canvas.medium[index], canvas.medium_per_large
+        images, per_canvas = canvas.medium, canvas.medium_per_large
+    corner = (0, 0)
+    if not framing.shows_context:
+        images, corner = canvas.region(images)
+    source = images[index]
+    shift = [0.5 * per_canvas - 0.5 - first for first in corner]
     while scale / per_canvas <= 0.5:
         source = cv2.resize(source, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         per_canvas /= 2
-    source_from_canvas = np.array(
-        [[per_canvas, 0.0, 0.5 * per_canvas - 0.5], [0.0, per_canvas, 0.5 * per_canvas - 0.5]]
-    )
+        shift = [(first + 0.5) / 2 - 0.5 for first in shift]
+    source_from_canvas = np.array([[per_canvas, 0.0, shift[0]], [0.0, per_canvas, shift[1]]])
     matrix = composed(fine_from_canvas, inverted(source_from_canvas))
-    size = (FINE * wh[0], FINE * wh[1])
+    size = (FINE * framing.wh[0], FINE * framing.wh[1])
     return np.asarray(cv2.warpAffine(source, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -64,7 +64,8 @@ class RefineSamples:
         lies = self._angles[is_mirrored.astype(np.intp), part]
         poses, offset = self._poses(rng, canvas.xy_canvas_px[part, shown], start, span, is_mirrored, lies)
         patches = np.empty((len(part), self.refine.patch, self.refine.patch), np.uint8)
-        large = np.asarray(canvas.large)  # a plain view: to index the memory map itself costs as much as a small cut
+        large, first = canvas.region(canvas.large)  # a plain view: to index the memory map costs as much as a small cut
+        poses[:, :, 2] += poses[:, :, :2] @ first
         for out, index, pose, width in zip(patches, part.tolist(), poses, span.tolist(), strict=True):
             cut_patch(large[index], pose, self.refine.spans_px[width], out)
         state = self._erased(rng, patches, offset, state, canvas.large_px_per_sensor_px[part], span)

@@ -90,10 +90,11 @@ def refine_predictions(
     device = next(network.parameters()).device
     xy, logits, sigma = start.astype(np.float64), np.zeros(start.shape, np.float32), np.zeros(start.shape, np.float32)
     keypoint = torch.arange(start.shape[1], device=device)
+    large, first = canvas.region(canvas.large)
     for number, part in enumerate(parts):
         for index, span in enumerate(refine.spans_px):
             angle = part_angle(mean_shape, xy[number], probability(logits[number])) if refine.turned else 0.0
-            patches = _patches(canvas.large[part], xy[number], span, refine.patch, angle)
+            patches = _patches(large[part], xy[number] - first, span, refine.patch, angle)
             asked = torch.from_numpy(patches).to(device), keypoint, torch.full_like(keypoint, index)
             offset, logits[number], deviations = (output.float().cpu().numpy() for output in network(*asked))
             angles, scale = np.full(len(keypoint), angle), span / refine.patch

@@ -139,7 +139,7 @@ class ImageSamples:
         """The part at `FINE` times the image's size."""
         canvas = self.canvas
         matrix, order = self._fine_from_canvas(index, pose, is_mirrored=is_mirrored)
-        image = cut(canvas, index, matrix, self.framing.wh)
+        image = cut(canvas, index, matrix, self.framing)
         xy = augment.mapped(matrix, canvas.xy_canvas_px[index])[order]
         state = canvas.state[index][order]
         outside = ((xy < -0.5) | (xy > (image.shape[1] - 0.5, image.shape[0] - 0.5))).any(1)

@@ -5,8 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
+
+from pipeline.recipe_file import LocateSettings
+from training.canvas import Canvas, prepare
+from training.labels.coco import read_coco
+from training.method import load_method
 
 NAMES = ["upper_left", "upper_right", "lower_left"]
 
@@ -84,3 +90,19 @@ def square_method(tmp_path: Path) -> Path:
     path = tmp_path / "square.toml"
     path.write_text(METHOD)
     return path
+
+
+@pytest.fixture
+def canvases(square_set: Path, square_method: Path, tmp_path: Path) -> tuple[Canvas, Canvas]:
+    """The parts of `square_set` in a region that ends close to them, alone and with bright surroundings."""
+    x, y, wide, high = region = (30, 30, 132, 110)
+    for path in (square_set.parent / "images").iterdir():
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        bright = np.full_like(image, 250)
+        bright[y : y + high, x : x + wide] = image[y : y + high, x : x + wide]
+        cv2.imwrite(str(path), bright)
+    view = msgspec.structs.replace(load_method(square_method).view, locate=LocateSettings(fixed=region))
+    dataset = read_coco(square_set, square_set.parent / "images")
+    alone, around = (prepare(dataset, view, context, tmp_path / f"context-{context}") for context in (1.0, 1.5))
+    return alone, around

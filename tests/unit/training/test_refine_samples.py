@@ -197,3 +197,14 @@ def test_patches_are_lit_each_on_its_own_and_stay_within_range() -> None:
     bright = relit(rng, np.full((8, 24, 24), 254, np.uint8), Augment(brightness=60.0, noise=9.0), noise)
     assert bright.max() == 255  # saturates, never wraps
     assert bright.min() > 150
+
+
+def test_patches_at_the_regions_edge_repeat_it_as_the_pipelines_do(
+    canvases: tuple[Canvas, Canvas], method: Method
+) -> None:
+    assert method.refine is not None
+    patches, plain = [], msgspec.structs.replace(method.refine, spans_px=[64.0])
+    for canvas in canvases:
+        own = RefineSamples(canvas, ALL, method, plain, NO_ERRORS, 1, SAME, CORNERS)
+        patches.append(np.concatenate([own.batch(step)["patches"] for step in range(4)]).astype(int))
+    assert np.abs(patches[0] - patches[1]).max() <= 2

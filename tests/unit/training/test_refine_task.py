@@ -115,6 +115,18 @@ def test_positions_are_those_that_the_pipeline_finds(canvas: Canvas, method: Met
     assert found.sigma_large_px == pytest.approx(np.sqrt((sigma[0] ** 2).mean(1)), rel=0.1)
 
 
+def test_patches_do_not_show_what_lies_around_the_region(canvases: tuple[Canvas, Canvas], method: Method) -> None:
+    assert method.refine is not None
+    torch.manual_seed(0)
+    network = tiny_refine(3, 2, 16).eval()
+    found = []
+    for canvas in canvases:
+        start = canvas.xy_canvas_px[SIX]
+        xy, logits, _ = refine_predictions(network, canvas, SIX, start, method.refine, CORNERS)
+        found.append(np.concatenate((xy - start, logits), axis=2))
+    assert found[1] == pytest.approx(found[0], abs=1e-2)
+
+
 def test_losses_are_finite_named_and_weighed_by_the_method(canvas: Canvas, method: Method) -> None:
     assert method.refine is not None
 

@@ -145,3 +145,14 @@ def test_a_mirrored_part_is_posed_as_the_pipeline_poses_it(canvas: Canvas, metho
     along = (xy - xy.mean(axis=1, keepdims=True)) @ np.array([1.0, 1j]) * np.conj(centred @ np.array([1.0, 1j]))
     turned_deg = np.abs(np.degrees(np.angle(along.sum(axis=1))))
     assert turned_deg.max() < 25.0  # what the cascade adds, three times over at most, and no pose's mirror image
+
+
+def test_what_lies_around_the_region_is_in_no_posed_image(canvases: tuple[Canvas, Canvas], method: Method) -> None:
+    """The pipeline turns its large image, which ends with the region; the small image of a turned part does show it."""
+    alone, around = ([samples(canvas, method, posed(canvas)).batch(step) for step in range(4)] for canvas in canvases)
+    for one, other in zip(alone, around, strict=True):
+        assert np.abs(one["image"].astype(int) - other["image"]).max() <= 2
+        assert other["xy"] == pytest.approx(one["xy"], abs=1e-2)
+    turned = msgspec.structs.replace(method, augment=msgspec.structs.replace(STILL, rotation_deg=20.0))
+    brightest = [int(np.max(samples(canvas, turned, plain(method)).batch(0)["image"])) for canvas in canvases]
+    assert brightest[0] < 220 < brightest[1]
