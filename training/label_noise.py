@@ -19,6 +19,7 @@ Complex = NDArray[np.complex128]
 LEAST_KEYPOINTS = 3  # two are brought onto any other two by a similarity: nothing is left to look at
 LEAST_PARTS = 8
 _FOLDS = 10
+_ROUNDS = 12  # in which a shape is pieced together
 _MOST_MODES = 4
 _LEAST_FREE = 0.15  # of a keypoint's residual that the fit must leave it, to be told from the fit itself
 _LEAST_LEFT = 1e-3
@@ -34,11 +35,13 @@ class ShapeNoise:
         off_px: (N, K) how far every label lies from where the others put it, corrected for what the fit absorbs; NaN
             where that cannot be told.
         modes: modes of variation that the shape was allowed.
+        is_pieced: too few parts show all keypoints; the shape was put together from parts that show some of them.
     """
 
     sigma_px: NDArray[np.float64]
     off_px: NDArray[np.float64]
     modes: int
+    is_pieced: bool = False
 
 
 def from_pairs(dataset: Dataset, pairs: Sequence[Pair]) -> NDArray[np.float64]:
@@ -76,20 +79,22 @@ def from_shape(dataset: Dataset) -> ShapeNoise | None:
     nine tenths of the complete parts and fitted with a similarity to each part of the last tenth. The residual is
     corrected for what the fit takes up by itself. Perspective, bending and parts that differ in more ways than the
     modes can follow count as noise: not valid for parts that move in themselves. With three or four keypoints, the
-    noise of one is partly found in the others.
+    noise of one is partly found in the others. Where fewer than LEAST_PARTS parts are complete, one mean shape is pieced
+    together from parts that show LEAST_KEYPOINTS or more; without modes, which such parts do not tell apart from noise.
 
     Returns:
-        None where there is nothing to go by: fewer than LEAST_KEYPOINTS keypoints, or than LEAST_PARTS parts on which
-        all are visible.
+        None where there is nothing to go by: fewer than LEAST_PARTS parts on which LEAST_KEYPOINTS are visible.
     """
     points, seen = _points(dataset)
-    count = points.shape[1]
-    complete = np.flatnonzero(seen.all(1))
-    if count < LEAST_KEYPOINTS or len(complete) < LEAST_PARTS:
+    complete, usable = np.flatnonzero(seen.all(1)), np.flatnonzero(seen.sum(1) >= LEAST_KEYPOINTS)
+    if len(usable) < LEAST_PARTS:
         return None
-    fits = [_held_out(points, seen, modes) for modes in range(1 + _most_modes(count, len(complete)))]
+    is_pieced = len(complete) < LEAST_PARTS
+    most = 0 if is_pieced else _most_modes(points.shape[1], len(complete))
+    learnt = usable if is_pieced else complete
+    fits = [_held_out(points, seen, learnt, modes) for modes in range(1 + most)]
     chosen = int(np.argmin([fit.missed for fit in fits]))
-    return ShapeNoise(_spreads(fits[chosen].off), np.linalg.norm(fits[chosen].off, axis=2), chosen)
+    return ShapeNoise(_spreads(fits[chosen].off), np.linalg.norm(fits[chosen].off, axis=2), chosen, is_pieced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +112,15 @@ def _most_modes(keypoints: int, parts: int) -> int:
     return min(_MOST_MODES, (2 * keypoints - 4) // 4, parts // 10)
 
 
-def _held_out(points: Complex, seen: NDArray[np.bool_], modes: int) -> _HeldOut:
-    """Fit the shape of nine tenths of the complete parts to the last tenth, and so on round."""
-    complete = np.flatnonzero(seen.all(1))
+def _held_out(points: Complex, seen: NDArray[np.bool_], learnt: NDArray[np.intp], modes: int) -> _HeldOut:
+    """Fit the shape of nine tenths of the ``learnt`` parts to the last tenth, and so on round."""
     off = np.full((*points.shape, 2), np.nan)
     missed = np.full(points.shape, np.nan)
     for fold in range(_FOLDS):
-        mean, axes = _shape(points[complete[complete % _FOLDS != fold]], modes)
+        others = learnt[learnt % _FOLDS != fold]
+        mean, axes = _shape(points[others], modes) if seen[others].all() else _pieced(points[others], seen[others])
         for index in range(fold, len(points), _FOLDS):
-            use = seen[index]
+            use = seen[index] & np.isfinite(mean)
             if 2 * use.sum() > 4 + modes:
                 fit, px = _off_shape(points[index][use], mean[use], axes[:, use])
                 off[index, use] = fit.corrected() * px
@@ -163,6 +168,30 @@ def _shape(points: Complex, modes: int) -> tuple[Complex, Complex]:
     varied = aligned - mean
     axes = np.linalg.svd(np.hstack((varied.real, varied.imag)), full_matrices=False)[2][:modes]
     return mean, axes[:, : len(mean)] + 1j * axes[:, len(mean) :]
+
+
+def _pieced(points: Complex, seen: NDArray[np.bool_]) -> tuple[Complex, Complex]:
+    """Mean (K,) of parts (N, K) that show some keypoints each, and no modes (0, K); NaN where nothing links to the others.
+
+    It begins with a part that shows what most show. Those that share two keypoints or more with what is known by then are laid
+    onto that and bring the rest of theirs.
+    """
+    first = int((seen @ seen.sum(0)).argmax())
+    mean = np.where(seen[first], points[first] - points[first, seen[first]].mean(), np.nan)
+    for _ in range(_ROUNDS):
+        aligned = np.full(points.shape, np.nan, np.complex128)
+        for row, (part, use) in enumerate(zip(points, seen & np.isfinite(mean), strict=True)):
+            centred = part - part[use].mean() if use.sum() > 1 else part
+            power = float((np.abs(centred[use]) ** 2).sum())
+            if use.sum() > 1 and power > 0.0:
+                target = mean[use].mean()
+                turn = np.vdot(centred[use], mean[use] - target) / power
+                aligned[row, seen[row]] = turn * centred[seen[row]] + target
+        counts = np.isfinite(aligned).sum(0)
+        mean = np.where(counts > 0, np.nansum(aligned, axis=0) / np.maximum(counts, 1), np.nan)
+        known = mean[np.isfinite(mean)]
+        mean = (mean - known.mean()) / _rms(known)
+    return mean, np.empty((0, len(mean)), np.complex128)
 
 
 def _off_shape(points: Complex, mean: Complex, axes: Complex) -> tuple[_Fit, float]:

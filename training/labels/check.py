@@ -57,10 +57,15 @@ class Check:
         yield "noise of the labels, standard deviation per axis: shape is from where a part's other labels put each one, an"
         yield "upper bound that holds for rigid parts seen from straight above; repeat is from near-duplicates, labelled twice"
         if self.shape is None:
-            complete = int((states == VISIBLE).all(axis=1).sum())
+            enough = int(((states == VISIBLE).sum(axis=1) >= LEAST_KEYPOINTS).sum())
             yield (
-                f"shape: not looked at, and no label was compared with the part's others; it takes {LEAST_KEYPOINTS} keypoints "
-                f"and {LEAST_PARTS} parts on which all are visible, here are {len(self.dataset.keypoints)} and {complete}"
+                "shape: not looked at, and no label was compared with the part's others; it takes "
+                f"{LEAST_PARTS} parts on which {LEAST_KEYPOINTS} keypoints are visible, here are {enough}"
+            )
+        elif self.shape.is_pieced:
+            yield (
+                f"shape: fewer than {LEAST_PARTS} parts show all keypoints; it was pieced together from those that show "
+                f"{LEAST_KEYPOINTS} or more, as if all were alike: parts that differ in shape look noisier"
             )
 
     def _duplicate_lines(self) -> Iterator[str]:

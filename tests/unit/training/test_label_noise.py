@@ -60,6 +60,32 @@ def test_what_is_hidden_is_not_looked_at() -> None:
     assert found.sigma_px == pytest.approx(1.0, rel=0.45)
 
 
+def test_parts_that_never_show_all_keypoints_are_pieced_together() -> None:
+    rng = np.random.default_rng(5)
+    dataset = labelled([posed(rng) + rng.normal(0, SIGMA[:, None], (6, 2)) for _ in range(400)])
+    whole = from_shape(dataset)
+    for number, part in enumerate(dataset.parts):
+        part.state[[[0, 1], [5, 3], [2], [4, 0]][number % 4]] = HIDDEN  # not always the same ones
+    dataset.parts[18].xy_sensor_px[0] += (25, -10)
+    found = from_shape(dataset)
+    assert found is not None
+    assert whole is not None
+    assert (found.is_pieced, whole.is_pieced) == (True, False)
+    assert found.sigma_px == pytest.approx(whole.sigma_px, rel=0.3)
+    assert divmod(int(np.nanargmax(found.off_px)), 6) == (18, 0)
+
+
+def test_a_keypoint_that_nothing_links_to_the_others_is_not_judged() -> None:
+    rng = np.random.default_rng(6)
+    dataset = labelled([posed(rng) + rng.normal(0, 1.0, (6, 2)) for _ in range(60)])
+    for number, part in enumerate(dataset.parts):
+        part.state[[0, 1, 2] if number % 3 else [3, 4, 5]] = HIDDEN
+    found = from_shape(dataset)
+    assert found is not None
+    assert np.isnan(found.sigma_px).tolist() == [True, True, True, False, False, False]
+    assert np.isnan(found.off_px[:, :3]).all()
+
+
 def test_two_keypoints_or_a_handful_of_parts_say_nothing() -> None:
     rng = np.random.default_rng(3)
     assert from_shape(labelled([posed(rng)[:2] for _ in range(50)])) is None

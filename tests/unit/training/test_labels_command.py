@@ -88,7 +88,7 @@ def test_check_says_where_it_could_not_look(square_set: Path, capsys: pytest.Cap
         annotation["keypoints"][2] = 1
     square_set.write_text(json.dumps(coco))
     run(*arguments)
-    assert "8 parts on which all are visible, here are 3 and 0" in capsys.readouterr().out
+    assert "8 parts on which 3 keypoints are visible, here are 0" in capsys.readouterr().out
 
 
 def test_a_wrong_size_is_told(square_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
