@@ -1,16 +1,61 @@
 """From the name of a backend to a loaded network."""
 
+import logging
 import stat
+from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from engines.engine import Engine
 from engines.errors import EngineRefused, EngineUnavailable
 
-BACKENDS = {"onnxruntime": "engines.backends.onnxruntime:OnnxRuntimeEngine"}
-AUTO = "onnxruntime"
+log = logging.getLogger(__name__)
+
+BACKENDS = {
+    "openvino": "engines.backends.openvino:OpenVinoEngine",
+    "onnxruntime": "engines.backends.onnxruntime:OnnxRuntimeEngine",
+}
+# What `auto` takes, the best that is present.
+BEST_FIRST = ("onnxruntime", "openvino")
 LARGEST_BYTES = 2 << 30  # a protocol buffer has no more
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The backend that `auto`, or a name, stands for on this machine, and why it is that one."""
+
+    backend: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Text for people: `onnxruntime (auto; tensorrt: no NVIDIA driver)`."""
+        return f"{self.backend} ({self.reason})"
+
+
+def choose(backend: str = "auto") -> Choice:
+    """What `backend` stands for here.
+
+    Args:
+        backend: a key of BACKENDS, or `auto` for the best one that is present.
+
+    Raises:
+        EngineUnavailable: no such backend, or what it needs is missing.
+    """
+    if backend != "auto":
+        _module(backend)
+        return Choice(backend, "as configured")
+    missing = []
+    for name in BEST_FIRST:
+        try:
+            _module(name)
+        except EngineUnavailable as problem:
+            missing.append(f"{name}: {problem.what}")
+        else:
+            return Choice(name, "; ".join(["auto", *missing]))
+    raise EngineUnavailable("; ".join(missing), "pip install onnxruntime")
 
 
 def load_engine(path: Path, *, backend: str = "auto", threads: int = 1) -> Engine:
@@ -18,19 +63,41 @@ def load_engine(path: Path, *, backend: str = "auto", threads: int = 1) -> Engin
 
     Args:
         path: an ONNX file.
-        backend: a key of BACKENDS, or `auto` for the best one that is installed.
+        backend: a key of BACKENDS, or `auto` for the best one that is present and has what this network needs: a plan of
+            TensorRT is made beforehand, or the next best backend is taken.
         threads: CPU threads that one run may use.
 
     Raises:
-        EngineUnavailable: no such backend, or its library is not installed.
+        EngineUnavailable: no such backend, or what it needs is missing.
         EngineRefused: the file cannot be read, or the backend does not accept the network.
     """
-    name = AUTO if backend == "auto" else backend
-    if name not in BACKENDS:
-        raise EngineUnavailable(f"there is no backend {backend!r}; allowed: auto, {', '.join(BACKENDS)}")
     network = _read(path)
-    module, _, engine = BACKENDS[name].partition(":")
-    return cast(Engine, getattr(import_module(module), engine)(network, threads=threads))
+    first = choose(backend).backend
+    names = BEST_FIRST[BEST_FIRST.index(first) :] if backend == "auto" else (first,)
+    for name in names[:-1]:
+        try:
+            return _loaded(name, network, threads)
+        except EngineUnavailable as problem:
+            log.warning("%s is not run on %s: %s", path, name, problem)
+    return _loaded(names[-1], network, threads)
+
+
+def _loaded(name: str, network: bytes, threads: int) -> Engine:
+    engine = getattr(_module(name), BACKENDS[name].partition(":")[2])
+    return cast(Engine, engine(network, threads=threads))
+
+
+@cache  # a driver that is asked for once is not asked for again by every network
+def _module(name: str) -> ModuleType:
+    """The module of a backend that can be used. Raises EngineUnavailable where it cannot."""
+    if name not in BACKENDS:
+        raise EngineUnavailable(f"there is no backend {name!r}; allowed: auto, {', '.join(BACKENDS)}")
+    module = import_module(BACKENDS[name].partition(":")[0])
+    missing = getattr(module, "missing", None)  # a driver, a device: what importing does not tell
+    what = missing() if missing else None
+    if what:
+        raise EngineUnavailable(what)
+    return module
 
 
 def _read(path: Path) -> bytes:

@@ -19,6 +19,10 @@ class TensorSpec:
         shape = ", ".join("N" if size is None else str(size) for size in self.shape)
         return f"{self.name} {self.dtype.name} ({shape}{',' if len(self.shape) == 1 else ''})"
 
+    def sized(self, batch: int) -> tuple[int, ...]:
+        """The shape of a batch."""
+        return tuple(batch if size is None else size for size in self.shape)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:

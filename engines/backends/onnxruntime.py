@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Tensors
 from engines.errors import EngineRefused, EngineUnavailable
+from engines.inputs import KeptInputs, batch_of
 from engines.spec import NetworkSpec, TensorSpec
 
 try:
@@ -35,6 +36,7 @@ class _Batch:
 
     binding: ort.IOBinding
     outputs: dict[str, NDArray[Any]]
+    inputs: KeptInputs = field(default_factory=KeptInputs)
 
 
 class OnnxRuntimeEngine:
@@ -67,17 +69,17 @@ class OnnxRuntimeEngine:
 
     def warm_up(self, batch: int) -> None:
         """See Engine."""
-        self.run({tensor.name: np.zeros(_sized(tensor, batch), tensor.dtype) for tensor in self.spec.inputs})
+        self.run({tensor.name: np.zeros(tensor.sized(batch), tensor.dtype) for tensor in self.spec.inputs})
 
     def run(self, inputs: Tensors) -> Tensors:
         """See Engine."""
         if self._session is None:
             raise EngineRefused("the network was closed")
-        batch = self._check(inputs)
+        batch = batch_of(self.spec, inputs)
         held = self._batches.get(batch) or self._allocate(self._session, batch)
-        for name, array in inputs.items():
-            held.binding.bind_cpu_input(name, array)
         try:
+            for name, array in held.inputs.moved(inputs):
+                held.binding.bind_cpu_input(name, array)
             self._session.run_with_iobinding(held.binding)
         except Exception as problem:
             raise EngineRefused(f"the network failed: {_one_line(problem)}") from None
@@ -88,22 +90,9 @@ class OnnxRuntimeEngine:
         self._session = None
         self._batches.clear()
 
-    def _check(self, inputs: Tensors) -> int:
-        """The batch size of `inputs`. A wrong pointer or size would be read as if it were right."""
-        expected = {tensor.name: tensor for tensor in self.spec.inputs}
-        if inputs.keys() != expected.keys():
-            raise EngineRefused(f"inputs {sorted(inputs)} were given, the network takes {sorted(expected)}")
-        batch = len(next(iter(inputs.values())))
-        for name, array in inputs.items():
-            tensor = expected[name]
-            if array.dtype != tensor.dtype or array.shape != _sized(tensor, batch) or not array.flags.c_contiguous:
-                found = TensorSpec(name, array.dtype, array.shape)
-                raise EngineRefused(f"input {found} was given, the network takes {tensor}, contiguous, one batch size")
-        return batch
-
     def _allocate(self, session: ort.InferenceSession, batch: int) -> _Batch:
         binding = session.io_binding()
-        outputs = {tensor.name: np.empty(_sized(tensor, batch), tensor.dtype) for tensor in self.spec.outputs}
+        outputs = {tensor.name: np.empty(tensor.sized(batch), tensor.dtype) for tensor in self.spec.outputs}
         for name, array in outputs.items():
             binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         held = _Batch(binding, outputs)
@@ -125,10 +114,6 @@ def _metadata(session: ort.InferenceSession) -> dict[str, str]:
         return dict(session.get_modelmeta().custom_metadata_map)
     except UnicodeDecodeError as problem:
         raise EngineRefused(f"its metadata is no text ({problem.reason})") from None
-
-
-def _sized(tensor: TensorSpec, batch: int) -> tuple[int, ...]:
-    return tuple(batch if size is None else size for size in tensor.shape)
 
 
 def _one_line(problem: Exception) -> str:
