@@ -14,10 +14,11 @@ from typing import TextIO
 
 from tests.fuzz import campaign
 from tests.fuzz.target import Target
-from tests.fuzz.targets import coco, config, control, gentl, image, keys, recipe, wire
+from tests.fuzz.targets import coco, config, control, cvat, gentl, image, keys, recipe, ultralytics, wire
 
 TARGETS: dict[str, Target] = {
-    module.TARGET.name: module.TARGET for module in (config, recipe, wire, control, coco, gentl, image, keys)
+    module.TARGET.name: module.TARGET
+    for module in (config, recipe, wire, control, coco, cvat, ultralytics, gentl, image, keys)
 }
 ROOM_BYTES = 2 << 30  # that an input may take beyond what is mapped at the start
 STDERR = 2
@@ -58,7 +59,7 @@ def _campaign(target: Target, executions: int, args: argparse.Namespace, trace: 
     outcome = campaign.run(target, executions, args.seed, goes_on=goes_on)
     faulthandler.cancel_dump_traceback_later()
     sys.stdout.write(
-        f"{target.name:8} {outcome.executions:8} executions {outcome.executions / max(outcome.seconds, 1e-9):8.0f}/s "
+        f"{target.name:11} {outcome.executions:8} executions {outcome.executions / max(outcome.seconds, 1e-9):8.0f}/s "
         f"{outcome.summaries:5} ways {outcome.slowest_s * 1000:7.1f} ms at most {outcome.grown_bytes / 1e6:7.1f} MB grown "
         f"{len(outcome.findings)} findings\n"
     )

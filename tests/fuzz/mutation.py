@@ -1,7 +1,9 @@
-"""Other bytes from some bytes: changes that know nothing of what they mean, and some that know text, JSON or TOML."""
+"""Other bytes from some bytes: changes that know nothing of what they mean, and some that know text, JSON, TOML or XML."""
 
+import copy
 import json
 import random
+from xml.etree import ElementTree
 
 MOST_CHANGES = 8
 LONGEST = 1 << 18
@@ -146,3 +148,52 @@ def _toml_value(rng: random.Random) -> str:
     return str(
         rng.choice((rng.choice(NUMBERS), json.dumps(rng.choice(TEXTS)), rng.choice(VALUES), '["a", "b"]', "[1.0, 2.0]"))
     )
+
+
+def vary_xml(data: bytes, rng: random.Random) -> bytes:
+    """Another XML document: attributes replaced and removed, elements removed, repeated and moved. `data` if it is no XML."""
+    try:
+        root = ElementTree.fromstring(data)  # noqa: S314 - what is varied is our own corpus, and a bomb would be found here
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return data
+    for _ in range(rng.randint(1, 4)):
+        parents = [node for node in root.iter() if len(node)] or [root]
+        node, parent, choice = rng.choice(list(root.iter())), rng.choice(parents), rng.random()
+        if choice < 0.5 and node.attrib:
+            node.set(rng.choice(list(node.attrib)), _xml_text(rng))
+        elif choice < 0.6 and node.attrib:
+            del node.attrib[rng.choice(list(node.attrib))]
+        elif choice < 0.7:
+            node.text = _xml_text(rng)
+        elif choice < 0.75:
+            node.tag = rng.choice(parents).tag
+        elif len(parent) and choice < 0.85:
+            parent.remove(rng.choice(list(parent)))
+        elif len(parent):
+            # Copies, or an element could come to lie within itself.
+            rng.choice(parents).extend([copy.deepcopy(rng.choice(list(parent)))] * rng.choice((1, 1, 2, 50)))
+    return ElementTree.tostring(root, "utf-8")
+
+
+def _xml_text(rng: random.Random) -> str:
+    chosen = rng.choice((*map(str, NUMBERS), *TEXTS, *VALUES, "1,2;3,4", "nan,1", "1e999,0"))
+    return chosen.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def vary_lines(data: bytes, rng: random.Random) -> bytes:
+    """Another text of words: words replaced, removed and repeated, lines removed, repeated and moved."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(lines))
+        words, choice = lines[place].split(" "), rng.random()
+        if choice < 0.1:
+            del lines[place]
+            lines = lines or [""]
+        elif choice < 0.2:
+            lines.insert(rng.randint(0, len(lines)), lines[place])
+        else:
+            word = rng.randrange(len(words))
+            other = rng.choice((*map(str, NUMBERS), *TEXTS, *VALUES, rng.choice(words)))
+            words[word : word + rng.choice((0, 1, 1, 1))] = [other] * rng.choice((0, 1, 1, 1, 5))
+            lines[place] = " ".join(words)
+    return "\n".join(lines).encode("utf-8", "surrogatepass")

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from pipeline import plain_file
 from pipeline.errors import DataError
-from training.data import MISSING, VISIBLE, Part
+from training.data import VISIBLE, Part
 from training.labels.corners import part_from_corners
 from training.labels.imported import Imported, dataset_of, stored_size
 from training.symmetry import pairs_of
@@ -50,7 +50,7 @@ def read_ultralytics(path: Path, images: Path) -> Imported:
     A label file has the place of its image with ``images`` replaced by ``labels`` (the last such folder in the path);
     without one, the image's path from ``images`` below the ``labels`` beside data.yaml. A line is class, box (centre, size) and
     the keypoints, all in shares of the image from its corner; v is 2 visible, 1 hidden, 0 missing. With
-    ``kpt_shape: [K, 2]`` every keypoint is visible but one at 0, 0, which is missing.
+    ``kpt_shape: [K, 2]`` every keypoint is visible but one at 0, 0 or below 0, which is missing.
 
     Args:
         path: data.yaml or the folder that it is in.
@@ -172,8 +172,11 @@ def _part(values: list[float], settings: DataYaml, image: Path, wh: tuple[int, i
         )
     shares = np.array(values[5:]).reshape(count, dimensions)
     table = np.zeros((count, 3))
-    table[:, :2] = shares[:, :2] * wh
-    table[:, 2] = shares[:, 2] if dimensions == 3 else np.where((shares == 0).all(1), MISSING, VISIBLE)
+    if dimensions == 3:
+        table[:] = shares * (*wh, 1)
+    else:
+        is_there = (shares != 0).any(1) & (shares >= 0).all(1)
+        table[is_there, :2], table[is_there, 2] = shares[is_there] * wh, VISIBLE
     x, y, wide, high = (share * side for share, side in zip(values[1:5], wh * 2, strict=True))
     box = (x - wide / 2, y - high / 2, wide, high)
     names = settings.keypoint_names(int(values[0]))

@@ -1,4 +1,5 @@
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from pipeline.errors import DataError
 from training.data import HIDDEN, MISSING, VISIBLE
 from training.labels.cvat import read_cvat
+from training.labels.cvat_writer import cvat_bytes
 
 META = """<meta><task><labels>
 <label><name>clip</name><type>skeleton</type><svg>&lt;circle/&gt;</svg></label>
@@ -20,6 +22,108 @@ SKELETON = """<skeleton label="clip" source="manual" z_order="0" {group}>
 <points label="heel" source="manual" outside="0" occluded="1" points="4.00,9.25"></points>
 </skeleton>"""
 IMAGE = '<image id="0" name="a.png" width="64" height="48">{}</image>'
+
+
+# As CVAT 2 dumps a task: dump_as_cvat_annotation in cvat/apps/dataset_manager/formats/cvat.py, labels by _convert_db_labels.
+GENUINE = """<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta>
+    <task>
+      <id>7</id>
+      <name>clips</name>
+      <size>2</size>
+      <mode>annotation</mode>
+      <overlap>0</overlap>
+      <bugtracker></bugtracker>
+      <created>2025-03-04 09:12:41.223000+00:00</created>
+      <subset>Train</subset>
+      <start_frame>0</start_frame>
+      <stop_frame>1</stop_frame>
+      <frame_filter></frame_filter>
+      <segments>
+        <segment>
+          <id>9</id>
+          <start>0</start>
+          <stop>1</stop>
+          <url>http://localhost:8080/api/jobs/9</url>
+        </segment>
+      </segments>
+      <owner>
+        <username>ada</username>
+        <email></email>
+      </owner>
+      <assignee></assignee>
+      <labels>
+        <label>
+          <name>scratch</name>
+          <color>#ff355e</color>
+          <type>polygon</type>
+          <attributes>
+          </attributes>
+        </label>
+        <label>
+          <name>clip</name>
+          <color>#33ddff</color>
+          <type>skeleton</type>
+          <attributes>
+          </attributes>
+          <svg>&lt;line x1="20" y1="8" data-type="edge" data-node-from="1" data-node-to="2"&gt;&lt;/line&gt;</svg>
+        </label>
+        <label>
+          <name>tip</name>
+          <color>#d53957</color>
+          <type>points</type>
+          <attributes>
+            <attribute>
+              <name>worn</name>
+              <mutable>False</mutable>
+              <input_type>checkbox</input_type>
+              <default_value>false</default_value>
+              <values>false</values>
+            </attribute>
+          </attributes>
+          <parent>clip</parent>
+        </label>
+        <label>
+          <name>heel</name>
+          <color>#478144</color>
+          <type>points</type>
+          <attributes>
+          </attributes>
+          <parent>clip</parent>
+        </label>
+        <label>
+          <name>hole</name>
+          <color>#4925ec</color>
+          <type>points</type>
+          <attributes>
+          </attributes>
+          <parent>clip</parent>
+        </label>
+      </labels>
+    </task>
+    <dumped>2025-03-04 10:01:13.901000+00:00</dumped>
+  </meta>
+  <image id="0" name="a.png" width="64" height="48">
+    <polygon label="scratch" source="manual" occluded="0" points="1.00,1.00;9.00,1.00;9.00,9.00" z_order="0">
+    </polygon>
+    <skeleton label="clip" source="manual" z_order="0">
+      <points label="heel" source="manual" outside="0" occluded="1" points="4.00,9.25">
+      </points>
+      <points label="tip" source="manual" outside="0" occluded="0" points="20.50,8.00">
+        <attribute name="worn">false</attribute>
+      </points>
+      <points label="hole" source="manual" outside="1" occluded="0" points="12.00,30.50">
+      </points>
+    </skeleton>
+    <tag label="scratch" source="manual">
+    </tag>
+  </image>
+  <image id="1" name="b.png" width="64" height="48">
+  </image>
+</annotations>
+"""
 
 
 @pytest.fixture
@@ -47,6 +151,46 @@ def test_the_order_is_that_of_the_label_and_not_of_the_points(folder: Path) -> N
     assert np.isnan(part.xy_sensor_px[2]).all()
     assert part.box == pytest.approx((2.35, 6.35, 19.8, 4.55))
     assert found.notes == ("1 images have no skeleton and are left out",)
+
+
+def test_a_file_as_cvat_dumps_it_is_read(folder: Path) -> None:
+    (folder / "annotations.xml").write_text(GENUINE)
+    found = read_cvat(folder / "annotations.xml", folder)
+    assert (found.dataset.name, found.dataset.keypoints) == ("clip", ("tip", "heel", "hole"))
+    (part,) = found.dataset.parts
+    assert part.image == folder / "a.png"
+    assert part.state.tolist() == [VISIBLE, HIDDEN, MISSING]
+    assert part.xy_sensor_px.tolist() == [[20.0, 7.5], [3.5, 8.75], [11.5, 30.0]]
+
+
+def test_what_is_written_has_the_elements_and_attributes_that_cvat_dumps(folder: Path) -> None:
+    (folder / "annotations.xml").write_text(GENUINE)
+    dataset = read_cvat(folder / "annotations.xml", folder).dataset
+    written_by_us = cvat_bytes(dataset, folder)
+    genuine, ours = (ElementTree.fromstring(text) for text in (GENUINE, written_by_us))  # noqa: S314 - no stranger's
+    assert [element.tag for element in ours] == ["version", "meta", "image"]
+    assert ours.findtext("version") == genuine.findtext("version") == "1.1"
+    for path in ("image", "image/skeleton", "image/skeleton/points"):
+        theirs = genuine.find(path)
+        written = ours.find(path)
+        assert theirs is not None
+        assert written is not None
+        assert set(written.attrib) - {"group_id"} == set(theirs.attrib)  # group_id where there is a group
+    box = ours.find("image/box")
+    assert box is not None
+    assert set(box.attrib) == {"label", "source", "occluded", "xtl", "ytl", "xbr", "ybr", "z_order", "group_id"}
+    labels = [
+        (label.findtext("name"), label.findtext("type"), label.findtext("parent")) for label in ours.iter("label")
+    ]
+    assert labels == [
+        ("clip", "skeleton", None),
+        ("clip_box", "rectangle", None),
+        ("tip", "points", "clip"),
+        ("heel", "points", "clip"),
+        ("hole", "points", "clip"),
+    ]
+    points = [(one.get("label"), one.get("outside"), one.get("occluded")) for one in ours.iter("points")]
+    assert points == [("tip", "0", "0"), ("heel", "0", "1"), ("hole", "1", "0")]
 
 
 def test_without_meta_the_first_skeleton_has_the_order(folder: Path) -> None:

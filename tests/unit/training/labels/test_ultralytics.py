@@ -1,8 +1,9 @@
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.errors import DataError
 from training.data import HIDDEN, MISSING, VISIBLE, Dataset, Part
@@ -21,6 +22,39 @@ kpt_names:
   0: [left, right, hole]
 """
 LINE = "0 0.5 0.5 0.5 0.25 0.25 0.5 2 0.75 0.5 1.000 0 0 0"
+
+
+# As docs.ultralytics.com/datasets/pose and the coco8-pose set have it.
+GENUINE_YAML = """# Ultralytics AGPL-3.0 License - https://ultralytics.com/license
+
+# Train/val/test sets as 1) dir: path/to/imgs, 2) file: path/to/imgs.txt, or 3) list: [path/to/imgs1, path/to/imgs2, ..]
+path: coco8-pose # dataset root dir
+train: images/train # train images (relative to 'path') 4 images
+val: images/val # val images (relative to 'path') 4 images
+test: # test images (optional)
+
+# Keypoints
+kpt_shape: [3, 3] # number of keypoints, number of dims (2 for x,y or 3 for x,y,visible)
+flip_idx: [0, 2, 1]
+
+# Classes
+names:
+  0: person
+
+# Keypoint names per class
+kpt_names:
+  0:
+    - nose
+    - left_eye
+    - right_eye
+
+# Download script/URL (optional)
+download: https://github.com/ultralytics/assets/releases/download/v0.0.0/coco8-pose.zip
+"""
+GENUINE_LINE = (
+    "0 0.500000 0.250000 0.250000 0.125000 0.515625 0.312500 2.000000 0.531250 0.291667 1.000000 "
+    "0.000000 0.000000 0.000000\n"
+)
 
 
 @pytest.fixture
@@ -53,6 +87,47 @@ def test_without_v_all_are_visible_but_those_at_the_corner(folder: Path) -> None
     found = read_ultralytics(folder / "data.yaml", folder / "images/train")
     assert found.dataset.parts[0].state.tolist() == [VISIBLE, MISSING, VISIBLE]
     assert found.dataset.keypoints == ("keypoint_0", "keypoint_1", "keypoint_2")
+
+
+def test_without_v_what_lies_below_0_is_missing_as_it_is_to_ultralytics(folder: Path) -> None:
+    (folder / "data.yaml").write_text("kpt_shape: [3, 2]\nnames: [clip]\n")
+    (folder / "labels/train/a.txt").write_text("0 0.5 0.5 0.5 0.25 0.25 0.5 -0.001 0.5 0.75 0.5")
+    (part,) = read_ultralytics(folder / "data.yaml", folder / "images/train").dataset.parts
+    assert part.state.tolist() == [VISIBLE, MISSING, VISIBLE]
+    assert np.isnan(part.xy_sensor_px[1]).all()
+
+
+def test_a_set_as_ultralytics_publishes_them_is_read(folder: Path) -> None:
+    (folder / "data.yaml").write_text(GENUINE_YAML)
+    (folder / "labels/train/a.txt").write_text(GENUINE_LINE)
+    found = read_ultralytics(folder, folder / "images/train")
+    assert (found.dataset.name, found.dataset.keypoints) == ("person", ("nose", "left_eye", "right_eye"))
+    (part,) = found.dataset.parts
+    assert part.state.tolist() == [VISIBLE, HIDDEN, MISSING]
+    assert part.xy_sensor_px[:2] == pytest.approx(np.array([[32.5, 14.5], [33.5, 13.5]]), abs=1e-4)
+    assert part.box == (24.0, 9.0, 16.0, 6.0)
+    assert "in a mirror change over: left_eye and right_eye" in found.notes
+
+
+def test_what_is_written_passes_the_checks_of_ultralytics(folder: Path) -> None:
+    """Those of verify_image_label and check_det_dataset in ultralytics/data, on the file as they read it."""
+    (folder / "data.yaml").write_text(GENUINE_YAML)
+    (folder / "labels/train/a.txt").write_text(GENUINE_LINE)
+    dataset = read_ultralytics(folder, folder / "images").dataset
+    files = ultralytics_files(dataset, folder / "images", [("left_eye", "right_eye")]).files
+    (label,) = (name for name in files if name.suffix == ".txt")
+    assert str(label) == str(Path("images/train/a.png").with_suffix(".txt")).replace("images/", "labels/")
+    settings = yaml.safe_load(files[PurePosixPath("data.yaml")])
+    assert (settings["kpt_shape"], settings["names"], settings["flip_idx"]) == ([3, 3], {0: "person"}, [0, 2, 1])
+    assert settings["kpt_names"] == {0: ["nose", "left_eye", "right_eye"]}
+    assert {"train", "val"} <= set(settings)
+    rows = np.array([line.split() for line in files[label].splitlines()], np.float32)
+    assert rows.shape == (1, 5 + 3 * 3)
+    points = rows[:, 5:].reshape(-1, 3)
+    assert points[:, :2].max() <= 1.0
+    assert rows.min() >= 0.0
+    assert points[:, 2].tolist() == [2.0, 1.0, 0.0]
+    assert rows == pytest.approx(np.array([GENUINE_LINE.split()], np.float32), abs=1e-6)
 
 
 def test_images_in_a_folder_of_another_name(folder: Path) -> None:
