@@ -21,6 +21,7 @@ OWN_COMMANDS = (
     "cameras",
     "snapshot",
     "seal",
+    "parity",
     "keys",
     "schema",
     "worker",

@@ -16,6 +16,7 @@ from pipeline import plain_file, toml_file
 from pipeline.errors import RecipeError
 
 Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 FOLDER = "precision"
 LARGEST_BYTES = 2 << 30  # what an ONNX file can have
 
@@ -114,17 +115,26 @@ def read_note(derived: Path) -> DerivedNote:
     return toml_file.read(_note_path(derived), DerivedNote, RecipeError)
 
 
-def write_note(derived: Path, note: DerivedNote) -> None:
-    """Write the note of a derived file in one step, so that `read_note` gives it back."""
+def write_derived(path: Path, content: bytes, note: DerivedNote) -> None:
+    """Write a derived file and its note, so that `precision_file` finds both, or none where this is interrupted.
+
+    Raises:
+        RecipeError: the folder cannot be written.
+    """
     plain = {name: value for name, value in msgspec.structs.asdict(note).items() if name not in _TABLES}
     lines = ["# Written with the network beside it; a network with another hash than here is not used."]
     lines += [f"{name} = {_toml(value)}" for name, value in plain.items()]
     lines += ["", "[parity_px]", *(f"{name} = {px!r}" for name, px in msgspec.structs.asdict(note.parity_px).items())]
     lines += ["", "[versions]", *(f"{_toml(name)} = {_toml(version)}" for name, version in note.versions.items())]
-    path = _note_path(derived)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text("\n".join(lines) + "\n")
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _note_path(path).unlink(missing_ok=True)
+        for place, text in ((path, content), (_note_path(path), "\n".join([*lines, ""]).encode())):
+            beside = place.with_name(f".{place.name}.part")
+            beside.write_bytes(text)
+            beside.replace(place)
+    except OSError as problem:
+        raise RecipeError(f"cannot be written ({problem.strerror})", where=str(path)) from None
 
 
 _TABLES = ("parity_px", "versions")

@@ -76,7 +76,7 @@ def _compare(
         if moved > PROBABILITY_LIMIT:
             what = f"shows {found.name} with visibility {found.visibility:.3f}"
             raise _refused(recipe, path, inspector, what, f"{wanted.visibility:.3f} ± {PROBABILITY_LIMIT}")
-        moved_px = _distance(found, wanted)
+        moved_px = distance_px(found, wanted)
         if moved_px > recipe.limit_px:
             what = f"shows {found.name} {moved_px:.3f} px from its place"
             raise _refused(recipe, path, inspector, what, f"{recipe.limit_px} px")
@@ -84,8 +84,8 @@ def _compare(
     return px, probability
 
 
-def _distance(found: Keypoint, wanted: Keypoint) -> float:
-    """In px; 0 where one of them has no place, which the visibility alone then judges."""
+def distance_px(found: Keypoint, wanted: Keypoint) -> float:
+    """How far apart, in px; 0 where one of them has no place, which the visibility alone then judges."""
     if found.x is None or found.y is None or wanted.x is None or wanted.y is None:
         return 0.0
     return math.hypot(found.x - wanted.x, found.y - wanted.y)

@@ -43,13 +43,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Seal, and print what the reference frames show: the figures that `image` limits in recipe.toml."""
-    from pipeline.sealing import image_files, seal
+    from pipeline.commands.view_images import view_images
+    from pipeline.sealing import seal
 
     if args.keep < 1 or not 0.0 < args.limit_px < 100.0:
         raise ConfigError(
             f"--keep {args.keep} --limit-px {args.limit_px}", allowed="--keep from 1 on, --limit-px above 0"
         )
-    frames = {view: image_files(path) for view, path in _frames(args.recipe, args.frames).items()}
+    frames = view_images(args.recipe, args.frames, "--frames")
     sealed = seal(args.recipe, frames, keep=args.keep, limit_px=args.limit_px)
     for reference in sealed.references:
         _print_reference(reference)
@@ -58,27 +59,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"warning: {warning}")
     print(f"sealed {args.recipe}: {recipe.name}, number {recipe.number}, configuration {recipe.configuration_id}")
     return 0
-
-
-def _frames(recipe: Path, given: list[str]) -> dict[str, Path]:
-    """View to folder or file. A path without a view belongs to the recipe's only one."""
-    from pipeline.recipe import load_recipe
-
-    if not given:
-        return {}
-    views = list(load_recipe(recipe, sealed=False).views)
-    frames = {}
-    for text in given:
-        view, equals, path = text.partition("=")
-        if equals and view in views:
-            frames[view] = Path(path)
-        elif len(views) == 1 and len(given) == 1:
-            frames[views[0]] = Path(text)
-        else:
-            raise ConfigError(
-                f"--frames {text} names no view", where=str(recipe), allowed=f"VIEW= one of {', '.join(views)}"
-            )
-    return frames
 
 
 def _print_reference(reference: "ReferenceFigures") -> None:

@@ -1,0 +1,210 @@
+"""How far keypoints lie from where they belong on every backend and in every precision, and how long that takes."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from engines.load import BACKENDS
+from pipeline.errors import DatumdError, EngineError, NetworkError, RecipeError
+from pipeline.frame import Frame
+from pipeline.inspector import Inspector
+from pipeline.pixels import mono8_frame
+from pipeline.precision import PRECISIONS, ParityPx, Precision
+from pipeline.qualify import PROBABILITY_LIMIT, distance_px, read_grey
+from pipeline.recipe import Recipe
+from pipeline.result import Keypoint
+
+REFERENCE = "onnxruntime"  # in fp32: what everything else is compared with
+
+_NOT_RUN = ParityPx(0.0, 0.0, 0.0)
+
+Parts = list[list[Keypoint]]  # of one frame: the keypoints of every part; none of a part that could not be judged
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A frame of a view, and what belongs there."""
+
+    view: str
+    frame: Frame
+    expected: Parts
+
+
+@dataclass(slots=True)
+class Differences:
+    """How keypoints differ from what was expected, frame after frame.
+
+    Attributes:
+        px: of every keypoint that has a place in both, in sensor px.
+        probability: of every keypoint, how far its visibility moved.
+        unlike: frames in which other parts were found, or parts that could be judged in one of both only.
+    """
+
+    px: list[float] = field(default_factory=list)
+    probability: list[float] = field(default_factory=list)
+    unlike: int = 0
+
+    def add(self, expected: Parts, found: Parts) -> None:
+        """Compare one frame."""
+        if [len(part) for part in expected] != [len(part) for part in found]:
+            self.unlike += 1
+            return
+        for part, other in zip(expected, found, strict=True):
+            for wanted, keypoint in zip(part, other, strict=True):
+                self.probability.append(abs(wanted.visibility - keypoint.visibility))
+                if wanted.x is not None and keypoint.x is not None:
+                    self.px.append(distance_px(keypoint, wanted))
+
+    def parity_px(self) -> ParityPx:
+        """Quantiles of `px`, to a thousandth."""
+        values = self.px or [0.0]
+        p50, p99 = (round(float(one), 3) for one in np.quantile(values, (0.5, 0.99)))
+        return ParityPx(p50, p99, round(max(values), 3))
+
+    def p99_probability(self) -> float:
+        """The 99th percentile of `probability`."""
+        return round(float(np.quantile(self.probability or [0.0], 0.99)), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One backend in one precision.
+
+    Attributes:
+        missing: why it cannot be run here; empty where it ran.
+        refused: why a recipe is not run so; empty where all is within the limits.
+        network_ms: median of what the networks of a frame take, the cutting of their images included.
+    """
+
+    backend: str
+    precision: Precision
+    missing: str = ""
+    refused: str = ""
+    px: ParityPx = _NOT_RUN
+    probability: float = 0.0
+    network_ms: float = 0.0
+
+
+def reference_cases(recipe: Recipe) -> list[Case]:
+    """The reference frames of a sealed recipe, with what was found in them when it was sealed. Raises RecipeError."""
+    return [
+        Case(
+            view.name,
+            mono8_frame(read_grey(recipe.folder / reference.image)),
+            [part.keypoints for part in reference.parts],
+        )
+        for view in recipe.views.values()
+        for reference in view.references
+    ]
+
+
+def cases(images: Mapping[str, Sequence[Path]], inspector: Inspector) -> list[Case]:
+    """Image files of each view that show a part, with what `inspector` finds in them now.
+
+    Raises:
+        RecipeError: a file is no image, or none of a view shows a part that can be judged.
+        NetworkError: a network failed.
+    """
+    usable = []
+    for view, paths in images.items():
+        frames = [mono8_frame(read_grey(path)) for path in paths]
+        of_view = [Case(view, frame, find(inspector, view, frame)[0]) for frame in frames]
+        usable += [case for case in of_view if any(case.expected)]
+        if paths and not any(any(case.expected) for case in of_view):
+            raise RecipeError(f"none of {len(paths)} images shows a part that can be judged", where=f"view {view}")
+    return usable
+
+
+def find(inspector: Inspector, view: str, frame: Frame) -> tuple[Parts, float]:
+    """The keypoints of a frame, and what its networks took in ms, 0 without a part. Raises NetworkError."""
+    findings = inspector.inspect(view, frame)
+    took_ns = findings[0].stages_ns if findings else {}
+    return [list(part.keypoints) for part in findings], (took_ns.get("coarse", 0) + took_ns.get("refine", 0)) / 1e6
+
+
+def parity(recipe: Recipe, others: Sequence[Case], *, repeat: int = 1, threads: int = 1) -> list[Row]:
+    """Run every backend in every precision over the reference frames and `others`, in turn frame by frame.
+
+    Raises:
+        RecipeError: a reference frame cannot be read.
+    """
+    runs = [_Run(recipe, backend, precision, threads) for backend in BACKENDS for precision in PRECISIONS]
+    references = reference_cases(recipe)
+    for _ in range(repeat):
+        for case in references:
+            for run in runs:
+                run.take(case, is_reference=True)
+        for case in others:
+            for run in runs:
+                run.take(case, is_reference=False)
+    return [run.row(recipe.limit_px) for run in runs]
+
+
+class _Run:
+    """One backend in one precision, and what it has found so far."""
+
+    def __init__(self, recipe: Recipe, backend: str, precision: Precision, threads: int) -> None:
+        self._row = Row(backend, precision)
+        self._references, self._every = Differences(), Differences()
+        self._took_ms: list[float] = []
+        self._inspector: Inspector | None = None
+        try:
+            self._inspector = Inspector.load(recipe, backend=backend, threads=threads, precision=precision)
+        except NetworkError as problem:  # the backend is here and does not accept the network
+            self._row = Row(backend, precision, refused=_said(problem))
+        except (EngineError, RecipeError) as problem:
+            self._row = Row(backend, precision, missing=_said(problem))
+
+    def take(self, case: Case, *, is_reference: bool) -> None:
+        """Inspect one frame."""
+        if self._inspector is None:
+            return
+        try:
+            found, took_ms = find(self._inspector, case.view, case.frame)
+        except NetworkError as problem:
+            self._row, self._inspector = Row(self._row.backend, self._row.precision, refused=_said(problem)), None
+            return
+        for differences in (self._every, self._references) if is_reference else (self._every,):
+            differences.add(case.expected, found)
+        self._took_ms.append(took_ms)
+
+    def row(self, limit_px: float) -> Row:
+        """What was found."""
+        if self._inspector is None:
+            return self._row
+        return Row(
+            backend=self._row.backend,
+            precision=self._row.precision,
+            refused=over_limit(self._references, self._every, limit_px),
+            px=self._every.parity_px(),
+            probability=self._every.p99_probability(),
+            network_ms=statistics.median(self._took_ms),
+        )
+
+
+def over_limit(references: Differences, every: Differences, limit_px: float) -> str:
+    """What is over the limit; empty where nothing is.
+
+    Args:
+        references: over the reference frames, where every keypoint must keep its place, as when a recipe is loaded.
+        every: over these and others, where 99 in 100 must.
+        limit_px: of the recipe.
+    """
+    if every.unlike:
+        return f"{every.unlike} frame(s) show other parts"
+    if (found := references.parity_px().max) > limit_px:
+        return f"{found} px on a reference frame, allowed {limit_px}"
+    if (found := max(references.probability, default=0.0)) > PROBABILITY_LIMIT:
+        return f"visibility moves by {found:.3f} on a reference frame, allowed {PROBABILITY_LIMIT}"
+    if (found := every.parity_px().p99) > limit_px:
+        return f"{found} px at the 99th percentile, allowed {limit_px}"
+    if (found := every.p99_probability()) > PROBABILITY_LIMIT:
+        return f"visibility moves by {found:.3f} at the 99th percentile, allowed {PROBABILITY_LIMIT}"
+    return ""
+
+
+def _said(problem: DatumdError) -> str:
+    return f"{problem.what}; next: {problem.next_command}" if problem.next_command else problem.what
