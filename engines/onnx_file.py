@@ -51,6 +51,15 @@ def read_spec(network: bytes) -> NetworkSpec:
     )
 
 
+def is_quantised(network: bytes) -> bool:
+    """Whether a network rounds to integers (Q/DQ). False of what is no ONNX file, which a backend then refuses."""
+    try:
+        graphs = [graph for _, graph in _of(memoryview(network), 7)]
+        return any(_text(node, 4) == "QuantizeLinear" for graph in graphs for _, node in _of(graph, 1))
+    except EngineRefused:
+        return False
+
+
 def _refuse_external(message: memoryview, kind: str, depth: int) -> None:
     if depth > _DEEPEST:
         raise EngineRefused("is no ONNX file: it is nested too deeply")

@@ -27,6 +27,22 @@ def write_network(path: Path, shape: list[int | str], operator: str = "Neg") -> 
     return path
 
 
+def write_rounding_network(path: Path) -> Path:
+    """y = x, rounded: a pair of Q and DQ with a scale of 1."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in ("x", "y")]
+    constants = [
+        helper.make_tensor("scale", TensorProto.FLOAT, [], [1.0]),
+        helper.make_tensor("zero", TensorProto.INT8, [], [0]),
+    ]
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "test", tensors[:1], tensors[1:], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), str(path))
+    return path
+
+
 def product_with(weights: TensorProto) -> onnx.ModelProto:
     """y = x · w, (N, 300)."""
     tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 300]) for name in ("x", "y")]

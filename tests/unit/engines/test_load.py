@@ -4,11 +4,12 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.errors import EngineRefused, EngineUnavailable
 from engines.load import BACKENDS, BEST_FIRST, LARGEST_BYTES, choose, load_engine
-from tests.unit.engines.networks import write_network
+from tests.unit.engines.networks import write_network, write_rounding_network
 
 
 @pytest.mark.time_limit_s(20)
@@ -27,15 +28,20 @@ def test_an_unknown_backend_is_named(tmp_path: Path) -> None:
         load_engine(write_network(tmp_path / "net.onnx", ["N", 3]), backend="abacus")
 
 
-def test_auto_is_the_first_that_is_present_and_says_why_not_the_others(tmp_path: Path) -> None:
-    chosen = choose("auto")
-    for better in BEST_FIRST[: BEST_FIRST.index(chosen.backend)]:
+@pytest.mark.parametrize("is_int8", [False, True])
+def test_auto_is_the_first_that_is_present_and_says_why_not_the_others(tmp_path: Path, is_int8: bool) -> None:
+    chosen = choose("auto", is_int8=is_int8)
+    order = BEST_FIRST[is_int8]
+    for better in order[: order.index(chosen.backend)]:
         with pytest.raises(EngineUnavailable) as refusal:
             choose(better)
         assert f"{better}: {refusal.value.what}" in chosen.reason
-    engine = load_engine(write_network(tmp_path / "net.onnx", ["N", 3]))
+    file = tmp_path / "net.onnx"
+    engine = load_engine(write_rounding_network(file) if is_int8 else write_network(file, ["N", 3]))
     assert engine.backend.startswith(f"{chosen.backend} ")
     assert str(chosen).startswith(f"{chosen.backend} (auto")
+    given = np.array([[0.4, 0.6, -3.4]], np.float32)
+    assert np.array_equal(engine.run({"x": given})["y"], np.round(given) if is_int8 else -given)
 
 
 def test_a_backend_by_name_is_that_one_or_says_how_to_install_it() -> None:
