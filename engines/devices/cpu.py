@@ -26,6 +26,9 @@ class CpuDevice:
         """See Device: the image itself."""
         return image
 
+    def pin(self, memory: NDArray[np.uint8]) -> None:
+        """See Device: nothing is gained."""
+
     def download(self, image: Image) -> Image:
         """See Device: the image itself."""
         return image
@@ -73,9 +76,12 @@ class CpuDevice:
         cut = self._take(0, wide, wide)
         cos, sin = step * math.cos(angle_rad), step * math.sin(angle_rad)
         to_corner = (wide - 1) / 2
+        # Where a patch ends outside of the image in both directions, OpenCV's cut repeats another pixel than the corner's.
+        is_cut = step == 1.0 and angle_rad == 0.0
+        least, (last_y, last_x) = wide / 2, (side - wide / 2 for side in image.shape)
         for centre, patch in zip(centres.tolist(), patches, strict=True):
             fine = patch if oversampling == 1 else cut
-            if step == 1.0 and angle_rad == 0.0:
+            if is_cut and (least <= centre[0] < last_x - 1 or least <= centre[1] < last_y - 1):
                 cv2.getRectSubPix(image, (wide, wide), centre, patch=fine)
             else:
                 corner = centre[0] - to_corner * (cos - sin), centre[1] - to_corner * (sin + cos)

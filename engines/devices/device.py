@@ -35,7 +35,13 @@ class Device(Protocol[Image]):
         """New memory of this shape, with anything in it."""
 
     def upload(self, image: NDArray[np.uint8]) -> Image:
-        """An image (h, w) in ordinary memory, its rows not necessarily adjacent, as an image of this device."""
+        """An image (h, w) in ordinary memory, its rows not necessarily adjacent, as an image of this device.
+
+        It lives until the next result is asked for.
+        """
+
+    def pin(self, memory: NDArray[np.uint8]) -> None:
+        """Tell of memory, one-dimensional, that many images will be uploaded from, and that stays where it is."""
 
     def download(self, image: Image) -> NDArray[np.uint8]:
         """An image of this device in ordinary memory, contiguous; overwritten by the next download of this shape."""
