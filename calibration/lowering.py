@@ -14,7 +14,7 @@ from pipeline.precision import ParityPx
 from pipeline.qualify import PROBABILITY_LIMIT
 from pipeline.recipe import Recipe
 
-MARGIN = 0.8  # of what is allowed: other images, and other machines, move keypoints a little farther
+_MARGIN = 0.8  # of what is allowed: other machines round a little differently
 _FEW = 12  # frames are enough to rank layers
 
 Layer = tuple[Path, str]  # a network of the recipe and the name of a layer
@@ -23,18 +23,32 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Moved:
     """How far a choice of layers moves the keypoints.
 
     Attributes:
         px: over all frames.
         mean_px: of them.
-        excess: 1 where what is allowed is reached, less the margin; infinite where other parts are found.
+        share: of what is allowed that one keypoint in a hundred exceeds, in px or in visibility, whichever is more; infinite
+            where other parts are found.
+        reference_share: the same of the keypoint that moves most in the reference frames.
     """
 
     px: ParityPx
     mean_px: float
-    excess: float
+    share: float
+    reference_share: float
+
+    def is_within(self, share: float) -> bool:
+        """Whether 99 keypoints in 100 stay within this share of what is allowed, and those of the reference frames do."""
+        return self.share <= share and self.reference_share <= _MARGIN
+
+    def __str__(self) -> str:
+        """Text for the terminal."""
+        return f"p50 {self.px.p50:.3f}  p99 {self.px.p99:.3f}  max {self.px.max:.3f} px"
+
+
+_NOWHERE = Moved(ParityPx(math.inf, math.inf, math.inf), math.inf, math.inf, math.inf)
 
 
 class Trials:
@@ -44,67 +58,92 @@ class Trials:
         self,
         recipe: Recipe,
         view: str,
+        makers: Mapping[Path, Maker],
         references: Sequence[Case],
         others: Sequence[Case],
         allowed_px: float,
         folder: Path,
     ) -> None:
-        """Compare with the recipe as it was sealed; networks are written to `folder`.
-
-        On the reference frames no keypoint may move farther than `allowed_px`, on the others one in a hundred may.
-        """
-        self._recipe, self._view, self._folder = recipe, view, folder
+        """Compare on the reference frames and others; `makers` of the view's networks, which are written to `folder`."""
+        self._recipe, self._view, self._makers, self._folder = recipe, view, makers, folder
         self._references, self._others, self._allowed_px = references, others, allowed_px
+        self._done: dict[tuple[frozenset[Layer], bool], Moved] = {}
 
-    def __call__(self, makers: Mapping[Path, Maker], kept: Collection[Layer], *, few: bool = False) -> Trial:
-        """Try the networks that `makers` make; others of the view stay as they are."""
+    def __call__(self, kept: Collection[Layer], *, few: bool = False) -> Moved:
+        """Try the networks with these layers in fp32, on a few frames or on all."""
+        key = frozenset(kept), few
+        if key not in self._done:
+            step = max(1, len(self._others) // _FEW) if few else 1
+            self._done[key] = self._run(kept, self._others[::step])
+        return self._done[key]
+
+    def _run(self, kept: Collection[Layer], others: Sequence[Case]) -> Moved:
         files = {}
-        for network, make in makers.items():
+        for network, make in self._makers.items():
             files[network] = self._folder / network.name
             files[network].write_bytes(make([layer for path, layer in kept if path == network]))
+        references, every = Differences(), Differences()
         try:
             inspector = load_trial(self._recipe, self._view, files)
-            references, every = Differences(), Differences()
-            for case in self._references:
+            for number, case in enumerate((*self._references, *others)):
                 found, _ = find(inspector, self._view, case.frame)
-                references.add(case.expected, found)
                 every.add(case.expected, found)
-            for case in self._others[:: math.ceil(len(self._others) / _FEW)] if few and self._others else self._others:
-                every.add(case.expected, find(inspector, self._view, case.frame)[0])
-        except NetworkError:  # what overflowed in fp16 is no finite number
-            return Trial(ParityPx(math.inf, math.inf, math.inf), math.inf, math.inf)
+                if number < len(self._references):
+                    references.add(case.expected, found)
+        except NetworkError:  # what overflows in fp16 is no finite number
+            return _NOWHERE
+        if every.unlike:
+            return _NOWHERE
         px = every.parity_px()
-        moved_px = max(px.p99, references.parity_px().max) / self._allowed_px
-        moved = max(every.p99_probability(), *references.probability, 0.0) / PROBABILITY_LIMIT
-        excess = math.inf if every.unlike else max(moved_px, moved) / MARGIN
-        return Trial(px, sum(every.px) / max(len(every.px), 1), excess)
+        return Moved(
+            px=px,
+            mean_px=sum(every.px) / max(len(every.px), 1),
+            share=max(px.p99 / self._allowed_px, every.p99_probability() / PROBABILITY_LIMIT),
+            reference_share=max(
+                references.parity_px().max / self._allowed_px,
+                max(references.probability, default=0.0) / PROBABILITY_LIMIT,
+            ),
+        )
 
 
-def choose_kept(trials: Trials, makers: Mapping[Path, Maker], layers: Sequence[Layer], say: Say) -> list[Layer]:
-    """The layers that must stay in fp32, the one that matters most first; none where all can be lowered.
+class Search:
+    """Finds the layers that must stay in fp32."""
 
-    Each layer is tried alone, which ranks them; then as few of the first ones as will do are kept, found by bisection. Keeping
-    all always does.
-    """
-    every = trials(makers, [])
-    say(f"all {len(layers)} layers: {_shown(every)}")
-    if every.excess <= 1.0:
-        return []
-    effects: dict[Layer, Trial] = {}
-    for number, layer in enumerate(layers, start=1):
-        one = {layer[0]: makers[layer[0]]}
-        effects[layer] = trials(one, [other for other in layers if other != layer], few=True)
-        say(f"alone {number}/{len(layers)} {layer[0].stem} {layer[1]}: {_shown(effects[layer])}")
-    ranked = sorted(layers, key=lambda layer: (-effects[layer].excess, -effects[layer].mean_px))
-    over, enough = 0, len(ranked)
-    while enough - over > 1:
-        middle = (over + enough) // 2
-        tried = trials(makers, ranked[:middle])
-        say(f"{middle} of {len(layers)} kept in fp32: {_shown(tried)}")
-        over, enough = (over, middle) if tried.excess <= 1.0 else (middle, enough)
-    return ranked[:enough]
+    def __init__(self, trials: Trials, layers: Mapping[Layer, int], say: Say) -> None:
+        """Among `layers` of a view, given with their multiply-adds; `say` takes a line of progress."""
+        self._trials, self._layers, self._say = trials, layers, say
+        self._ranked: list[Layer] = []
 
+    def kept(self, share: float) -> list[Layer]:
+        """As few as leave the keypoints within `share` of what is allowed; none where all layers can be lowered.
 
-def _shown(trial: Trial) -> str:
-    within = "within" if trial.excess <= 1.0 else "over"
-    return f"p50 {trial.px.p50:.3f} p99 {trial.px.p99:.3f} max {trial.px.max:.3f} px, {within} the limit"
+        Each layer is lowered alone, which ranks them: by the square of how far it moves keypoints, for squares add up, for
+        each of its multiply-adds, which are what is to be gained. As few of the first ones as will do are kept, found by
+        bisection; then each of them, the last one first, is lowered after all if that is borne. Keeping all always does.
+        """
+        if self._is_within(share, []):
+            return []
+        ranked = self._ranked = self._ranked or self._rank()
+        over, enough = 0, len(ranked)
+        while enough - over > 1:
+            middle = (over + enough) // 2
+            over, enough = (over, middle) if self._is_within(share, ranked[:middle]) else (middle, enough)
+        kept = ranked[:enough]
+        for layer in reversed(ranked[: enough - 1]):
+            fewer = [other for other in kept if other != layer]
+            kept = fewer if self._is_within(share, fewer) else kept
+        return kept
+
+    def _rank(self) -> list[Layer]:
+        moved_px = {}
+        for number, layer in enumerate(self._layers, start=1):
+            moved = self._trials([other for other in self._layers if other != layer], few=True)
+            self._say(f"  {layer[0].stem} {layer[1]} alone ({number} of {len(self._layers)}): {moved}")
+            moved_px[layer] = moved.mean_px
+        return sorted(self._layers, key=lambda layer: moved_px[layer] ** 2 / self._layers[layer], reverse=True)
+
+    def _is_within(self, share: float, kept: Collection[Layer]) -> bool:
+        moved = self._trials(kept)
+        is_within = moved.is_within(share)
+        self._say(f"  {len(kept)} of {len(self._layers)} layers in fp32: {moved}{'' if is_within else ', too far'}")
+        return is_within

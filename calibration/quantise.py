@@ -12,20 +12,18 @@ from pathlib import Path
 from typing import Literal
 
 from calibration import fp16, int8, onnx_graph
-from calibration.lowering import Maker, Say, Trial, Trials, choose_kept
+from calibration.lowering import Layer, Maker, Moved, Say, Search, Trials
 from calibration.trial import load_trial
 from engines.engine import Tensors
-from pipeline.inspector import Inspector
 from pipeline.parity import Case, cases, find, reference_cases
 from pipeline.precision import DerivedNote, derived_path, write_derived
 from pipeline.recipe import Recipe, ViewRecipe
 
 Lower = Literal["fp16", "int8"]
-ENOUGH = 16  # images: fewer are not divided
-SHARE_OF_LIMIT: Mapping[Lower, float] = {
-    "fp16": 0.4,
-    "int8": 1.0,
-}  # fp16 keeps ten bits: far less than int8 is expected
+ENOUGH = 24  # images: fewer are not divided
+SHARE_OF_LIMIT: Mapping[Lower, float] = {"fp16": 0.4, "int8": 1.0}  # fp16 keeps ten bits: it must move keypoints less
+SHARES = (0.75, 0.5, 0.3)  # of what is allowed, searched for; what was chosen on some images does less well on others
+PROOF = 0.8  # of what is allowed, on images that nothing was chosen by
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ def quantise(recipe: Recipe, precision: Lower, images: Mapping[str, Sequence[Pat
     Args:
         recipe: sealed; its limit is what keypoints may move.
         precision: of the layers.
-        images: of each view: every second one gives ranges, the others say how far keypoints move; all do both where they
-            are few. A view without images has its reference frames.
+        images: of each view: a third gives ranges, a third finds the layers to keep, a third proves them; all do all of it
+            where they are few. A view without images has its reference frames.
         say: takes a line of progress.
 
     Raises:
@@ -69,34 +67,62 @@ def _of_view(
     """Of each of the view's networks its new file, and the note for it."""
     networks = [path for path in (view.coarse, view.posed, view.refine) if path is not None]
     models = {path: onnx_graph.read(path) for path in networks}
-    layers = [(path, layer) for path, model in models.items() for layer in onnx_graph.layers(model)]
-    as_sealed = load_trial(recipe, view.name, {})
+    layers = {(path, name): adds for path, model in models.items() for name, adds in onnx_graph.layers(model).items()}
     references = [case for case in reference_cases(recipe) if case.view == view.name]
-    for_ranges, others = _divided(view.name, images, as_sealed)
+    ranging, searching, proving = _divided(cases({view.name: images}, load_trial(recipe, view.name, {})))
+    allowed_px = recipe.limit_px * SHARE_OF_LIMIT[precision]
     with tempfile.TemporaryDirectory(prefix="datumd-quantise-") as name:
-        allowed_px = recipe.limit_px * SHARE_OF_LIMIT[precision]
-        trials = Trials(recipe, view.name, references, others, allowed_px, Path(name))
+
+        def trials(makers: Mapping[Path, Maker], others: Sequence[Case]) -> Trials:
+            return Trials(recipe, view.name, makers, references, others, allowed_px, Path(name))
+
         makers: dict[Path, Maker] = {path: partial(fp16.to_fp16, model) for path, model in models.items()}
         if precision == "int8":
-            asked = _asked(recipe, view.name, for_ranges or references)
-            makers = {
-                path: _best_ranges(trials, path, model, asked.get(path, []), say) for path, model in models.items()
-            }
-        kept = choose_kept(trials, makers, layers, say)
-        final = trials(makers, kept)
+            asked = _asked(recipe, view.name, ranging or references)
+            for path, model in models.items():
+                candidates = _candidates(model, asked.get(path, []))
+                moved_px = {
+                    name: trials({path: maker}, searching)([], few=True).mean_px for name, maker in candidates.items()
+                }
+                makers[path] = candidates[min(moved_px, key=lambda name: moved_px[name])]
+                say(f"{view.name}: {path.stem}, all in int8, keypoints move by " + _listed(moved_px))
+        search, proof = Search(trials(makers, searching), layers, say), trials(makers, proving)
+        kept, moved = _proven(search, proof, list(layers), say)
     used = images or [recipe.folder / reference.image for reference in view.references]
     made = []
     for path, model in models.items():
         own = [layer for network, layer in kept if network == path]
         content = makers[path](own)
-        made.append((path, content, _note(path, content, precision, (len(onnx_graph.layers(model)), own), final, used)))
+        made.append((path, content, _note(path, content, precision, (len(onnx_graph.layers(model)), own), moved, used)))
     return made
 
 
-def _divided(view: str, images: list[Path], as_sealed: Inspector) -> tuple[list[Case], list[Case]]:
-    """The frames for ranges, and those to compare on."""
-    found = cases({view: images}, as_sealed)
-    return (found[::2], found[1::2]) if len(found) >= ENOUGH else (found, found)
+def _proven(search: Search, proof: Trials, layers: list[Layer], say: Say) -> tuple[list[Layer], Moved]:
+    """The layers to keep in fp32, and how far keypoints then move on images that nothing was chosen by."""
+    for share in SHARES:
+        kept = search.kept(share)
+        moved = proof(kept)
+        say(f"{len(kept)} of {len(layers)} layers in fp32; on images that this was not chosen by: {moved}")
+        if moved.is_within(PROOF):
+            return kept, moved
+    return layers, proof(layers)
+
+
+def _divided(found: list[Case]) -> tuple[list[Case], list[Case], list[Case]]:
+    """The frames for ranges, those to search with and those to prove with."""
+    return (found[::3], found[1::3], found[2::3]) if len(found) >= ENOUGH else (found, found, found)
+
+
+def _candidates(model: onnx_graph.Model, asked: Sequence[Tensors]) -> dict[str, Maker]:
+    """Makers of a network with different ranges."""
+    histograms = int8.Histograms(model, asked)
+    ranges = {f"{percentile} %": histograms.percentile(percentile) for percentile in int8.PERCENTILES}
+    ranges["least squares"] = histograms.least_squares()
+    return {name: partial(int8.to_int8, model, one) for name, one in ranges.items()}
+
+
+def _listed(moved_px: Mapping[str, float]) -> str:
+    return ", ".join(f"{px:.3f} px (ranges: {name})" for name, px in moved_px.items()) + " in the mean"
 
 
 def _asked(recipe: Recipe, view: str, frames: Sequence[Case]) -> dict[Path, list[Tensors]]:
@@ -108,26 +134,12 @@ def _asked(recipe: Recipe, view: str, frames: Sequence[Case]) -> dict[Path, list
     return asked
 
 
-def _best_ranges(trials: Trials, path: Path, model: onnx_graph.Model, asked: Sequence[Tensors], say: Say) -> Maker:
-    """Ranges at the percentile that moves keypoints least, all layers of this network in int8 and the others as they are."""
-    histograms = int8.Histograms(model, asked)
-    best: tuple[float, Maker] | None = None
-    for percentile in int8.PERCENTILES:
-        maker = partial(int8.to_int8, model, histograms.ranges(percentile))
-        mean_px = trials({path: maker}, [], few=True).mean_px
-        say(f"{path.stem}: ranges of {percentile} % move keypoints by {mean_px:.3f} px in the mean")
-        if best is None or mean_px < best[0]:
-            best = mean_px, maker
-    assert best is not None  # noqa: S101 - PERCENTILES is not empty
-    return best[1]
-
-
 def _note(
     network: Path,
     content: bytes,
     precision: Lower,
     layers: tuple[int, list[str]],
-    final: Trial,
+    moved: Moved,
     used: Sequence[Path],
 ) -> DerivedNote:
     return DerivedNote(
@@ -139,7 +151,7 @@ def _note(
         images=len(used),
         layers=layers[0],
         kept=layers[1],
-        parity_px=final.px,
+        parity_px=moved.px,
         versions={name: metadata.version(name) for name in ("datumd", "numpy", "onnx", "onnxruntime")},
     )
 

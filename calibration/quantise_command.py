@@ -15,8 +15,8 @@ examples:
 
 RECIPE/precision/VIEW/NETWORK.PRECISION.onnx and a note beside each are written; the sealed files stay as they are.
 A station takes them by precision = "int8" under [infer] in station.toml, and "datumd build" for TensorRT.
-Images need no labels. Give 30 or more as the line takes them: half of them give the ranges of 8-bit numbers, the other
-half tell how far keypoints move. Layers that move them too far stay in fp32.
+Images need no labels. Give 60 or more as the line takes them: a third of them gives the ranges of 8-bit numbers, a third
+finds the layers that move keypoints too far, which stay in fp32, and a third proves what was found.
 """
 
 
@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="[VIEW=]DIR|COCO",
         help="images as the line takes them (default: the recipe's reference frames, which are few)",
     )
-    parser.add_argument("--count", type=int, default=64, metavar="N", help="use so many of them (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=96, metavar="N", help="use so many of them (default: %(default)s)")
     parser.set_defaults(run=run)
 
 

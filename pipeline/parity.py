@@ -15,7 +15,7 @@ from pipeline.pixels import mono8_frame
 from pipeline.precision import PRECISIONS, ParityPx, Precision
 from pipeline.qualify import PROBABILITY_LIMIT, distance_px, read_grey
 from pipeline.recipe import Recipe
-from pipeline.result import Keypoint
+from pipeline.result import Keypoint, KeypointState
 
 REFERENCE = "onnxruntime"  # in fp32: what everything else is compared with
 
@@ -38,7 +38,7 @@ class Differences:
     """How keypoints differ from what was expected, frame after frame.
 
     Attributes:
-        px: of every keypoint that has a place in both, in sensor px.
+        px: of every keypoint that is visible where it belongs and has a place in both, in sensor px.
         probability: of every keypoint, how far its visibility moved.
         unlike: frames in which other parts were found, or parts that could be judged in one of both only.
     """
@@ -55,7 +55,7 @@ class Differences:
         for part, other in zip(expected, found, strict=True):
             for wanted, keypoint in zip(part, other, strict=True):
                 self.probability.append(abs(wanted.visibility - keypoint.visibility))
-                if wanted.x is not None and keypoint.x is not None:
+                if wanted.state is KeypointState.visible and keypoint.x is not None:
                     self.px.append(distance_px(keypoint, wanted))
 
     def parity_px(self) -> ParityPx:
