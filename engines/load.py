@@ -18,9 +18,11 @@ log = logging.getLogger(__name__)
 BACKENDS = {
     "openvino": "engines.backends.openvino:OpenVinoEngine",
     "onnxruntime": "engines.backends.onnxruntime:OnnxRuntimeEngine",
+    "tensorrt-rtx": "engines.backends.rtx:RtxEngine",
 }
 # What `auto` takes, as `python -m benchmarks.engines` ranks them: in fp32 OpenVINO is no faster than ONNX Runtime and starts
-# later, in int8 it is twice as fast while ONNX Runtime is slower than in fp32.
+# later, in int8 it is twice as fast while ONNX Runtime is slower than in fp32. tensorrt-rtx is taken by name only: it
+# builds while it loads.
 BEST_FIRST = {False: ("onnxruntime", "openvino"), True: ("openvino", "onnxruntime")}  # by whether it is int8
 LARGEST_BYTES = 2 << 30  # a protocol buffer has no more
 

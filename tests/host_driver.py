@@ -38,7 +38,9 @@ class HostMemory:
     """Memory between guards that must stay as they are."""
 
     def __init__(self, count: int) -> None:
-        self.bytes = np.full(count + 2 * GUARD_BYTES, GUARD_LEVEL, np.uint8)
+        whole = np.full(count + 3 * GUARD_BYTES, GUARD_LEVEL, np.uint8)
+        before = -whole.ctypes.data % GUARD_BYTES  # memory of a GPU begins at multiples of 256
+        self.bytes = whole[before : before + count + 2 * GUARD_BYTES]
         self.address = self.bytes.ctypes.data + GUARD_BYTES
 
     def check(self) -> None:
@@ -57,7 +59,7 @@ class Call:
 class HostDriver:
     """See CudaDriver. `done` counts what was done, by name; `captures` the graphs that were made."""
 
-    stream = 0
+    stream = 4242
 
     def __init__(self) -> None:
         self._library = compiled()
@@ -114,6 +116,10 @@ class HostDriver:
         self._calls.clear()
         for memory in self._memories:
             memory.check()
+
+    def ask(self, call: Call) -> None:
+        """What a library does in this stream."""
+        self._calls.append(call)
 
     def _ask(self, name: str, do: Callable[[], object]) -> None:
         self._calls.append(Call(name, lambda: do() and None))

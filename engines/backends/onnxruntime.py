@@ -1,7 +1,8 @@
-"""ONNX Runtime on the CPU, fp32: the backend that is always there."""
+"""ONNX Runtime on the CPU: the backend that is always there. Its plug-ins, which run networks elsewhere, are loaded here, too."""
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,13 +40,21 @@ class _Batch:
     inputs: KeptInputs = field(default_factory=KeptInputs)
 
 
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A device that a plug-in of ONNX Runtime drives, and the plug-in's settings."""
+
+    device: ort.OrtEpDevice
+    settings: Mapping[str, str]
+
+
 class OnnxRuntimeEngine:
     """One inference session; the output buffers of every batch size it has met stay allocated."""
 
     backend = f"onnxruntime {ort.__version__}"
 
-    def __init__(self, network: bytes, *, threads: int) -> None:
-        """Load `network`, the bytes of an ONNX file. Raises EngineRefused."""
+    def __init__(self, network: bytes, *, threads: int, plugin: Plugin | None = None) -> None:
+        """Load `network`, the bytes of an ONNX file, for the CPU or all of it for a plug-in. Raises EngineRefused."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -55,7 +64,12 @@ class OnnxRuntimeEngine:
         # Weights beside the file are not in its hash; without this they are read from the current directory.
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         try:
-            session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+            if plugin is None:
+                session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+            else:
+                options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+                options.add_provider_for_devices([plugin.device], dict(plugin.settings))
+                session = ort.InferenceSession(network, options)
         except Exception as problem:  # the library's own errors share no class of theirs
             raise EngineRefused(f"is no network that ONNX Runtime accepts: {_one_line(problem)}") from None
         self._session: ort.InferenceSession | None = session
@@ -98,6 +112,23 @@ class OnnxRuntimeEngine:
         held = _Batch(binding, outputs)
         self._batches[batch] = held
         return held
+
+
+def plugin_devices(name: str, library: str) -> list[ort.OrtEpDevice]:
+    """The devices that a plug-in finds. Call it once in a process for each.
+
+    Args:
+        name: of its execution provider.
+        library: its file.
+
+    Raises:
+        EngineUnavailable: it cannot be loaded.
+    """
+    try:
+        ort.register_execution_provider_library(name, library)
+    except Exception as problem:
+        raise EngineUnavailable(f"ONNX Runtime cannot load {name}: {_one_line(problem)}") from None
+    return [device for device in ort.get_ep_devices() if device.ep_name == name]
 
 
 def _tensor(node: ort.NodeArg) -> TensorSpec:
