@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from engines.devices.cpu import CpuDevice
 from engines.engine import Engine, Tensors
 from engines.spec import NetworkSpec
 from pipeline.inspector import Inspector
@@ -39,13 +38,9 @@ def load_trial(
             return network
         return replace(network, engine=_Recorder(network.engine, record.setdefault(path, [])))
 
-    files, device = recipe.views[view], CpuDevice()
-    stages = ViewStages(
-        view=files,
-        locate_stage=make_locate(files.settings.locate, view, device),
-        keypoint_stages=load_keypoint_stages(files, files.settings.keypoints, device, load),
-    )
-    return Inspector(recipe, {view: stages})
+    files = recipe.views[view]
+    stages = load_keypoint_stages(files, files.settings.keypoints, load)
+    return Inspector(recipe, {view: ViewStages(files, make_locate(files.settings.locate, view, stages.device), stages)})
 
 
 class _Recorder:

@@ -1,10 +1,12 @@
 """What every backend offers."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice
 from engines.spec import NetworkSpec
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -42,3 +44,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the network. May be called twice."""
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """An engine that takes images of a device, beside arrays in ordinary memory."""
+
+    @property
+    def device(self) -> AnyDevice:
+        """Where the images live."""
+
+
+def device_of(engines: Iterable[Engine]) -> AnyDevice:
+    """Where images should live for these engines: on the device that all of them share, else in ordinary memory."""
+    devices = [engine.device if isinstance(engine, OnDevice) else None for engine in engines]
+    first = devices[0] if devices else None
+    return first if first is not None and all(device is first for device in devices) else CpuDevice()

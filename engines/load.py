@@ -18,12 +18,15 @@ log = logging.getLogger(__name__)
 BACKENDS = {
     "openvino": "engines.backends.openvino:OpenVinoEngine",
     "onnxruntime": "engines.backends.onnxruntime:OnnxRuntimeEngine",
+    "tensorrt": "engines.backends.tensorrt:TensorRtEngine",
     "tensorrt-rtx": "engines.backends.rtx:RtxEngine",
 }
-# What `auto` takes, as `python -m benchmarks.engines` ranks them: in fp32 OpenVINO is no faster than ONNX Runtime and starts
-# later, in int8 it is twice as fast while ONNX Runtime is slower than in fp32. tensorrt-rtx is taken by name only: it
-# builds while it loads.
-BEST_FIRST = {False: ("onnxruntime", "openvino"), True: ("openvino", "onnxruntime")}  # by whether it is int8
+WITH_PLANS = {"tensorrt"}  # they run what was made ahead of time
+# What `auto` takes: a GPU with a plan, then as `python -m benchmarks.engines` ranks them: in fp32 OpenVINO is no faster than
+# ONNX Runtime and starts later, in int8 it is twice as fast while ONNX Runtime is slower than in fp32. tensorrt-rtx is
+# taken by name only: it builds while it loads.
+# By whether it is int8.
+BEST_FIRST = {False: ("tensorrt", "onnxruntime", "openvino"), True: ("tensorrt", "openvino", "onnxruntime")}
 LARGEST_BYTES = 2 << 30  # a protocol buffer has no more
 
 
@@ -63,7 +66,7 @@ def choose(backend: str = "auto", *, is_int8: bool = False) -> Choice:
     raise EngineUnavailable("; ".join(missing), "pip install onnxruntime")
 
 
-def load_engine(path: Path, *, backend: str = "auto", threads: int = 1) -> Engine:
+def load_engine(path: Path, *, backend: str = "auto", threads: int = 1, plans: Path | None = None) -> Engine:
     """Load the network at `path`.
 
     Args:
@@ -71,6 +74,7 @@ def load_engine(path: Path, *, backend: str = "auto", threads: int = 1) -> Engin
         backend: a key of BACKENDS, or `auto` for the best one that is present and has what this network needs: a plan of
             TensorRT is made beforehand, or the next best backend is taken.
         threads: CPU threads that one run may use.
+        plans: where plans of TensorRT lie.
 
     Raises:
         EngineUnavailable: no such backend, or what it needs is missing.
@@ -83,15 +87,16 @@ def load_engine(path: Path, *, backend: str = "auto", threads: int = 1) -> Engin
     names = order[order.index(first) :] if backend == "auto" else (first,)
     for name in names[:-1]:
         try:
-            return _loaded(name, network, threads)
+            return _loaded(name, network, threads, plans)
         except EngineUnavailable as problem:
             log.warning("%s is not run on %s: %s", path, name, problem)
-    return _loaded(names[-1], network, threads)
+    return _loaded(names[-1], network, threads, plans)
 
 
-def _loaded(name: str, network: bytes, threads: int) -> Engine:
+def _loaded(name: str, network: bytes, threads: int, plans: Path | None) -> Engine:
     engine = getattr(_module(name), BACKENDS[name].partition(":")[2])
-    return cast(Engine, engine(network, threads=threads))
+    more = {"plans": plans} if name in WITH_PLANS else {}
+    return cast(Engine, engine(network, threads=threads, **more))
 
 
 @cache  # a driver that is asked for once is not asked for again by every network

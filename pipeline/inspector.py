@@ -1,6 +1,7 @@
 """The inspection of a part: every stage, in order."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pipeline.frame import Frame
 from pipeline.precision import Precision
@@ -10,7 +11,7 @@ from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
 from pipeline.stages.values import Decision, ViewFindings
 from pipeline.stages.verdict import verdict
-from pipeline.view_stages import ViewStages, load_view
+from pipeline.view_stages import Inference, ViewStages, load_view
 
 
 class Inspector:
@@ -25,14 +26,18 @@ class Inspector:
 
     @classmethod
     def load(
-        cls, recipe: Recipe, *, backend: str = "auto", threads: int = 1, precision: Precision = "fp32"
+        cls,
+        recipe: Recipe,
+        *,
+        backend: str = "auto",
+        threads: int = 1,
+        precision: Precision = "fp32",
+        plans: Path | None = None,
     ) -> "Inspector":
         """Load and warm the networks. Raises NetworkError, EngineError and RecipeError, as load_view."""
-        views = recipe.views.values()
-        loaded = {
-            view.name: load_view(recipe, view, backend=backend, threads=threads, precision=precision) for view in views
-        }
-        return cls(recipe, loaded, precision)
+        inference = Inference(backend, threads, precision, plans)
+        views = {name: load_view(recipe, view, inference) for name, view in recipe.views.items()}
+        return cls(recipe, views, precision)
 
     @property
     def backend(self) -> str:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from engines.devices.cpu import CpuDevice
 from engines.devices.device import AnyDevice
+from engines.engine import device_of
 from pipeline.errors import NetworkError
 from pipeline.network import Card, CoarseCard, CoarseNetwork, Network, PosedCard, RefineCard
 from pipeline.stages.coarse import coarse
@@ -61,33 +61,31 @@ class KeypointStages:
         return [settle(one, self.shape, self.keypoints, self.thresholds) for one in refined]
 
 
-def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], device: CpuDevice, load: Loader) -> KeypointStages:
-    """Load a view's networks with `load` and run each once, for images on `device`.
+def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loader) -> KeypointStages:
+    """Load a view's networks with `load` and run each once. Images live where all of them can take them.
 
     Raises:
         NetworkError: a network does not fit its place beside the others, or fails.
         DatumdError: what `load` raises.
     """
     network = load(files.coarse, CoarseCard)
+    second = None if files.posed is None else _beside(load(files.posed, PosedCard), network)
+    patches = None if files.refine is None else _beside(load(files.refine, RefineCard), network)
     network.warm_up(1)
-    shape = None if files.shape is None else ShapeFit(files.shape)
-    posed = refine = None
-    if files.posed is not None:
-        second = _beside(load(files.posed, PosedCard), network)
+    if second is not None:
         second.warm_up(1)
-        posed = Posed(second, device)
-    if files.refine is not None:
-        patches = _beside(load(files.refine, RefineCard), network)
+    if patches is not None:
         patches.warm_up(len(keypoints))
-        refine = Refine(patches, device, shape)
+    shape = None if files.shape is None else ShapeFit(files.shape)
+    device = device_of(one.engine for one in (network, second, patches) if one is not None)
     return KeypointStages(
         keypoints=tuple(keypoints),
         thresholds=files.thresholds,
         device=device,
         preprocess=Preprocess(network.card.small_wh, network.card.large_wh, device),
         coarse_network=network,
-        posed_stage=posed,
-        refine_stage=refine,
+        posed_stage=None if second is None else Posed(second, device),
+        refine_stage=None if patches is None else Refine(patches, device, shape),
         shape=shape,
     )
 

@@ -132,14 +132,16 @@ PosedNetwork = Network[PosedCard]
 RefineNetwork = Network[RefineCard]
 
 
-def load_network(path: Path, role: type[Card], *, backend: str = "auto", threads: int = 1) -> Network[Card]:
+def load_network(
+    path: Path, role: type[Card], *, backend: str = "auto", threads: int = 1, plans: Path | None = None
+) -> Network[Card]:
     """Load the network in the ONNX file `path` for its place in a view.
 
     Raises:
         NetworkError: no network, no card, a card of another role, or tensors that do not fit the card.
         EngineError: the backend is missing.
     """
-    engine = _load(path, backend, threads)
+    engine = _load(path, backend, threads, plans)
     try:
         card = read_card(engine.spec, role, path)
         inputs, outputs = card.tensors()
@@ -172,9 +174,9 @@ def write_card(card: CoarseCard | PosedCard | RefineCard) -> str:
     return msgspec.json.encode(card).decode()
 
 
-def _load(path: Path, backend: str, threads: int) -> Engine:
+def _load(path: Path, backend: str, threads: int, plans: Path | None) -> Engine:
     try:
-        return load_engine(path, backend=backend, threads=threads)
+        return load_engine(path, backend=backend, threads=threads, plans=plans)
     except EngineUnavailable as problem:
         raise EngineError(problem.what, where=str(path), next_command=problem.next) from None
     except EngineProblem as problem:

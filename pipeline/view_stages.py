@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.devices.cpu import CpuDevice
 from pipeline import geometry
 from pipeline.errors import NetworkError, RecipeError
 from pipeline.frame import Frame
@@ -85,9 +84,17 @@ class ViewStages:
         return (), as_keypoints(self.view.name, names, xy_sensor_px, seen, sigma_sensor_px)
 
 
-def load_view(
-    recipe: Recipe, view: ViewRecipe, *, backend: str = "auto", threads: int = 1, precision: Precision = "fp32"
-) -> ViewStages:
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What runs networks: see load_engine and precision_file."""
+
+    backend: str = "auto"
+    threads: int = 1
+    precision: Precision = "fp32"
+    plans: Path | None = None
+
+
+def load_view(recipe: Recipe, view: ViewRecipe, inference: Inference) -> ViewStages:
     """Load a view's networks and run each once.
 
     Raises:
@@ -97,22 +104,15 @@ def load_view(
     """
 
     def load(path: Path, role: type[Card]) -> Network[Card]:
-        return _load(recipe, view, path, role, (backend, threads, precision))
+        return _load(recipe, view, path, role, inference)
 
-    device = CpuDevice()
-    return ViewStages(
-        view=view,
-        locate_stage=make_locate(view.settings.locate, view.name, device),
-        keypoint_stages=load_keypoint_stages(view, view.settings.keypoints, device, load),
-    )
+    stages = load_keypoint_stages(view, view.settings.keypoints, load)
+    return ViewStages(view, make_locate(view.settings.locate, view.name, stages.device), stages)
 
 
-def _load(
-    recipe: Recipe, view: ViewRecipe, path: Path, role: type[Card], how: tuple[str, int, Precision]
-) -> Network[Card]:
-    backend, threads, precision = how
-    file = precision_file(recipe.folder, path, precision)
-    network = load_network(file.path, role, backend=backend, threads=threads)
+def _load(recipe: Recipe, view: ViewRecipe, path: Path, role: type[Card], inference: Inference) -> Network[Card]:
+    file = precision_file(recipe.folder, path, inference.precision)
+    network = load_network(file.path, role, backend=inference.backend, threads=inference.threads, plans=inference.plans)
     locked = recipe.files.get(path.relative_to(recipe.folder).as_posix())
     if network.engine.spec.sha256 != file.sha256 or (recipe.files and file.source_sha256 != locked):
         next_command = seal_command(recipe.folder)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor
 
-from engines.devices.cpu import CpuDevice
 from engines.engine import Tensors
 from engines.onnx_file import read_spec
 from pipeline.inspector import Inspector
@@ -66,13 +65,9 @@ def float64_inspector(recipe: Recipe, view: str) -> Inspector:
         engine = Float64Engine(path)
         return Network(path, read_card(engine.spec, role, path), engine)
 
-    files, device = recipe.views[view], CpuDevice()
-    stages = ViewStages(
-        view=files,
-        locate_stage=make_locate(files.settings.locate, view, device),
-        keypoint_stages=load_keypoint_stages(files, files.settings.keypoints, device, load),
-    )
-    return Inspector(recipe, {view: stages})
+    files = recipe.views[view]
+    stages = load_keypoint_stages(files, files.settings.keypoints, load)
+    return Inspector(recipe, {view: ViewStages(files, make_locate(files.settings.locate, view, stages.device), stages)})
 
 
 def _array(value: Tensor | None) -> NDArray[Any]:

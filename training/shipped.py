@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.devices.cpu import CpuDevice
 from pipeline.geometry import Points, Region, apply, invert, scale
 from pipeline.keypoint_stages import load_keypoint_stages
 from pipeline.network import CoarseCard, load_network
@@ -52,7 +51,7 @@ class ShippedView:
         self.keypoints: tuple[str, ...] = tuple(first.card.keypoints)
         first.engine.close()
         files = read_view_files(folder, self.keypoints)
-        self._stages = load_keypoint_stages(files, self.keypoints, CpuDevice(), load_network)
+        self._stages = load_keypoint_stages(files, self.keypoints, load_network)
 
     @property
     def is_refined(self) -> bool:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice, DeviceImage
 from pipeline import geometry
 from pipeline.geometry import Matrix
 from pipeline.network import PosedNetwork
@@ -21,13 +20,13 @@ FARTHEST = 64.0  # times the large image's size: nothing is sought, nor is an im
 class Posed:
     """Turns, moves and scales the large image as the keypoints say, and finds them anew there."""
 
-    def __init__(self, network: PosedNetwork, device: CpuDevice) -> None:
+    def __init__(self, network: PosedNetwork, device: AnyDevice) -> None:
         """Use `network` on images that live on `device`."""
         self._network, self._device = network, device
         self._pose_px = np.asarray(network.card.pose_px, np.float64)
         width, height = network.card.image_wh
         self._corners = np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]])
-        self._images = np.empty((0, height, width, 1), np.uint8)
+        self._images: DeviceImage = device.empty(0, height, width)
 
     def __call__(self, prepared: Sequence[Prepared], found: Sequence[CoarseKeypoints]) -> list[CoarseKeypoints]:
         """Find the keypoints of every part of a frame at once; logits are added to those of the first network.
@@ -44,10 +43,10 @@ class Posed:
         if not maps:
             return list(found)
         images = self._take(len(maps))
-        for image, number, large_from_posed in zip(images, posed, maps, strict=True):
-            self._device.warp(prepared[number].large, large_from_posed, image[..., 0])
+        for row, (number, large_from_posed) in enumerate(zip(posed, maps, strict=True)):
+            self._device.warp(prepared[number].large, large_from_posed, images[row])
         answers = list(found)
-        seconds = in_large_image(self._network.run({"image": images}), maps)
+        seconds = in_large_image(self._network.run({"image": images.reshape(*images.shape, 1)}), maps)
         for number, second in zip(posed, seconds, strict=True):
             first = found[number]
             is_number = np.isfinite(first.xy_large_px).all(axis=-1, keepdims=True)
@@ -63,7 +62,9 @@ class Posed:
             return None
         return pose
 
-    def _take(self, count: int) -> NDArray[np.uint8]:
-        if len(self._images) < count:
-            self._images = np.empty((count, *self._images.shape[1:]), np.uint8)
-        return self._images[:count]
+    def _take(self, count: int) -> DeviceImage:
+        """Room for so many images, (N, h, w)."""
+        if self._images.shape[0] < count:
+            self._images = self._device.empty(count, *self._images.shape[1:])
+        taken: DeviceImage = self._images[:count]
+        return taken

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.devices.cpu import CpuDevice
+from engines.devices.device import AnyDevice, DeviceImage
 from pipeline.geometry import Points
 from pipeline.network import RefineNetwork
 from pipeline.stages.shape import ShapeFit
@@ -30,12 +30,12 @@ class _State:
 class Refine:
     """Moves keypoints by what the network sees around them, once for every span of its card."""
 
-    def __init__(self, network: RefineNetwork, device: CpuDevice, shape: ShapeFit | None = None) -> None:
+    def __init__(self, network: RefineNetwork, device: AnyDevice, shape: ShapeFit | None = None) -> None:
         """Use `network` on images that live on `device`; `shape` looks after keypoints that were led astray."""
         self._network, self._device, self._shape = network, device, shape
         pose = network.card.pose
         self._pose: Points | None = None if pose is None else np.array(pose, np.float64)
-        self._patches = np.empty((0, network.card.patch, network.card.patch, 1), np.uint8)
+        self._patches: DeviceImage = device.empty(0, network.card.patch, network.card.patch)
 
     def __call__(self, prepared: Sequence[Prepared], found: Sequence[CoarseKeypoints]) -> list[RefinedKeypoints]:
         """Refine the keypoints of every part of a frame, and add the last pass's logits to those that came.
@@ -88,8 +88,9 @@ class Refine:
         patches = self._take(len(part))
         bounds = np.searchsorted(part, np.arange(len(prepared) + 1))
         for one, angle, first, last in zip(prepared, angles_rad.tolist(), bounds[:-1], bounds[1:], strict=True):
-            self._device.gather(one.large, centres[first:last], span_px, patches[first:last, ..., 0], angle)
-        outputs = self._network.run({"patches": patches, "keypoint": keypoint, "span": np.full(len(part), index)})
+            self._device.gather(one.large, centres[first:last], span_px, patches[first:last], angle)
+        seen = patches.reshape(*patches.shape, 1)
+        outputs = self._network.run({"patches": seen, "keypoint": keypoint, "span": np.full(len(part), index)})
         offset, logits = (outputs[name].astype(np.float64) for name in ("offset", "visibility"))
         offset = np.where(np.isfinite(offset), offset, np.nan)
         if self._pose is not None:
@@ -116,7 +117,9 @@ class Refine:
             xy[lost] = fitted.xy[lost]
         return again
 
-    def _take(self, count: int) -> NDArray[np.uint8]:
-        if len(self._patches) < count:
-            self._patches = np.empty((count, *self._patches.shape[1:]), np.uint8)
-        return self._patches[:count]
+    def _take(self, count: int) -> DeviceImage:
+        """Room for so many patches, (M, P, P)."""
+        if self._patches.shape[0] < count:
+            self._patches = self._device.empty(count, *self._patches.shape[1:])
+        taken: DeviceImage = self._patches[:count]
+        return taken
