@@ -96,7 +96,7 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
-    backend: Literal["auto", "onnxruntime"] = "auto"
+    backend: Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"] = "auto"
     precision: Precision = "fp32"
 
 
