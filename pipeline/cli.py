@@ -22,6 +22,7 @@ OWN_COMMANDS = (
     "snapshot",
     "seal",
     "parity",
+    "build",
     "keys",
     "schema",
     "worker",

@@ -92,12 +92,24 @@ class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Processes that inspect, the threads of each one's networks, and the backend and precision that these run in."""
+    """Processes that inspect, and what runs their networks.
+
+    Attributes:
+        workers: processes.
+        threads: of each one's networks, on the processor.
+        backend: "auto" takes the best that is present: a GPU where there are plans for it, else the processor.
+        precision: that the networks run in.
+        without_plan: what happens with backend = "tensorrt" where a recipe has no plan that fits, or there is no GPU:
+            "onnxruntime" inspects on the processor, "refuse" does not load the recipe. No plan is made meanwhile.
+        plans: folder of the plans that `datumd build` makes; default: this machine's cache.
+    """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     backend: Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"] = "auto"
     precision: Precision = "fp32"
+    without_plan: Literal["onnxruntime", "refuse"] = "onnxruntime"
+    plans: str = ""
 
 
 class RingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,6 +176,9 @@ def load_station(path: Path) -> Station:
         recipes=str(folder / station.recipes),
         archive=msgspec.structs.replace(
             station.archive, folder=str(folder / station.archive.folder) if station.archive.folder else ""
+        ),
+        infer=msgspec.structs.replace(
+            station.infer, plans=str(folder / station.infer.plans) if station.infer.plans else ""
         ),
         security=station.security
         and SecuritySettings(str(folder / station.security.key), str(folder / station.security.clients)),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from engines.devices.device import AnyDevice
 from pipeline.frame import Frame
 from pipeline.precision import Precision
 from pipeline.recipe import Recipe
@@ -44,6 +45,11 @@ class Inspector:
         """Library and version that run the networks, and in which precision where it is not fp32."""
         library = next(iter(self._views.values())).coarse_network.engine.backend
         return library if self.precision == "fp32" else f"{library} {self.precision}"
+
+    @property
+    def devices(self) -> list[AnyDevice]:
+        """Where the images of each view live."""
+        return [view.keypoint_stages.device for view in self._views.values()]
 
     def figures(self, view: str, frame: Frame) -> list[ImageFigures]:
         """What `image` in recipe.toml limits, of every part in a frame."""

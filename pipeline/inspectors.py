@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Station
-from pipeline.errors import DatumdError, RecipeError
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import InferSettings, Station
+from pipeline.errors import DatumdError, EngineError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.messages import LoadedRecipe
+from pipeline.plans import plans_folder
 from pipeline.preflight import refuse_other_views
 from pipeline.qualify import qualify
 from pipeline.recipe import Recipe, choose, find_recipes
@@ -27,6 +31,12 @@ class Inspectors:
     def backend(self) -> str:
         """Library and version that run the networks."""
         return next(iter(self.by_number.values())).backend
+
+    def pin(self, memory: NDArray[np.uint8]) -> None:
+        """Tell of the memory that frames come in: a GPU then fetches them by itself."""
+        devices = {id(device): device for one in self.by_number.values() for device in one.devices}
+        for device in devices.values():
+            device.pin(memory)
 
 
 def load_inspectors(
@@ -69,8 +79,23 @@ def load_inspectors(
 def load_inspector(station: Station, recipe: Recipe) -> Inspector:
     """Load and qualify a recipe for a station. Raises DatumdError where it does not fit, cannot be run or does not qualify."""
     refuse_other_views(station, recipe)
-    infer = station.infer
-    inspector = Inspector.load(recipe, backend=infer.backend, threads=infer.threads, precision=infer.precision)
-    qualification = qualify(recipe, inspector)
-    log.info("recipe %s (%d) qualified within %.3f px", recipe.name, recipe.number, qualification.max_px)
+    inspector = open_inspector(station.infer, recipe)
+    max_px = qualify(recipe, inspector).max_px
+    log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, inspector.backend)
     return inspector
+
+
+def open_inspector(infer: InferSettings, recipe: Recipe) -> Inspector:
+    """Load a recipe on what the station says, or on what it allows instead. Raises as Inspector.load."""
+
+    def load(backend: str) -> Inspector:
+        plans = plans_folder(infer.plans)
+        return Inspector.load(recipe, backend=backend, threads=infer.threads, precision=infer.precision, plans=plans)
+
+    try:
+        return load(infer.backend)
+    except EngineError as problem:
+        if infer.backend != "tensorrt" or infer.without_plan == "refuse":
+            raise
+        log.warning("recipe %s (%d) runs on %s: %s", recipe.name, recipe.number, infer.without_plan, problem)
+        return load(infer.without_plan)

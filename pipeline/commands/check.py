@@ -135,7 +135,7 @@ def _fits(station: "Station", name: str, size_wh: tuple[int, int], payload_bytes
 
 
 def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str, tuple[int, int]]) -> str:
-    from pipeline.inspector import Inspector
+    from pipeline.inspectors import open_inspector
     from pipeline.preflight import refuse_other_views
     from pipeline.qualify import qualify
 
@@ -143,8 +143,7 @@ def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str,
         raise recipe
     refuse_other_views(station, recipe)
     _regions(recipe, sizes)
-    infer = station.infer
-    inspector = Inspector.load(recipe, backend=infer.backend, threads=infer.threads, precision=infer.precision)
+    inspector = open_inspector(station.infer, recipe)
     qualification = qualify(recipe, inspector)
     found = (
         f"{recipe.name}, number {recipe.number}, configuration {recipe.configuration_id}, within "

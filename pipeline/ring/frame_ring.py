@@ -200,6 +200,11 @@ class FrameRing:
         info = self.info(slot)
         return Frame(info, self.payload(slot)[: info.payload_bytes])
 
+    @property
+    def payloads(self) -> memoryview:
+        """The memory of all payloads, page by page. Let go of it before the ring is closed."""
+        return memoryview(self._memory)[self.layout.payload_offset(0) :]
+
     def camera_word(self, camera: int, word: CameraWord) -> int:
         """The value of a word of a camera's block."""
         return self._words[self.layout.camera_word(camera, word)]

@@ -31,6 +31,10 @@ class Notifier:
         """Feed the watchdog."""
         self._send("WATCHDOG=1")
 
+    def extend(self, seconds: float) -> None:
+        """What systemd waits for may take so much longer, from now on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={seconds * 1e6:.0f}")
+
     def stopping(self) -> None:
         """The end has begun."""
         self._send("STOPPING=1")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from pipeline.inspector import Inspector
 from pipeline.inspectors import Inspectors, load_inspectors
@@ -62,6 +63,7 @@ class InferWorker:
         self._context = context
         self._inspectors = inspectors
         self._ring = FrameRing.attach(context.runtime.ring_path)
+        inspectors.pin(np.frombuffer(self._ring.payloads, np.uint8))
         self._link = LedgerLink(context.runtime.ledger_endpoint, context.name)
         self._session = 0  # of the ledger that has our hello
         self._parts: dict[int, Partial] = {}
