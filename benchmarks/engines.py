@@ -1,34 +1,40 @@
-"""How long the example recipes' networks take on every backend that is present, beside ONNX Runtime in fp32."""
+"""How long the example recipes' networks take on every backend that is present, beside ONNX Runtime in fp32.
+
+The files in fp16 and int8 are made here, with every layer that can be lowered: a recipe's own may keep some in fp32, and take
+longer. Ranges are any: they change no time.
+"""
 
 import os
 import random
 import statistics
 import sys
+import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Figure, Measured, main
+from calibration import fp16, int8, onnx_graph
 from engines.engine import Engine
 from engines.errors import EngineUnavailable
 from engines.load import BACKENDS, choose, load_engine
 from engines.spec import NetworkSpec
 from pipeline.clock import monotonic_ns
 from pipeline.network import METADATA_KEY
-from pipeline.precision import Precision, derived_path
 from simulator.demo import RECIPES
 
 REFERENCE = "onnxruntime fp32"
 VIEWS = ("bracket/top", "photos/tubes/top")
 THREADS = (1, 2)
+NOT_HERE = {"onnxruntime", "tensorrt"}
 SEED = 7
 WARM_UP = 5
+BLOCKS = 40  # of ten rounds of each kind, one after the other
 Inputs = Mapping[str, NDArray[np.generic]]
 
 
@@ -48,12 +54,12 @@ class Contender:
 
 def measure(quick: bool) -> Measured:
     """Run all of them in turn, in an order that is drawn anew every time, so that a busy machine slows all alike."""
-    rounds = 60 if quick else 400
+    rounds = 30 if quick else 300
     draw = random.Random(SEED)  # noqa: S311 - an order, no secret
     rows: list[tuple[str | float, ...]] = []
     ratios: dict[str, list[float]] = defaultdict(list)
     for network, threads in ((network, threads) for network in _networks() for threads in _threads()):
-        contenders = list(_contenders(network, threads))
+        contenders = _contenders(network, threads)
         for batch in _batches(contenders[0].engine.spec):
             times = _interleaved(contenders, batch, rounds, draw)
             for name, ms in times.items():
@@ -64,20 +70,27 @@ def measure(quick: bool) -> Measured:
         for one in contenders:
             one.engine.close()
     means = {name: statistics.geometric_mean(values) for name, values in ratios.items()}
-    alternating = max(_alternating(backend, rounds) for backend in _present())
     return Measured(
-        title=f"networks of {', '.join(VIEWS)}: ms of {rounds} rounds, in one run; auto is {choose()}",
+        title=f"networks of {', '.join(VIEWS)}: ms of {rounds} rounds, in one run; "
+        f"auto is {choose().backend} in fp32 and {choose(is_int8=True).backend} in int8",
         columns=["network", "engine", "batch", "threads", "p50", "p99", "p10", "p10 over onnxruntime fp32"],
         rows=rows,
         figures=[
             *(Figure(f"{name.replace(' ', '_').replace('-', '_')}_ratio", mean) for name, mean in means.items()),
-            Figure("auto_ratio", means[f"{choose().backend} fp32"]),
-            Figure("alternating_over_alone", alternating),
+            Figure("auto_over_best_fp32", _auto_over_best(means, "fp32")),
+            Figure("auto_over_best_int8", _auto_over_best(means, "int8")),
+            Figure("alternating_over_alone", max(map(_alternating, _present()))),
         ],
     )
 
 
-def _alternating(backend: str, rounds: int) -> float:
+def _auto_over_best(means: Mapping[str, float], precision: str) -> float:
+    """What `auto` takes for networks of this precision, over the fastest that is present."""
+    taken = choose(is_int8=precision == "int8").backend
+    return means[f"{taken} {precision}"] / min(means[f"{backend} {precision}"] for backend in _present())
+
+
+def _alternating(backend: str) -> float:
     """The time of two networks of one process that run in turn, over that of the same two each by itself."""
     networks = [path for path in _networks() if path.parent == RECIPES / VIEWS[0]]
     engines = [Contender(path.stem, load_engine(path, backend=backend, threads=max(_threads()))) for path in networks]
@@ -86,7 +99,7 @@ def _alternating(backend: str, rounds: int) -> float:
     alone: dict[str, list[float]] = defaultdict(list)
     for one, given in zip(engines, inputs, strict=True):
         one.engine.warm_up(len(next(iter(given.values()))))
-    for _ in range(rounds // 10):  # in blocks, one kind after the other
+    for _ in range(BLOCKS):
         for one, given in zip(engines, inputs, strict=True):
             alone[one.name] += [one.ms(given) for _ in range(10)]
         for _ in range(10):
@@ -116,20 +129,29 @@ def _undisturbed(ms: list[float]) -> float:
     return float(np.percentile(ms, 10))
 
 
-def _contenders(network: Path, threads: int) -> Iterator[Contender]:
-    """The reference first; every backend with every precision that there is a file of."""
-    for precision in get_args(Precision):
-        path = network if precision == "fp32" else derived_path(network.parents[1], network, precision)
-        if not path.exists():
-            continue
-        for backend in _present():
-            engine = load_engine(path, backend=backend, threads=threads)
-            yield Contender(f"{backend} {precision}", engine)
+def _contenders(network: Path, threads: int) -> list[Contender]:
+    """The reference first; every backend in every precision."""
+    model = onnx_graph.read(network)
+    ranges = dict.fromkeys(onnx_graph.layer_inputs(model), 4.0)
+    files = {
+        "fp32": network.read_bytes(),
+        "fp16": fp16.to_fp16(model, []),
+        "int8": int8.to_int8(model, ranges, []),
+    }
+    contenders = []
+    with tempfile.TemporaryDirectory(prefix="datumd-bench-") as folder:
+        for precision, content in files.items():
+            path = Path(folder) / f"{network.stem}.{precision}.onnx"
+            path.write_bytes(content)
+            for backend in _present():
+                engine = load_engine(path, backend=backend, threads=threads)
+                contenders.append(Contender(f"{backend} {precision}", engine))
+    return contenders
 
 
 def _present() -> list[str]:
-    """The backends that can be used here, onnxruntime first."""
-    return ["onnxruntime", *(name for name in BACKENDS if name != "onnxruntime" and _is_present(name))]
+    """The backends that can be used here, onnxruntime first. TensorRT's plans have a benchmark of their own."""
+    return ["onnxruntime", *(name for name in sorted(BACKENDS.keys() - NOT_HERE) if _is_present(name))]
 
 
 def _is_present(backend: str) -> bool:
