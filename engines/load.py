@@ -24,8 +24,7 @@ BACKENDS = {
 WITH_PLANS = {"tensorrt"}  # they run what was made ahead of time
 # What `auto` takes: a GPU with a plan, then as `python -m benchmarks.engines` ranks them: in fp32 OpenVINO is no faster than
 # ONNX Runtime and starts later, in int8 it is twice as fast while ONNX Runtime is slower than in fp32. tensorrt-rtx is
-# taken by name only: it builds while it loads.
-# By whether it is int8.
+# taken by name only: it builds while it loads. By whether a network is in int8.
 BEST_FIRST = {False: ("tensorrt", "onnxruntime", "openvino"), True: ("tensorrt", "openvino", "onnxruntime")}
 LARGEST_BYTES = 2 << 30  # a protocol buffer has no more
 
@@ -108,7 +107,10 @@ def _module(name: str) -> ModuleType:
     missing = getattr(module, "missing", None)  # a driver, a device: what importing does not tell
     what = missing() if missing else None
     if what:
-        raise EngineUnavailable(what)
+        what, _, command = what.partition("; next: ")
+        raise EngineUnavailable(
+            what, command or "install NVIDIA's driver for this machine's GPU, or take the backend auto"
+        )
     return module
 
 

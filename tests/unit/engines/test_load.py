@@ -3,12 +3,15 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
+from engines.devices import libcuda
 from engines.errors import EngineRefused, EngineUnavailable
-from engines.load import BACKENDS, BEST_FIRST, LARGEST_BYTES, choose, load_engine
+from engines.load import BACKENDS, BEST_FIRST, LARGEST_BYTES, WITH_PLANS, choose, load_engine
+from pipeline.config import InferSettings
 from tests.unit.engines.networks import write_network, write_rounding_network
 
 
@@ -38,7 +41,8 @@ def test_auto_is_the_first_that_is_present_and_says_why_not_the_others(tmp_path:
         assert f"{better}: {refusal.value.what}" in chosen.reason
     file = tmp_path / "net.onnx"
     engine = load_engine(write_rounding_network(file) if is_int8 else write_network(file, ["N", 3]))
-    assert engine.backend.startswith(f"{chosen.backend} ")
+    first_without_plan = next(name for name in order[order.index(chosen.backend) :] if name not in WITH_PLANS)
+    assert engine.backend.startswith(f"{first_without_plan} ")
     assert str(chosen).startswith(f"{chosen.backend} (auto")
     given = np.array([[0.4, 0.6, -3.4]], np.float32)
     assert np.array_equal(engine.run({"x": given})["y"], np.round(given) if is_int8 else -given)
@@ -51,3 +55,15 @@ def test_a_backend_by_name_is_that_one_or_says_how_to_install_it() -> None:
             choose("openvino")
     else:
         assert choose("openvino").backend == "openvino"
+
+
+def test_a_missing_driver_comes_with_what_to_do() -> None:
+    if libcuda.missing() is None:
+        pytest.skip("there is a GPU")
+    for name in ("tensorrt", "tensorrt-rtx"):
+        with pytest.raises(EngineUnavailable, match=r"NVIDIA driver .*; next: install NVIDIA's driver"):
+            choose(name)
+
+
+def test_a_station_may_name_every_backend() -> None:
+    assert set(get_args(get_type_hints(InferSettings)["backend"])) == {"auto", *BACKENDS}
