@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import EngineUnavailable
+from engines.load import choose as choose_backend
 from pipeline.config import InferSettings, Station
 from pipeline.errors import DatumdError, EngineError, RecipeError
 from pipeline.inspector import Inspector
@@ -81,8 +83,20 @@ def load_inspector(station: Station, recipe: Recipe) -> Inspector:
     refuse_other_views(station, recipe)
     inspector = open_inspector(station.infer, recipe)
     max_px = qualify(recipe, inspector).max_px
-    log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, inspector.backend)
+    runs_on = f"{inspector.backend} ({why(station.infer, inspector.backend)})"
+    log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)
     return inspector
+
+
+def why(infer: InferSettings, backend: str) -> str:
+    """Why networks run on `backend`, an inspector's, with these settings."""
+    try:
+        choice = choose_backend(infer.backend, is_int8=infer.precision == "int8")
+    except EngineUnavailable as problem:  # what the station allows instead has been taken
+        return f"not on {infer.backend}: {problem.what}"
+    if not backend.startswith(f"{choice.backend} "):
+        return f"not on {choice.backend}: a plan is missing; next: datumd build RECIPE"
+    return choice.reason
 
 
 def open_inspector(infer: InferSettings, recipe: Recipe) -> Inspector:

@@ -135,7 +135,7 @@ def _fits(station: "Station", name: str, size_wh: tuple[int, int], payload_bytes
 
 
 def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str, tuple[int, int]]) -> str:
-    from pipeline.inspectors import open_inspector
+    from pipeline.inspectors import open_inspector, why
     from pipeline.preflight import refuse_other_views
     from pipeline.qualify import qualify
 
@@ -147,7 +147,8 @@ def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str,
     qualification = qualify(recipe, inspector)
     found = (
         f"{recipe.name}, number {recipe.number}, configuration {recipe.configuration_id}, within "
-        f"{qualification.max_px:.3f} px on {qualification.frames} reference frame(s), {inspector.backend}"
+        f"{qualification.max_px:.3f} px on {qualification.frames} reference frame(s), "
+        f"{inspector.backend} ({why(station.infer, inspector.backend)})"
     )
     return "; ".join([found, *(f"warning: {warning}" for warning in recipe.warnings)])
 
