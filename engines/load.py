@@ -22,7 +22,7 @@ BACKENDS = {
     "tensorrt-rtx": "engines.backends.rtx:RtxEngine",
 }
 WITH_PLANS = {"tensorrt"}  # they run what was made ahead of time
-# What `auto` takes: a GPU with a plan, then as `python -m benchmarks.engines` ranks them: in fp32 OpenVINO is no faster than
+# What `auto` takes: a GPU with a plan, then as `python -m benchmarks.engines` ranks them: in fp32 OpenVINO is hardly faster than
 # ONNX Runtime and starts later, in int8 it is twice as fast while ONNX Runtime is slower than in fp32. tensorrt-rtx is
 # taken by name only: it builds while it loads. By whether a network is in int8.
 BEST_FIRST = {False: ("tensorrt", "onnxruntime", "openvino"), True: ("tensorrt", "openvino", "onnxruntime")}
