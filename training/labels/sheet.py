@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from pipeline.camera.image_file import read_image
 from pipeline.errors import DataError
 from training.data import HIDDEN, VISIBLE, Part
+from training.labels.captions import place
 from training.near_duplicates import region_of_interest
 
 TILE_WH = (400, 300)
 COLUMNS = 4
 MOST = 48
+_TITLE = 16  # px high, at the bottom of a tile
+_TEXT = 0.38  # times the font's own size
+_BELOW = 4  # px that letters reach below their line
+_FAR = 12  # px between a name and its point from which on a line leads to it
 _MARGIN = 0.12  # of the region's larger side around it
 _COLOURS = {VISIBLE: (80, 255, 80), HIDDEN: (0, 190, 255)}  # blue, green, red
 _MISSING, _SUSPECT = (150, 150, 150), (60, 60, 255)
@@ -64,11 +69,21 @@ def _tile(image: Picture, tile: Tile, keypoints: Sequence[str]) -> Picture:
     step = max((wide + 2 * margin) / TILE_WH[0], (high + 2 * margin) / TILE_WH[1])  # image px to a tile px
     corner = np.array([x + wide / 2, y + high / 2]) - np.array(TILE_WH) * step / 2  # corner convention
     picture = _cut(image, corner, step)
-    for k, point in enumerate((tile.part.xy_sensor_px + 0.5 - corner) / step - 0.5):
-        if np.isfinite(point).all() and (np.abs(point) < 1e4).all():
-            colour = _COLOURS.get(int(tile.part.state[k]), _MISSING)
-            _draw(picture, (round(float(point[0])), round(float(point[1]))), colour, keypoints[k], k in tile.suspect)
-    cv2.rectangle(picture, (0, TILE_WH[1] - 16), (TILE_WH[0] - 1, TILE_WH[1] - 1), (0, 0, 0), cv2.FILLED)
+    points = (tile.part.xy_sensor_px + 0.5 - corner) / step - 0.5
+    shown = [k for k, point in enumerate(points) if np.isfinite(point).all() and (np.abs(point) < 1e4).all()]
+    places = [(round(float(points[k, 0])), round(float(points[k, 1]))) for k in shown]
+    colours = [_COLOURS.get(int(tile.part.state[k]), _MISSING) for k in shown]
+    for k, at, colour in zip(shown, places, colours, strict=True):
+        _draw(picture, at, colour, k in tile.suspect)
+    names = [keypoints[k][:20] for k in shown]
+    corners = place(places, [_size(name) for name in names], (TILE_WH[0], TILE_WH[1] - _TITLE))
+    for name, at, (left, top), colour in zip(names, places, corners, colours, strict=True):
+        wide, high = _size(name)
+        nearest = min(max(at[0], left), left + wide), min(max(at[1], top), top + high)
+        if max(abs(nearest[0] - at[0]), abs(nearest[1] - at[1])) > _FAR:  # whose name it is would be a guess
+            cv2.line(picture, at, nearest, colour, 1, cv2.LINE_AA)
+        _write(picture, name, (left + 1, top + high - _BELOW), colour)
+    cv2.rectangle(picture, (0, TILE_WH[1] - _TITLE), (TILE_WH[0] - 1, TILE_WH[1] - 1), (0, 0, 0), cv2.FILLED)
     _write(picture, tile.title[:66], (3, TILE_WH[1] - 4), (255, 255, 255))
     cv2.rectangle(picture, (0, 0), (TILE_WH[0] - 1, TILE_WH[1] - 1), (0, 0, 0), 1)
     return picture
@@ -87,14 +102,19 @@ def _cut(image: Picture, corner: NDArray[np.float64], step: float) -> Picture:
     return np.asarray(cv2.warpAffine(image, matrix, TILE_WH, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.uint8)
 
 
-def _draw(picture: Picture, at: tuple[int, int], colour: tuple[int, int, int], name: str, suspect: bool) -> None:
+def _draw(picture: Picture, at: tuple[int, int], colour: tuple[int, int, int], suspect: bool) -> None:
     cv2.drawMarker(picture, at, (0, 0, 0), cv2.MARKER_CROSS, 13, 3)
     cv2.drawMarker(picture, at, colour, cv2.MARKER_CROSS, 11, 1)
     if suspect:
         cv2.circle(picture, at, 14, _SUSPECT, 2, cv2.LINE_AA)
-    _write(picture, name[:20], (at[0] + 6, at[1] - 6), colour)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Width and height in px of what `_write` draws, descenders and rim included."""
+    (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _TEXT, 1)
+    return wide + 2, high + _BELOW
 
 
 def _write(picture: Picture, text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
     for thick, shade in ((3, (0, 0, 0)), (1, colour)):
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, shade, thick, cv2.LINE_AA)
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, _TEXT, shade, thick, cv2.LINE_AA)
