@@ -11,11 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.devices.cpu import CpuDevice
 from pipeline import sigma as sigma_file
 from pipeline.errors import DataError
 from pipeline.geometry import Points, Region
+from pipeline.pixels import mono8_frame
+from pipeline.recipe_file import LocateSettings
 from pipeline.result import KeypointState
 from pipeline.sigma import SigmaScale
+from pipeline.stages.locate import make_locate
 from pipeline.stages.values import Visibility
 from pipeline.stages.visibility import visibility
 from pipeline.thresholds import Thresholds
@@ -154,6 +158,12 @@ def _stacked(rows: Sequence[_Row], parts: Sequence[Part], view: ShippedView, los
         posed_px=None if np.array_equal(posed, coarse, equal_nan=True) else posed,  # without a cascade it is the same
         deviations=deviations if np.isfinite(deviations).any() else None,
     )
+
+
+def locate_of(settings: LocateSettings, view: str) -> Locate:
+    """How a recipe locates the parts of its ``view``."""
+    find = make_locate(settings, view, CpuDevice())
+    return lambda image, _: find(mono8_frame(image))[0]
 
 
 def same_keypoints(view: ShippedView, dataset: Dataset, coco: Path) -> None:

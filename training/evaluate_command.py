@@ -48,14 +48,10 @@ def run(args: argparse.Namespace) -> int:
     import cv2
     import msgspec
 
-    from engines.devices.cpu import CpuDevice
-    from pipeline.geometry import Region
-    from pipeline.pixels import mono8_frame
     from pipeline.recipe import load_recipe
     from pipeline.sigma import FILE_NAME as SIGMA_FILE
     from pipeline.sigma import read_sigma
-    from pipeline.stages.locate import make_locate
-    from training.evaluate import evaluate, same_keypoints
+    from training.evaluate import evaluate, locate_of, same_keypoints
     from training.labels.coco import read_coco
     from training.score import report
     from training.shipped import ShippedView
@@ -71,15 +67,10 @@ def run(args: argparse.Namespace) -> int:
         raise DataError("there is no such folder", where=f"--json: {args.json.parent}")
     view = ShippedView(args.recipe / name)
     same_keypoints(view, dataset, args.coco)
-    find = make_locate(recipe.views[name].settings.locate, name, CpuDevice())
-
-    def locate(image: object, _: object) -> list[Region]:
-        return find(mono8_frame(image))[0]  # type: ignore[arg-type]
-
     scored, cases = evaluate(
         view,
         recipe.views[name].thresholds,
-        locate,
+        locate_of(recipe.views[name].settings.locate, name),
         dataset,
         sigma=read_sigma(args.recipe / name / SIGMA_FILE, view.keypoints),
         progress=_progress,
