@@ -68,6 +68,7 @@ class Trials:
         self._recipe, self._view, self._makers, self._folder = recipe, view, makers, folder
         self._references, self._others, self._allowed_px = references, others, allowed_px
         self._done: dict[tuple[frozenset[Layer], bool], Moved] = {}
+        self._files: dict[tuple[Path, frozenset[str]], Path] = {}
 
     def __call__(self, kept: Collection[Layer], *, few: bool = False) -> Moved:
         """Try the networks with these layers in fp32, on a few frames or on all."""
@@ -78,10 +79,7 @@ class Trials:
         return self._done[key]
 
     def _run(self, kept: Collection[Layer], others: Sequence[Case]) -> Moved:
-        files = {}
-        for network, make in self._makers.items():
-            files[network] = self._folder / network.name
-            files[network].write_bytes(make([layer for path, layer in kept if path == network]))
+        files = {network: self._file(network, kept) for network in self._makers}
         references, every = Differences(), Differences()
         try:
             inspector = load_trial(self._recipe, self._view, files)
@@ -104,6 +102,15 @@ class Trials:
                 max(references.probability, default=0.0) / PROBABILITY_LIMIT,
             ),
         )
+
+    def _file(self, network: Path, kept: Collection[Layer]) -> Path:
+        """The network with these layers in fp32; one that was made before is not made again."""
+        own = frozenset(layer for path, layer in kept if path == network)
+        if (network, own) not in self._files:
+            path = self._folder / f"{len(self._files)}.{network.name}"
+            path.write_bytes(self._makers[network](own))
+            self._files[network, own] = path
+        return self._files[network, own]
 
 
 class Search:
@@ -131,7 +138,8 @@ class Search:
         kept = ranked[:enough]
         for layer in reversed(ranked[: enough - 1]):
             fewer = [other for other in kept if other != layer]
-            kept = fewer if self._is_within(share, fewer) else kept
+            # what is too far on a few frames would be on all
+            kept = fewer if self._trials(fewer, few=True).is_within(share) and self._is_within(share, fewer) else kept
         return kept
 
     def _rank(self) -> list[Layer]:

@@ -74,7 +74,7 @@ def _of_view(
     with tempfile.TemporaryDirectory(prefix="datumd-quantise-") as name:
 
         def trials(makers: Mapping[Path, Maker], others: Sequence[Case]) -> Trials:
-            return Trials(recipe, view.name, makers, references, others, allowed_px, Path(name))
+            return Trials(recipe, view.name, makers, references, others, allowed_px, Path(tempfile.mkdtemp(dir=name)))
 
         makers: dict[Path, Maker] = {path: partial(fp16.to_fp16, model) for path, model in models.items()}
         if precision == "int8":
