@@ -1,5 +1,6 @@
 """OpenVINO on the CPU, fp32."""
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,10 @@ from engines.engine import Tensors
 from engines.errors import EngineRefused, EngineUnavailable
 from engines.inputs import KeptInputs, batch_of
 from engines.onnx_file import read_spec
+
+# Importing openvino imports its conversion tools, which tell a server on the internet that it was imported, and leave a number of
+# this machine in the home folder. It does without them: a daemon converts nothing, and tells nobody.
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
 try:
     import openvino as ov
