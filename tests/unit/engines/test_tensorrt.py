@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from engines.backends.tensorrt import Installed, TensorRtEngine, missing
-from engines.build import Progress, build_plan
+from engines.build import Progress
 from engines.devices import libcuda
-from engines.devices.cuda import CudaDevice
 from engines.errors import EngineRefused, EngineUnavailable
-from engines.plan import Machine, Profile
-from tests.host_driver import HostDriver
-from tests.tensorrt_stand_in import BuilderFlag, StandIn
+from engines.plan import Profile
+from tests.graphics_box import HERE, GraphicsBox
+from tests.tensorrt_stand_in import BuilderFlag
 
 pytestmark = pytest.mark.needs_debian("g++", program="g++")
 
-HERE = Machine("11.4.0", "580.65.06", "NVIDIA RTX 4000", "8.9")
 MOST = 8
+PROFILE = Profile(1, MOST)
 
 
 def network() -> bytes:
@@ -48,32 +47,14 @@ def network() -> bytes:
     return bytes(model.SerializeToString())
 
 
-class Box:
-    """A machine with a GPU, as far as this one can be it."""
-
-    def __init__(self, plans: Path) -> None:
-        self.driver = HostDriver()
-        self.device = CudaDevice(self.driver)
-        self.library = StandIn(self.driver)
-        self.found = Installed(self.library, HERE)
-        self.plans = plans
-        self.told: list[Progress] = []
-
-    def build(self, model: bytes, most: int = MOST) -> bool:
-        return build_plan(model, Profile(1, most), "fp32", self.plans, self.told.append, self.found).is_new
-
-    def load(self, model: bytes) -> TensorRtEngine:
-        return TensorRtEngine(model, threads=1, plans=self.plans, device=self.device, found=self.found)
+@pytest.fixture
+def box(tmp_path: Path) -> GraphicsBox:
+    return GraphicsBox(tmp_path / "plans")
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Box:
-    return Box(tmp_path / "plans")
-
-
-@pytest.fixture
-def engine(box: Box) -> TensorRtEngine:
-    box.build(network())
+def engine(box: GraphicsBox) -> TensorRtEngine:
+    box.build(network(), PROFILE)
     return box.load(network())
 
 
@@ -88,7 +69,7 @@ def check(engine: TensorRtEngine, images: NDArray[np.uint8], given: object, firs
     assert np.array_equal(answers["place"], numbers + 1)
 
 
-def test_arrays_of_every_batch_size_are_run(engine: TensorRtEngine, box: Box) -> None:
+def test_arrays_of_every_batch_size_are_run(engine: TensorRtEngine, box: GraphicsBox) -> None:
     engine.warm_up(3)
     for seed, count in enumerate([1, 3, 2, 5, 8, 7, 3, 4, 1, 8]):
         images = pictures(count, seed)
@@ -102,7 +83,7 @@ def test_more_rows_than_the_plan_takes_are_run_in_pieces(engine: TensorRtEngine)
         check(engine, images, images)
 
 
-def test_images_that_were_made_on_the_device_stay_there(engine: TensorRtEngine, box: Box) -> None:
+def test_images_that_were_made_on_the_device_stay_there(engine: TensorRtEngine, box: GraphicsBox) -> None:
     engine.warm_up(2)
     large, small = box.device.empty(64, 64), box.device.empty(2, 4, 4)
     for seed in range(5):
@@ -121,7 +102,7 @@ def test_images_that_were_made_on_the_device_stay_there(engine: TensorRtEngine, 
     assert large.shape == (64, 64)
 
 
-def test_a_few_images_of_the_device_run_as_the_next_larger_batch(engine: TensorRtEngine, box: Box) -> None:
+def test_a_few_images_of_the_device_run_as_the_next_larger_batch(engine: TensorRtEngine, box: GraphicsBox) -> None:
     levels = pictures(3)
     images = box.device.empty(3, 4, 4, 1)
     box.device.resize(box.device.upload(levels.reshape(12, 4)), images.reshape(12, 4))
@@ -130,7 +111,9 @@ def test_a_few_images_of_the_device_run_as_the_next_larger_batch(engine: TensorR
     box.driver.wait()  # looks at the guards: nothing was read or written beyond the three
 
 
-def test_a_second_run_needs_no_new_memory(engine: TensorRtEngine, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_needs_no_new_memory(
+    engine: TensorRtEngine, box: GraphicsBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine.warm_up(2)
     images = pictures(2)
     first = engine.run({"image": images, "number": np.arange(2)})
@@ -155,7 +138,7 @@ def test_other_inputs_are_refused(engine: TensorRtEngine, inputs: dict[str, NDAr
         engine.run(inputs)
 
 
-def test_what_it_tells_is_of_the_network(engine: TensorRtEngine, box: Box) -> None:
+def test_what_it_tells_is_of_the_network(engine: TensorRtEngine, box: GraphicsBox) -> None:
     assert [str(tensor) for tensor in engine.spec.inputs] == ["image uint8 (N, 4, 4, 1)", "number int64 (N,)"]
     assert engine.backend == "tensorrt 11.4.0"
     assert engine.device is box.device
@@ -165,28 +148,28 @@ def test_what_it_tells_is_of_the_network(engine: TensorRtEngine, box: Box) -> No
         engine.run({})
 
 
-def test_without_a_plan_it_says_what_makes_one(box: Box) -> None:
+def test_without_a_plan_it_says_what_makes_one(box: GraphicsBox) -> None:
     with pytest.raises(EngineUnavailable, match="no plan of TensorRT for it; next: datumd build RECIPE"):
         box.load(network())
 
 
-def test_a_plan_of_another_driver_is_not_used(box: Box) -> None:
-    box.build(network())
+def test_a_plan_of_another_driver_is_not_used(box: GraphicsBox) -> None:
+    box.build(network(), PROFILE)
     box.found = Installed(box.library, replace(HERE, driver="590.1"))
     with pytest.raises(EngineUnavailable, match=r"driver 580\.65\.06 where this is 590\.1"):
         box.load(network())
 
 
-def test_a_plan_that_the_library_refuses_is_one_line(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_the_library_refuses_is_one_line(box: GraphicsBox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.tensorrt_stand_in.HEAD", b"plan of another 1.")
-    box.build(network())
+    box.build(network(), PROFILE)
     monkeypatch.undo()
     with pytest.raises(EngineRefused, match="does not accept its plan"):
         box.load(network())
 
 
-def test_a_plan_is_built_once_and_says_how_far_it_is(box: Box) -> None:
-    assert box.build(network())
+def test_a_plan_is_built_once_and_says_how_far_it_is(box: GraphicsBox) -> None:
+    assert box.build(network(), PROFILE)
     assert box.told[0] == Progress("Building", 0, 2)
     assert box.told[-1].done == 2
     (config,) = box.library.built
@@ -195,16 +178,16 @@ def test_a_plan_is_built_once_and_says_how_far_it_is(box: Box) -> None:
     assert config.profiles == [
         {"image": ((1, 4, 4, 1), (1, 4, 4, 1), (MOST, 4, 4, 1)), "number": ((1,), (1,), (MOST,))}
     ]
-    assert not box.build(network())
+    assert not box.build(network(), PROFILE)
     assert len(box.library.built) == 1
-    assert box.build(network(), most=16)
+    assert box.build(network(), Profile(1, 16))
 
 
-def test_a_network_that_cannot_be_parsed_is_named_by_its_operator(box: Box) -> None:
+def test_a_network_that_cannot_be_parsed_is_named_by_its_operator(box: GraphicsBox) -> None:
     model = onnx.load_from_string(network())
     model.graph.node[2].name = "Unheard"
     with pytest.raises(EngineRefused, match="Unheard: no importer is registered for fault 0"):
-        box.build(model.SerializeToString())
+        box.build(model.SerializeToString(), PROFILE)
     assert not box.plans.exists()
 
 
