@@ -45,7 +45,7 @@ def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str
     Returns:
         uint8 (H, W, 3) BGR, a copy.
     """
-    canvas: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()  # type: ignore[assignment]
+    canvas: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()  # type: ignore[assignment]  # OpenCV's stubs know no dtype
     size = max(0.4, image.shape[1] / 2000)
     seen = {point.name: point for point in result.keypoints if point.view == view and point.x is not None}
     for measurement in result.measurements:

@@ -17,7 +17,7 @@ def settings(**changes: object) -> BookSettings:
         "policy": "drop_oldest",
         "slots": 12,
     }
-    return BookSettings(**(given | changes))  # type: ignore[arg-type]
+    return BookSettings(**(given | changes))  # type: ignore[arg-type]  # each test changes what it names
 
 
 def info(trigger_number: int | None, at: int = 0) -> FrameInfo:

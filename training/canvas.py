@@ -196,7 +196,7 @@ def cut_region(image: NDArray[np.uint8], region: Region, large_wh: tuple[int, in
             fx=0.5,
             fy=0.5,
             interpolation=cv2.INTER_AREA,
-        )  # type: ignore[assignment]
+        )  # type: ignore[assignment]  # OpenCV's stubs know no dtype
         scale, origin_x, origin_y = scale * 2, origin_x / 2, origin_y / 2
     shift_x, shift_y = (0.5 - origin_x) * scale - 0.5, (0.5 - origin_y) * scale - 0.5
     matrix = np.array([[scale, 0.0, shift_x], [0.0, scale, shift_y]])

@@ -67,7 +67,7 @@ class Plain:
         self,
         canvas: Canvas,
         xy_canvas_px: NDArray[np.floating],  # noqa: ARG002 - the same for every part
-        known: NDArray[np.bool_],  # noqa: ARG002
+        known: NDArray[np.bool_],  # noqa: ARG002 - likewise
     ) -> Affine:
         """See `Framing`."""
         scale = FINE * self.wh[0] / self.large_wh[0]

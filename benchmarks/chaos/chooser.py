@@ -38,7 +38,7 @@ class Chooser:
             with Control(self._endpoint) as control:
                 while not self._stop.wait(self._random.uniform(SHORTEST_S, LONGEST_S)):
                     self._select(control, self._random.choice(self._numbers))
-        except Exception as error:
+        except Exception as error:  # whatever ended the thread is told at the end
             self.fault = repr(error)
 
     def _select(self, control: Control, number: int) -> None:

@@ -60,7 +60,7 @@ class Supervisor:
         except OSError as error:
             self.runtime.remove()
             self._ring.close(unlink=True)
-            raise RingError(f"cannot be written: {error.strerror}", where=str(error.filename or "/dev/shm")) from error  # noqa: S108
+            raise RingError(f"cannot be written: {error.strerror}", where=str(error.filename or "/dev/shm")) from error  # noqa: S108 - where the ring is
         stall_ns = max(SHORTEST_STALL_NS, int(3 * station.part.deadline_ms * 1e6))
         folder = Path(self.runtime.folder)
         self._processes = [Process(spec, row, folder, self._vitals, stall_ns) for row, spec in enumerate(self._specs)]

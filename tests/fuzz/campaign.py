@@ -107,7 +107,7 @@ def _execute(target: Target, data: bytes, outcome: Outcome, limit_s: float) -> H
     summary: Hashable = None
     try:
         summary = target.execute(data)
-    except Exception as problem:
+    except Exception as problem:  # anything that is not documented is a finding
         summary = place = _place(problem)
         outcome.findings.setdefault(place, Finding(f"{place}: {str(problem)[:100]!r}", data))
     finally:

@@ -82,7 +82,7 @@ def _mounts(name: str, uid: int, state: Path, seen: list[Path]) -> None:
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     held = [(path, os.open(path, os.O_PATH)) for path in (*seen, state)]
     for folder in HIDDEN:
-        _mount("tmpfs", folder, "tmpfs", 0, "mode=1777" if folder == "/tmp" else "mode=0755")  # noqa: S108
+        _mount("tmpfs", folder, "tmpfs", 0, "mode=1777" if folder == "/tmp" else "mode=0755")  # noqa: S108 - a new one is mounted
     for path, descriptor in held[:-1]:
         if not path.exists():
             path.mkdir(parents=True)
@@ -95,7 +95,7 @@ def _mounts(name: str, uid: int, state: Path, seen: list[Path]) -> None:
     for folder in (kept, run):
         os.chown(folder, uid, uid)
     _attributes("/", _Attributes(set=RDONLY), AT_RECURSIVE)
-    for writable in (str(kept), str(run), "/dev/shm", "/tmp", "/proc"):  # noqa: S108
+    for writable in (str(kept), str(run), "/dev/shm", "/tmp", "/proc"):  # noqa: S108 - new ones, mounted above
         _attributes(writable, _Attributes(clear=RDONLY), 0)
 
 

@@ -38,7 +38,7 @@ def line(run_dir: Path, session_id: str) -> Iterator[Line]:
 
 @pytest.fixture
 def station(run_dir: Path, station_name: str, session_id: str, free_port: Callable[[], int]) -> "Station":
-    return Station(run_dir, station_name, free_port(), free_port(), f"/dev/shm/datumd-test-{session_id}-line")  # noqa: S108
+    return Station(run_dir, station_name, free_port(), free_port(), f"/dev/shm/datumd-test-{session_id}-line")  # noqa: S108 - shared memory is where it is
 
 
 class Station:

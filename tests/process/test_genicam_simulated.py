@@ -140,7 +140,7 @@ def test_losses_are_told_before_the_frame_that_shows_them(lines: Lines, cameras:
     for number in range(1, 11):
         line.edge()
         exposed = number - (number >= 8)
-        wait_for(lambda exposed=exposed: line.tallies(0).exposed == exposed)  # type: ignore[misc]
+        wait_for(lambda exposed=exposed: line.tallies(0).exposed == exposed)  # type: ignore[misc]  # a default in a lambda has no type
         while (outcome := camera.grab_into(memoryview(target), 0.2)) is not None:
             outcomes.append(outcome)
     assert short(outcomes) == [
@@ -228,7 +228,7 @@ def test_frames_without_a_free_buffer_are_lost_by_name(lines: Lines, cameras: li
     camera, _, target = started(cameras, settings(buffers=3))
     for exposed in range(1, 9):
         line.edge()
-        wait_for(lambda exposed=exposed: line.tallies(0).delivered + line.tallies(0).underrun == exposed)  # type: ignore[misc]
+        wait_for(lambda exposed=exposed: line.tallies(0).delivered + line.tallies(0).underrun == exposed)  # type: ignore[misc]  # a default in a lambda has no type
     underrun = line.tallies(0).underrun
     assert underrun > 0
     outcomes = all_outcomes(camera, target)

@@ -21,7 +21,7 @@ FRAMES = 30
 
 
 def settings(features: dict[str, Feature] | None = None, *, serial: str = "1", **more: str) -> GenicamSettings:
-    return GenicamSettings(producer=str(viky_path()), serial=serial, features=features or {}, **more)  # type: ignore[arg-type]
+    return GenicamSettings(producer=str(viky_path()), serial=serial, features=features or {}, **more)  # type: ignore[arg-type]  # a setting by its name
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_every_installed_requirement_is_pinned_as_installed() -> None:
     seen: dict[str, str] = {}
     while waiting:
         requirement = waiting.pop()
-        name = canonical(re.match(r"[\w.-]+", requirement).group())  # type: ignore[union-attr]
+        name = canonical(re.match(r"[\w.-]+", requirement).group())  # type: ignore[union-attr]  # a name is always there
         if name in seen or "extra ==" in requirement:
             continue
         try:

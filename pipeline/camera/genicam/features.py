@@ -18,10 +18,10 @@ class Node(Protocol):
     kind: type[bool] | type[int] | type[float] | type[str] | None  # None = a command or category: it has no value
 
     @property
-    def is_writable(self) -> bool: ...  # noqa: D102
+    def is_writable(self) -> bool: ...  # noqa: D102 - as its name says
 
     @property
-    def is_readable(self) -> bool: ...  # noqa: D102
+    def is_readable(self) -> bool: ...  # noqa: D102 - as its name says
 
     @property
     def increment(self) -> float:
@@ -32,9 +32,9 @@ class Node(Protocol):
         """The value; with `fresh` from the device itself, past any cache."""
         ...
 
-    def write(self, value: Feature) -> None: ...  # noqa: D102
+    def write(self, value: Feature) -> None: ...  # noqa: D102 - as its name says
 
-    def execute(self) -> None: ...  # noqa: D102
+    def execute(self) -> None: ...  # noqa: D102 - as its name says
 
     def allowed(self) -> str:
         """What may be written now, in words."""
@@ -46,9 +46,9 @@ class Nodes(Protocol):
 
     where: str
 
-    def find(self, name: str) -> Node | None: ...  # noqa: D102
+    def find(self, name: str) -> Node | None: ...  # noqa: D102 - as its name says
 
-    def names(self) -> Iterable[str]: ...  # noqa: D102
+    def names(self) -> Iterable[str]: ...  # noqa: D102 - as its name says
 
 
 def apply(nodes: Nodes, features: Mapping[str, Feature]) -> None:

@@ -50,7 +50,7 @@ def quietly(action: Callable[[], object]) -> bool:
     """Clean up as far as a device that may be gone allows; False where it raised."""
     try:
         action()
-    except Exception as problem:
+    except Exception as problem:  # vendors raise what they like
         log.debug("clean-up: %r", problem)
         return False
     return True

@@ -62,7 +62,7 @@ class _Node:
     name: str
     value: Feature
 
-    def read(self, *, fresh: bool = False) -> Feature:  # noqa: ARG002
+    def read(self, *, fresh: bool = False) -> Feature:  # noqa: ARG002 - the protocol's signature
         return self.value
 
     def allowed(self) -> str:

@@ -383,7 +383,7 @@ class World:
             for slot, generation in self.book.granted_slots(camera)
             if self.slots[slot].accepted == generation
         ]
-        for slot, generation in sorted(found, key=lambda one: self.slots[one[0]].info.received_monotonic_ns):  # type: ignore[union-attr]
+        for slot, generation in sorted(found, key=lambda one: self.slots[one[0]].info.received_monotonic_ns):  # type: ignore[union-attr]  # accepted slots have one
             info = self.slots[slot].info
             assert info is not None
             if self.book is not None:

@@ -312,7 +312,7 @@ class Station(RuleBasedStateMachine):
         world = self.world
         if not self.counts or not self.world.aligned:
             return
-        assert not world.book.mismatched  # type: ignore[union-attr]
+        assert not world.book.mismatched  # type: ignore[union-attr]  # the machine has begun
         for name, account in world.journal.accounts.items():
             for camera in [name] if name else world.cameras:
                 last = world.cameras[camera].counter + account.offsets.get(camera, 0)

@@ -109,7 +109,7 @@ class Ledgers(RuleBasedStateMachine):
         for _ in range(500):
             page = self.reader.page(session, seq, limit)
             assert len(page.payloads) <= limit
-            given += [tuple(map(int, payload.split()[:2])) for payload in page.payloads]  # type: ignore[misc]
+            given += [tuple(map(int, payload.split()[:2])) for payload in page.payloads]  # type: ignore[misc]  # two numbers each
             gone += [(gap.session, one) for gap in page.expired for one in range(gap.first, gap.last + 1)]
             assert (page.session, page.seq) >= (session, seq)
             session, seq = page.session, page.seq

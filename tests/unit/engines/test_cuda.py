@@ -118,7 +118,7 @@ def test_only_so_many_graphs_are_kept(device: CudaDevice) -> None:
 class _Uncapturing(HostDriver):
     """A driver that makes no graphs, as one that is too old."""
 
-    def capture(self, _: object) -> object:  # type: ignore[override]
+    def capture(self, _: object) -> object:  # type: ignore[override]  # it never returns
         raise EngineRefused("not here")
 
 

@@ -52,7 +52,7 @@ def refused(path: Path, text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["*", "0.0.0.0", "192.168.1.5", "eth0", "localhost.example.org", "1270.0.0.1"])  # noqa: S104
+@pytest.mark.parametrize("address", ["*", "0.0.0.0", "192.168.1.5", "eth0", "localhost.example.org", "1270.0.0.1"])  # noqa: S104 - refused
 @pytest.mark.parametrize("table", ["results", "control"])
 def test_other_machines_need_keys(tmp_path: Path, table: str, address: str) -> None:
     path = tmp_path / "station.toml"

@@ -22,7 +22,7 @@ WIDTH = '[measure]\nwidth = { distance = ["a", "b"], nominal = 12.8, tolerance =
 
 
 def loaded(folder: Path, **options: object) -> Inspector:
-    return Inspector.load(load_recipe(make_recipe(folder / "part", ["top"], **options)))  # type: ignore[arg-type]
+    return Inspector.load(load_recipe(make_recipe(folder / "part", ["top"], **options)))  # type: ignore[arg-type]  # options by name
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.4, -7.3), (-11.75, 20.2)])

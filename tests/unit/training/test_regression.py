@@ -50,7 +50,7 @@ def batch(count: int) -> dict[str, Tensor]:
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("head", ["flatten", "pooling"])
 def test_it_starts_in_the_middle_and_knows_nothing(backbone: str, head: str) -> None:
-    method = CoarseMethod(steps=1, compressed=8, head=head, backbone=backbone)  # type: ignore[arg-type]
+    method = CoarseMethod(steps=1, compressed=8, head=head, backbone=backbone)  # type: ignore[arg-type]  # as parametrised
     found = regression(5, (96, 64), method).eval()
     xy, logits, sigma = found(torch.randint(0, 256, (3, 64, 96, 1), dtype=torch.uint8))
     assert xy.shape == logits.shape == sigma.shape == (3, 5, 2)

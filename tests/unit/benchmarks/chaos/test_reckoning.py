@@ -62,7 +62,7 @@ def faults(reckoning: Reckoning) -> dict[str, list[object]]:
 
 
 def changed(number: int, **values: object) -> list[Answer]:
-    return [replace(found, **values) if found.trigger == number else found for found in ANSWERS]  # type: ignore[arg-type]
+    return [replace(found, **values) if found.trigger == number else found for found in ANSWERS]  # type: ignore[arg-type]  # fields by name
 
 
 def test_a_run_in_which_everything_fits_is_good() -> None:

@@ -14,7 +14,7 @@ class Node:
 
     value: Any
 
-    def read(self, *, fresh: bool = False) -> Any:  # noqa: ANN401, ARG002
+    def read(self, *, fresh: bool = False) -> Any:  # noqa: ANN401, ARG002 - a node's value is of any type
         return self.value
 
 
@@ -26,7 +26,7 @@ class Buffer:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, LONGEST_EXPOSURE_US * 2, "1000", None])
-def test_no_exposure(value: Any) -> None:  # noqa: ANN401
+def test_no_exposure(value: Any) -> None:  # noqa: ANN401 - cameras give anything
     assert exposure_us(value) is None
 
 
@@ -47,7 +47,7 @@ def test_an_exposure() -> None:
         ("41", None),
     ],
 )
-def test_numbers(value: Any, number: int | None) -> None:  # noqa: ANN401
+def test_numbers(value: Any, number: int | None) -> None:  # noqa: ANN401 - cameras give anything
     node: Any = Node(value)
     buffer: Any = Buffer()
     assert Chunks(node).read(buffer) == (number, None)

@@ -6,7 +6,7 @@ from pipeline.errors import CameraError
 
 def believed(trust: NumberTrust, *seen: tuple[int | None, int | None]) -> list[bool]:
     """Of (number, counter at that moment) each."""
-    return [trust.believes(number, lambda counter=counter: counter) for number, counter in seen]  # type: ignore[misc]
+    return [trust.believes(number, lambda counter=counter: counter) for number, counter in seen]  # type: ignore[misc]  # a default in a lambda has no type
 
 
 def test_numbers_that_follow_each_other_ask_nothing_of_the_camera() -> None:

@@ -46,7 +46,7 @@ def kept(folder: Path) -> list[tuple[str, int]]:
 
 
 def opened(folder: Path, **settings: object) -> ImageStore:
-    store = ImageStore(folder, ArchiveSettings(**settings))  # type: ignore[arg-type]
+    store = ImageStore(folder, ArchiveSettings(**settings))  # type: ignore[arg-type]  # settings by name
     settle(store)
     return store
 

@@ -29,7 +29,7 @@ def frame_info(**changes: object) -> FrameInfo:
         "received_monotonic_ns": 11,
         "received_utc_ns": 22,
     }
-    return FrameInfo(**(given | changes))  # type: ignore[arg-type]
+    return FrameInfo(**(given | changes))  # type: ignore[arg-type]  # each test changes what it names
 
 
 @given(st.integers(1, 64), st.integers(1, 10**7), st.integers(1, 8))
@@ -136,7 +136,7 @@ def test_a_file_that_is_no_ring_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_ring_that_does_not_fit_says_how_much_is_free() -> None:
-    path = Path("/dev/shm") / f"datumd-test-{os.getpid()}.ring"  # noqa: S108
+    path = Path("/dev/shm") / f"datumd-test-{os.getpid()}.ring"  # noqa: S108 - rings live here
     with pytest.raises(RingError, match=r"no room for a frame ring of .* MiB are free"):
         FrameRing.create(path, RingLayout(slots=4096, slot_bytes=2**30, cameras=1))
     assert not path.exists()

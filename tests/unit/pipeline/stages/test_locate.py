@@ -62,7 +62,7 @@ def test_a_region_written_for_a_larger_camera_is_not_judged() -> None:
     ],
 )
 def test_a_region_may_reach_to_the_rim_and_no_farther(box: tuple[float, ...], is_outside: bool) -> None:
-    fixed = make_locate(LocateSettings(fixed=box), "top", CpuDevice())  # type: ignore[arg-type]
+    fixed = make_locate(LocateSettings(fixed=box), "top", CpuDevice())  # type: ignore[arg-type]  # of four, as parametrised
     assert bool(fixed(mono8_frame(belt()))[1]) is is_outside
 
 

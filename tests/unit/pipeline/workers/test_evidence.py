@@ -168,14 +168,14 @@ def test_once_a_second_it_says_how_the_disk_is(scene: Scene) -> None:
         stored = scene.ledger.hear(Stored)
         assert isinstance(stored, Stored)
         assert "cannot write images" in stored.fault
-        while not (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]
+        while not (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]  # where none comes, it fails here
             pass
-        assert "cannot write images" in report.fault  # type: ignore[union-attr]
+        assert "cannot write images" in report.fault  # type: ignore[union-attr]  # where none comes, it fails here
         (scene.folder / "images").unlink()
-        while (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]
+        while (report := scene.ledger.hear(DiskReport)).fault:  # type: ignore[union-attr]  # where none comes, it fails here
             pass
         scene.order(0, 1)
-        while (report := scene.ledger.hear(DiskReport)).images == 0:  # type: ignore[union-attr]
+        while (report := scene.ledger.hear(DiskReport)).images == 0:  # type: ignore[union-attr]  # where none comes, it fails here
             pass
     assert isinstance(report, DiskReport)
     assert (report.images, report.fault) == (1, "")

@@ -29,7 +29,7 @@ NEXT = SESSION + 1
 
 def camera(**settings: object) -> SyntheticSettings:
     chosen = {"width": SIDE, "height": SIDE, "rate_hz": 0.0, "frames": "tests.pictures:plain"} | settings
-    return SyntheticSettings(**chosen)  # type: ignore[arg-type]
+    return SyntheticSettings(**chosen)  # type: ignore[arg-type]  # settings by name
 
 
 def up(baseline: int | None) -> CameraStatus:

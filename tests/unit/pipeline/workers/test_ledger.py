@@ -78,7 +78,7 @@ class Bench:
 
         def work() -> None:
             worker = LedgerWorker(WorkerContext(self.runtime, "ledger", Vitals(self.runtime.vitals_path)))
-            worker._end = lambda: None  # type: ignore[method-assign]
+            worker._end = lambda: None  # type: ignore[method-assign]  # it must not end the test's process
             is_bound.set()
             may_begin.wait()
             worker.run(stop)
