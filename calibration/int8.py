@@ -12,6 +12,9 @@ import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import engines.backends.onnxruntime  # noqa: F401 - first: it keeps the library from telling a server that it is used
+
+# isort: split
 import numpy as np
 from numpy.typing import NDArray
 from onnxruntime.quantization import QDQQuantizer, QuantType

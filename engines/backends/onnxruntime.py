@@ -14,6 +14,10 @@ from engines.errors import EngineRefused, EngineUnavailable
 from engines.inputs import KeptInputs, batch_of
 from engines.spec import NetworkSpec, TensorSpec
 
+# From 1.29 on it tells a server on the internet of every process and network, keeps a number of this machine and a database in the
+# home folder for it, and a thread that writes there. This is its only switch, and is read when it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 try:
     import onnxruntime as ort
 except ImportError as missing:
