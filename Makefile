@@ -18,7 +18,7 @@ HAS_COMPILER := $(shell command -v $(CC))
 CAMERA := $(if $(HAS_COMPILER),$(CTI))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check bench soak constraints debian-packages clean
+.PHONY: help setup setup-dev run test test-gpu check bench soak constraints debian-packages clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -35,6 +35,10 @@ run: $(VENV)/.ready $(CAMERA)  ## inspect simulated parts until Ctrl-C (TRIGGERS
 # Two at a time, a file each: most of their time is that of processes which start, or wait.
 test: $(VENV)/.ready-dev $(CAMERA)  ## run the tests (ARGS=: more words for pytest)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+# A GPU box has its driver, the extra gpu and TensorRT in .venv; see "A GPU box" in docs/operations.md.
+test-gpu: $(VENV)/.ready-dev  ## prove the GPU path on this machine's GPU; says what is missing
+	@$(BIN)/python -m pytest tests/gpu --require-gpu $(ARGS)
 
 check: $(VENV)/.ready-dev  ## lint, types, who may import whom, warnings of the C compiler
 	$(BIN)/ruff check .

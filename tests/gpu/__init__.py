@@ -1,0 +1,1 @@
+"""What needs an NVIDIA GPU: `make test-gpu`."""
