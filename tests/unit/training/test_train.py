@@ -1,18 +1,23 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
+from calibration.visibility import LEAST_FIRST
 from pipeline.geometry import Region
 from pipeline.network import PosedCard, RefineCard, load_network
 from pipeline.shape import read_shape
 from pipeline.sigma import read_sigma
 from training.canvas import read_grey
+from training.data import Dataset
 from training.labels.coco import read_coco
 from training.method import load_method
+from training.networks.refine import tiny_refine
 from training.shipped import ShippedView
-from training.train import Run, train
+from training.shipped_errors import Found
+from training.train import Run, Training, train
 
 FIRST = """
 name = "square"
@@ -49,6 +54,7 @@ turned = true
 folds = 2
 [shape]
 """
+NO_PARTS = Dataset(("a", "b", "c"), ())
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
@@ -102,3 +108,32 @@ def test_the_same_seed_gives_the_same_file(square_set: Path, tmp_path: Path) -> 
         trained(square_set, FIRST, tmp_path / str(number))
         files.append((tmp_path / str(number) / "recipe/top/coarse.onnx").read_bytes())
     assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(("more", "least"), [("", 0.0), ("turned = true", LEAST_FIRST)])
+def test_where_patches_are_turned_by_its_keypoints_the_first_network_keeps_a_say(
+    tmp_path: Path, more: str, least: float
+) -> None:
+    """The first network's margins are noise: by themselves they would get no factor."""
+    text = FIRST + MORE[MORE.index("[refine]") :].replace("turned = true", more)
+    (tmp_path / "method.toml").write_text(text)
+    rng = np.random.default_rng(0)
+    visible = rng.random((400, 3)) < 0.7
+    noise, known = rng.normal(0.0, 1.0, (400, 3)), np.where(visible, 3.0, -3.0) + rng.normal(0.0, 2.0, (400, 3))
+    noise -= known * (noise * known).sum() / (known**2).sum()
+    noise -= 0.05 * np.where(visible, 1.0, -1.0)
+    nowhere = np.zeros((400, 3, 2), np.float32)
+    training = object.__new__(Training)
+    training.run = Run(load_method(tmp_path / "method.toml"), NO_PARTS, tmp_path, tmp_path, False, lambda _: None)
+    training.stage, training.pose = tmp_path, None
+    training.found = [Found(nowhere, margin, visible, nowhere) for margin in (noise, noise + known)]
+    training.networks = {"coarse": tiny_refine(3, 2, 16), "refine": tiny_refine(3, 2, 16)}
+    for name in training.networks:
+        scale = onnx.numpy_helper.from_array(np.array(1.0, np.float32), "visibility_scale")
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], [scale])), tmp_path / f"{name}.onnx")
+    training.weigh()
+    factors = [float(network.visibility_scale) for network in training.networks.values()]
+    assert factors[0] == pytest.approx(least)
+    assert factors[1] > 0.5
+    (written,) = onnx.load(tmp_path / "coarse.onnx").graph.initializer
+    assert float(onnx.numpy_helper.to_array(written)) == pytest.approx(least)
