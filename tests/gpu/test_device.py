@@ -18,6 +18,7 @@ from tests.device_pairs import (
     check_resize,
     check_warp,
     levels,
+    share_apart,
 )
 
 pytestmark = pytest.mark.gpu
@@ -105,3 +106,10 @@ def test_a_thousand_frames_take_no_more_memory(device: CudaDevice) -> None:
 
     before = run(20)
     assert run(1000) >= before - (1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("step", "angle", "share"), [(1.3, 0.2, 0.001), (2.7, -1.0, 0.001), (1.5, 0.0, 0.001), (3.0, 0.0, 0.01)]
+)
+def test_hardly_any_pixel_is_a_level_apart(device: CudaDevice, step: float, angle: float, share: float) -> None:
+    assert max(share_apart(device, step, angle)) <= share
