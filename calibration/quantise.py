@@ -67,9 +67,14 @@ def _of_view(
     """Of each of the view's networks its new file, and the note for it."""
     networks = [path for path in (view.coarse, view.posed, view.refine) if path is not None]
     models = {path: onnx_graph.read(path) for path in networks}
-    layers = {(path, name): adds for path, model in models.items() for name, adds in onnx_graph.layers(model).items()}
     references = [case for case in reference_cases(recipe) if case.view == view.name]
     ranging, searching, proving = _divided(cases({view.name: images}, load_trial(recipe, view.name, {})))
+    asked = _asked(recipe, view.name, ranging or references)
+    layers = {
+        (path, name): adds * _rows(asked[path])
+        for path, model in models.items()
+        for name, adds in onnx_graph.layers(model).items()
+    }
     allowed_px = recipe.limit_px * SHARE_OF_LIMIT[precision]
     with tempfile.TemporaryDirectory(prefix="datumd-quantise-") as name:
 
@@ -78,9 +83,8 @@ def _of_view(
 
         makers: dict[Path, Maker] = {path: partial(fp16.to_fp16, model) for path, model in models.items()}
         if precision == "int8":
-            asked = _asked(recipe, view.name, ranging or references)
             for path, model in models.items():
-                candidates = _candidates(model, asked.get(path, []))
+                candidates = _candidates(model, asked[path])
                 moved_px = {
                     name: trials({path: maker}, searching)([], few=True).mean_px for name, maker in candidates.items()
                 }
@@ -111,6 +115,11 @@ def _proven(search: Search, proof: Trials, layers: list[Layer], say: Say) -> tup
 def _divided(found: list[Case]) -> tuple[list[Case], list[Case], list[Case]]:
     """The frames for ranges, those to search with and those to prove with."""
     return (found[::3], found[1::3], found[2::3]) if len(found) >= ENOUGH else (found, found, found)
+
+
+def _rows(asked: Sequence[Tensors]) -> int:
+    """Of all batches: a network of patches runs once for each keypoint and pass."""
+    return sum(len(next(iter(batch.values()))) for batch in asked)
 
 
 def _candidates(model: onnx_graph.Model, asked: Sequence[Tensors]) -> dict[str, Maker]:
