@@ -147,6 +147,11 @@ class TensorRtEngine:
             batch = self._batches[size] = self._allocate(size)
         return self._run(batch, inputs, rows, size)
 
+    def enqueue(self, size: int) -> None:
+        """The network alone, on what lies in the memory of a batch size that it was warmed up for. For measuring."""
+        if not self._batches[size].context.execute_async_v3(self.device.driver.stream):
+            raise EngineRefused("the network failed (TensorRT's reason is above)")
+
     def close(self) -> None:
         """See Engine."""
         self._batches.clear()
