@@ -8,6 +8,7 @@ from pipeline.config import load_station
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 UNIT = SYSTEMD / "datumd@.service"
+BUILD = SYSTEMD / "datumd-build@.service"
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -15,10 +16,11 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.needs_debian("systemd", program="systemd-analyze")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    installed = tmp_path / UNIT.name
+@pytest.mark.parametrize("unit", [UNIT, BUILD], ids=["station", "build"])
+def test_systemd_accepts_the_unit(tmp_path: Path, unit: Path) -> None:
+    installed = tmp_path / unit.name
     # The command of the unit is not installed here: any program that exists stands for it.
-    installed.write_text(UNIT.read_text().replace("/usr/lib/datumd/bin/datumd", sys.executable))
+    installed.write_text(unit.read_text().replace("/usr/lib/datumd/bin/datumd", sys.executable))
     result = run("systemd-analyze", "verify", "--man=no", installed)
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -33,8 +35,9 @@ def test_a_misspelt_line_would_be_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_debian("systemd", program="systemd-analyze")
-def test_exposure_is_at_most_2() -> None:
-    result = run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", UNIT)
+@pytest.mark.parametrize("unit", [UNIT, BUILD], ids=["station", "build"])
+def test_exposure_is_at_most_2(unit: Path) -> None:
+    result = run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit)
     assert result.returncode == 0, result.stdout
 
 

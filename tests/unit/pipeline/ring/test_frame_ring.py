@@ -64,6 +64,18 @@ def test_a_frame_written_by_one_mapping_is_read_by_another(tmp_path: Path, chang
     assert not (tmp_path / "ring").exists()
 
 
+def test_the_memory_of_all_payloads_can_be_pinned_and_let_go_of(tmp_path: Path) -> None:
+    ring = FrameRing.create(tmp_path / "ring", LAYOUT)
+    payloads = ring.payloads
+    ring.payload(1)[:3] = b"abc"
+    at = LAYOUT.payload_offset(1) - LAYOUT.payload_offset(0)
+    assert bytes(payloads[at : at + 3]) == b"abc"
+    assert LAYOUT.payload_offset(0) % PAGE_BYTES == 0
+    assert len(payloads) % PAGE_BYTES == 0
+    payloads.release()
+    ring.close(unlink=True)
+
+
 def test_losses_are_counted_by_camera_and_kind(tmp_path: Path) -> None:
     ring = FrameRing.create(tmp_path / "ring", LAYOUT)
     ring.count_loss(1, LossKind.incomplete, 2)

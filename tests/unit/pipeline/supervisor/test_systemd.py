@@ -14,9 +14,10 @@ def test_each_message_is_one_line_of_the_protocol(run_dir: Path) -> None:
         notifier.ready()
         notifier.status("two\nlines")
         notifier.alive()
+        notifier.extend(90.0)
         notifier.stopping()
-        heard = [systemd.recv(4096).decode() for _ in range(4)]
-    assert heard == ["READY=1", "STATUS=two lines", "WATCHDOG=1", "STOPPING=1"]
+        heard = [systemd.recv(4096).decode() for _ in range(5)]
+    assert heard == ["READY=1", "STATUS=two lines", "WATCHDOG=1", "EXTEND_TIMEOUT_USEC=90000000", "STOPPING=1"]
 
 
 def test_a_systemd_that_does_not_listen_is_no_reason_to_stop(run_dir: Path) -> None:
