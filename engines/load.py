@@ -84,6 +84,8 @@ def load_engine(path: Path, *, backend: str = "auto", threads: int = 1, plans: P
     first = choose(backend, is_int8=is_int8).backend
     order = BEST_FIRST[is_int8]
     names = order[order.index(first) :] if backend == "auto" else (first,)
+    if backend == "auto" and plans is None:
+        names = tuple(name for name in names if name not in WITH_PLANS)  # who has no cache of plans wants none
     for name in names[:-1]:
         try:
             return _loaded(name, network, threads, plans)

@@ -12,6 +12,7 @@ from pipeline.errors import DatumdError, EngineError, NetworkError, RecipeError
 from pipeline.frame import Frame
 from pipeline.inspector import Inspector
 from pipeline.pixels import mono8_frame
+from pipeline.plans import plans_folder
 from pipeline.precision import PRECISIONS, ParityPx, Precision
 from pipeline.qualify import PROBABILITY_LIMIT, distance_px, read_grey
 from pipeline.recipe import Recipe
@@ -152,7 +153,9 @@ class _Run:
         self._took_ms: list[float] = []
         self._inspector: Inspector | None = None
         try:
-            self._inspector = Inspector.load(recipe, backend=backend, threads=threads, precision=precision)
+            self._inspector = Inspector.load(
+                recipe, backend=backend, threads=threads, precision=precision, plans=plans_folder()
+            )
         except NetworkError as problem:  # the backend is here and does not accept the network
             self._row = Row(backend, precision, refused=_said(problem))
         except (EngineError, RecipeError) as problem:
