@@ -12,6 +12,7 @@ from pipeline.errors import DataError
 from training.data import HIDDEN, MISSING, VISIBLE, Part
 
 CORNER = 0.5
+LEAST_BOX_PX = 0.001  # CVAT writes hundredths
 Box = tuple[float, float, float, float]
 
 
@@ -85,8 +86,10 @@ def box_around(table: NDArray[np.float64], wh: tuple[int, int]) -> Box:
 
 
 def _check_box(box: Box, wh: tuple[int, int], where: str) -> None:
+    """Refuse what is no box: one that is narrower than files can say would be empty when it is written again."""
     x, y, width, height = box
-    if width <= 0 or height <= 0:
+    if min(width, height) < LEAST_BOX_PX:
         raise DataError(f"bbox {list(box)} is empty", where=where, allowed="width and height above 0")
-    if x >= wh[0] or y >= wh[1] or x + width <= 0 or y + height <= 0:
+    inside = min(x + width, wh[0]) - max(x, 0.0), min(y + height, wh[1]) - max(y, 0.0)
+    if min(inside) < LEAST_BOX_PX:
         raise DataError(f"bbox {list(box)} is outside the image", where=where, allowed=f"0..{wh[0]}, 0..{wh[1]}")

@@ -193,3 +193,9 @@ def test_images_that_would_share_a_label_file_are_refused(folder: Path) -> None:
         parts.append(Part(folder / name, (64, 48), np.array([[9.0, 9.0]]), state, (1, 1, 9, 9), number))
     with pytest.raises(DataError, match="would share"):
         ultralytics_files(Dataset(("a",), tuple(parts)), folder)
+
+
+def test_a_box_that_would_be_written_as_empty_is_refused(folder: Path) -> None:
+    (folder / "labels/train/a.txt").write_text(LINE.replace("0.5 0.25", "0.5 1e-12", 1))
+    with pytest.raises(DataError, match="line 1: bbox .* is empty"):
+        read_ultralytics(folder, folder / "images")
