@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.devices import libcuda
-from engines.devices.cuda import CudaDevice, CudaImage, Ending, cuda_device
+from engines.devices.cuda import CudaDevice, Ending, cuda_device
 from engines.devices.cuda_driver import Memory
+from engines.devices.cuda_image import CudaImage
 from engines.engine import Inputs, Tensors
 from engines.errors import EngineRefused, EngineUnavailable
 from engines.onnx_file import read_spec

@@ -18,6 +18,9 @@ class CpuDevice:
         self._scratch: list[Image] = [np.empty(0, np.uint8) for _ in range(2)]
         self._batches: dict[tuple[int, ...], Image] = {}
 
+    def begin(self) -> None:
+        """See Device: nothing is put off."""
+
     def empty(self, *shape: int) -> Image:
         """See Device."""
         return np.empty(shape, np.uint8)

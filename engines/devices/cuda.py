@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.devices.cuda_driver import BLOCK_WH, CudaDriver, Memory
+from engines.devices.cuda_image import CudaImage, Pool
 from engines.devices.operation import ALIGNED_BYTES, Operation
 from engines.errors import EngineRefused
 
@@ -20,43 +21,6 @@ MOST_LEVELS = 3  # halvings of one launch
 COMMAND_BYTES = 1 << 22  # records and points that wait together; a frame takes some kB, and only these are copied
 PAGE_BYTES = 4096  # records go to the GPU in whole pages, so that a few more make no other graph
 MOST_GRAPHS = 64
-ALIGNMENT = 256  # bytes, of an image in the pool
-
-
-@dataclass(frozen=True, slots=True)
-class CudaImage:
-    """Pixels in a GPU's memory, uint8, contiguous. A view keeps the memory."""
-
-    memory: Memory
-    address: int
-    shape: tuple[int, ...]
-
-    def __len__(self) -> int:
-        """As of an array."""
-        return self.shape[0]
-
-    @property
-    def count(self) -> int:
-        """Bytes."""
-        return math.prod(self.shape)
-
-    def __getitem__(self, index: "int | slice") -> "CudaImage":
-        """One of several images, or the first or next ones."""
-        step = math.prod(self.shape[1:])
-        if isinstance(index, slice):
-            start, stop, stride = index.indices(self.shape[0])
-            if stride != 1:
-                raise IndexError("images of a GPU are sliced without steps")
-            return CudaImage(self.memory, self.address + start * step, (max(0, stop - start), *self.shape[1:]))
-        if not 0 <= index < self.shape[0]:
-            raise IndexError(f"there is no image {index} of {self.shape[0]}")
-        return CudaImage(self.memory, self.address + index * step, self.shape[1:])
-
-    def reshape(self, *shape: int) -> "CudaImage":
-        """The same pixels under another shape."""
-        if math.prod(shape) != self.count:
-            raise ValueError(f"{self.shape} cannot be seen as {shape}")
-        return CudaImage(self.memory, self.address, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +47,17 @@ class CudaDevice:
         self._used = 0
         self._launches: list[tuple[str, int, tuple[int, int, int]]] = []
         self._held: list[Memory] = []  # until the work on them is done
-        self._pool = _Pool(driver)
+        self._pool = Pool(driver)
         self._graphs: OrderedDict[Hashable, Callable[[], None] | None] = OrderedDict()
         self._batches: dict[tuple[int, ...], CudaImage] = {}
         self._downloads: dict[tuple[int, ...], NDArray[np.uint8]] = {}
+
+    def begin(self) -> None:
+        """See Device. Copies that are under way end before the next ones into the same memory begin."""
+        self._launches.clear()
+        self._held.clear()
+        self._used = 0
+        self._pool.reset()
 
     def empty(self, *shape: int) -> CudaImage:
         """See Device."""
@@ -206,10 +177,7 @@ class CudaDevice:
             self._replayed((launches, copied, ending and ending.key), work)()
             self.driver.wait()
         finally:
-            self._launches.clear()
-            self._held.clear()
-            self._used = 0
-            self._pool.reset()
+            self.begin()
 
     def _replayed(self, key: Hashable, work: Callable[[], None]) -> Callable[[], None]:
         """`work`, or from the second time on a graph of it."""
@@ -270,30 +238,6 @@ class CudaDevice:
         count = 1 if corners is None else len(corners)
         grid = (-(-width // BLOCK_WH[0]), -(-height // BLOCK_WH[1]), count)
         self._launches.append((kernel, offset, grid))
-
-
-class _Pool:
-    """Memory of images that live until the work on them is done."""
-
-    def __init__(self, driver: CudaDriver) -> None:
-        self._driver = driver
-        self._pieces: list[tuple[Memory, int]] = []  # memory and its bytes
-        self._used = 0  # of the last piece
-
-    def take(self, height: int, width: int) -> CudaImage:
-        count = -(-height * width // ALIGNMENT) * ALIGNMENT
-        if not self._pieces or self._used + count > self._pieces[-1][1]:
-            wanted = max(count, 2 * sum(size for _, size in self._pieces))
-            self._pieces.append((self._driver.allocate(wanted), wanted))
-            self._used = 0
-        memory = self._pieces[-1][0]
-        self._used += count
-        return CudaImage(memory, memory.address + self._used - count, (height, width))
-
-    def reset(self) -> None:
-        """All images are done with; the largest piece, which holds more than all others did, stays."""
-        del self._pieces[:-1]
-        self._used = 0
 
 
 def _height_width(image: CudaImage) -> tuple[int, int]:

@@ -31,6 +31,9 @@ class Device(Protocol[Image]):
     memory that was handed to `upload` must keep its content until then.
     """
 
+    def begin(self) -> None:
+        """A frame begins: what was put off for an earlier one, and never asked for, is not wanted any more."""
+
     def empty(self, *shape: int) -> Image:
         """New memory of this shape, with anything in it."""
 

@@ -22,6 +22,7 @@ class Preprocess:
 
     def __call__(self, frame: Frame, regions: Sequence[Region]) -> list[Prepared]:
         """Cut every region, widened about its centre to the shape of the large image. Outside, the edge repeats."""
+        self._device.begin()
         while len(self._images) < len(regions):
             (small_w, small_h), (large_w, large_h) = self._small_wh, self._large_wh
             self._images.append((self._device.empty(small_h, small_w, 1), self._device.empty(large_h, large_w)))

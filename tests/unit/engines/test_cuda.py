@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engines.devices.cpu import CpuDevice
-from engines.devices.cuda import MOST_GRAPHS, CudaDevice, CudaImage
+from engines.devices.cuda import MOST_GRAPHS, CudaDevice
+from engines.devices.cuda_image import CudaImage
 from engines.errors import EngineRefused
 from tests.host_driver import HostDriver
 
@@ -96,6 +97,17 @@ def test_pinned_memory_is_read_when_the_gpu_comes_to_it_and_other_memory_at_once
 def test_rows_of_a_frame_that_are_not_adjacent(device: CudaDevice) -> None:
     frame = picture(50, 60)
     assert np.array_equal(device.download(device.upload(frame[10:30, 7:40])), frame[10:30, 7:40])
+
+
+def test_what_nobody_asked_for_is_not_done_in_the_next_frame(driver: HostDriver, device: CudaDevice) -> None:
+    target = device.empty(8, 8)
+    for _ in range(100):
+        device.begin()
+        device.resize(device.upload(np.zeros((64, 64), np.uint8)), target)
+    device.begin()
+    device.resize(device.upload(np.full((64, 64), 9, np.uint8)), target)
+    assert (device.download(target) == 9).all()
+    assert driver.done.count("halve") == 1
 
 
 def test_no_patches_are_nothing_to_do(driver: HostDriver, device: CudaDevice) -> None:

@@ -111,6 +111,21 @@ def test_a_cascade_with_turned_patches_and_a_shape(
         assert compared(gpu, cpu, "top", mono8_frame(frame))[1] <= LIMIT_PX
 
 
+def test_frames_whose_parts_are_not_looked_at_leave_no_work_behind(box: GraphicsBox) -> None:
+    recipe = load_recipe(
+        make_recipe(box.plans.parent / "part", ["top"], region=(0, 0, 300, 300), sealed=False), sealed=False
+    )
+    inspector = box.inspector(recipe)
+    inspector.inspect("top", mono8_frame(frame_with_part((0, 0, 300, 300))))
+    before = len(box.driver.done)
+    for _ in range(20):
+        (found,) = inspector.inspect("top", mono8_frame(np.zeros((256, 256), np.uint8)))  # the region reaches out of it
+        assert [reason.code for reason in found.image_reasons] == ["region_outside"]
+    inspector.inspect("top", mono8_frame(frame_with_part((0, 0, 300, 300))))
+    assert box.driver.done[before:].count("execute_async_v3") == 3
+    assert box.driver.done[before:].count("linear") + box.driver.done[before:].count("halve") <= 4
+
+
 def test_parts_that_are_looked_for_and_pictures_that_are_judged(box: GraphicsBox) -> None:
     blob = '{ blob = { mode = "grey", cell_px = 4, area_px = [2000.0, 90000.0], margin = 0.0 } }'
     limits = "image = { grey = [1.0, 254.0], sharpness = 0.01 }"
