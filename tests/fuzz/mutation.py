@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 MOST_CHANGES = 8
 LONGEST = 1 << 18
+MOST_ELEMENTS = 1000  # of a document, so that copies of copies have an end
 BYTES = (0x00, 0x01, 0x0A, 0x22, 0x2E, 0x5B, 0x5D, 0x7B, 0x7D, 0x7F, 0x80, 0xC0, 0xFE, 0xFF)
 WORDS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF8, 0xFFFFFFFF)
 NUMBERS = (0, -1, 1, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 0.5, -0.0, 1e308, 5e-324, 1e999)
@@ -169,7 +170,7 @@ def vary_xml(data: bytes, rng: random.Random) -> bytes:
             node.tag = rng.choice(parents).tag
         elif len(parent) and choice < 0.85:
             parent.remove(rng.choice(list(parent)))
-        elif len(parent):
+        elif len(parent) and sum(1 for _ in root.iter()) < MOST_ELEMENTS:
             # Copies, or an element could come to lie within itself.
             rng.choice(parents).extend([copy.deepcopy(rng.choice(list(parent)))] * rng.choice((1, 1, 2, 50)))
     return ElementTree.tostring(root, "utf-8")

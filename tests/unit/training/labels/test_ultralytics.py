@@ -197,5 +197,5 @@ def test_images_that_would_share_a_label_file_are_refused(folder: Path) -> None:
 
 def test_a_box_that_would_be_written_as_empty_is_refused(folder: Path) -> None:
     (folder / "labels/train/a.txt").write_text(LINE.replace("0.5 0.25", "0.5 1e-12", 1))
-    with pytest.raises(DataError, match="line 1: bbox .* is empty"):
+    with pytest.raises(DataError, match=r"line 1: bbox .* is empty"):
         read_ultralytics(folder, folder / "images")
