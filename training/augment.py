@@ -66,6 +66,14 @@ def draw_similarity(
     )
 
 
+def stretches(rng: np.random.Generator, tilt: float, count: int) -> NDArray[np.float64]:
+    """Linear maps (count, 2, 2) of determinant 1: a flat part seen from aside, by up to exp(``tilt``) in any direction."""
+    direction, by = rng.uniform(0.0, math.pi, count), np.exp(rng.uniform(0.0, tilt, count))
+    along = np.stack((np.cos(direction), np.sin(direction)), axis=1)
+    projected = along[:, :, None] * along[:, None, :]
+    return np.asarray(np.eye(2) / by[:, None, None] + projected * (by - 1 / by)[:, None, None])
+
+
 def erase(rng: np.random.Generator, image: Image, size: tuple[float, float]) -> NDArray[np.uint8]:
     """Lay one opaque convex or round thing over the image, in place.
 

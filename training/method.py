@@ -155,6 +155,8 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         flip: mirrored half of the time, left to right ("x") or top to bottom ("y"); the method's ``symmetric`` pairs change over.
         erase: share of the images that get something opaque laid over them; ``erase_size`` is its least and largest
             side as a share of the image's width.
+        tilt: images and patches are stretched by up to exp(tilt) along any direction, and squeezed as much across it:
+            flat parts, seen from aside. For cameras that are held by hand.
     """
 
     rotation_deg: Amount = 10.0
@@ -169,6 +171,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     erase_size: tuple[Share, Annotated[float, Meta(gt=0.0, le=1.0)]] = (0.05, 0.35)
     patch_rotation_deg: Amount = 15.0
     patch_scale: Share = 0.08
+    tilt: Share = 0.0
 
 
 class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -115,6 +115,8 @@ class RefineSamples:
         scale = size / np.array(self.refine.spans_px)[span] * np.exp(rng.uniform(-1, 1, count) * vary.patch_scale)
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         linear = np.stack((cos, -sin, sin, cos), axis=1).reshape(count, 2, 2)
+        if vary.tilt:
+            linear = linear @ augment.stretches(rng, vary.tilt, count)
         offset = -np.einsum("mij,mj->mi", linear, start)
         across = np.where(is_mirrored, -1.0, 1.0)  # the part is mirrored first, then turned
         linear[:, :, 0 if vary.flip == "x" else 1] *= across[:, None]

@@ -115,6 +115,10 @@ class ImageSamples:
         """A random change of pose, a map of the fine image onto itself, and whether the part is mirrored before it."""
         vary = self.method.augment
         pose = self.framing.draw(rng, vary)
+        if vary.tilt:
+            linear = augment.stretches(rng, vary.tilt, 1)[0]
+            middle = (FINE * np.array(self.framing.wh) - 1) / 2
+            pose = augment.composed(pose, np.column_stack((linear, middle - linear @ middle)))
         return pose, vary.flip != "none" and rng.random() >= 0.5
 
     def _fine_from_canvas(

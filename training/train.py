@@ -262,6 +262,8 @@ class Training:
         if isinstance(part, RefineMethod):  # it learns from the errors of those before it
             shared |= {"coarse": method.coarse, "cascade": method.cascade}
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({**shared, "network": part}))
+        if not method.augment.tilt:  # what is switched off is not named: older checkpoints do not know it
+            del plain["augment"]["tilt"]
         return plain
 
 

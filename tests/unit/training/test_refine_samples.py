@@ -56,11 +56,14 @@ def test_a_batch_depends_on_seed_and_step_alone(samples: Callable[..., RefineSam
     assert not np.array_equal(first["patches"], replace(one, seed=2).batch(5)["patches"])
 
 
-def test_patches_show_their_keypoint_at_the_offset_they_tell(samples: Callable[..., RefineSamples]) -> None:
+@pytest.mark.parametrize("tilt", [0.0, 0.2])
+def test_patches_show_their_keypoint_at_the_offset_they_tell(
+    samples: Callable[..., RefineSamples], tilt: float
+) -> None:
     residuals = np.random.default_rng(0).normal(0, 2, (20, 3, 2)).astype(np.float32)
     seen = 0
     for step in range(6):
-        batch = samples(msgspec.structs.replace(STILL, patch_scale=0.08), residuals).batch(step)
+        batch = samples(msgspec.structs.replace(STILL, patch_scale=0.08, tilt=tilt), residuals).batch(step)
         assert batch["patches"].shape == (12, 16, 16, 1)
         for patch, keypoint, offset in zip(batch["patches"][..., 0], batch["keypoint"], batch["offset"], strict=True):
             x, y = np.rint(offset + 7.5).astype(int)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import msgspec
@@ -71,9 +72,11 @@ def test_a_batch_depends_on_seed_and_step_alone(canvas: Canvas, method: Method, 
 
 
 @pytest.mark.parametrize("kind", ["plain", "posed"])
-@pytest.mark.parametrize("flip", ["none", "x", "y"])
-def test_keypoints_stay_on_their_corners(canvas: Canvas, method: Method, kind: str, flip: str) -> None:
-    vary = Augment(rotation_deg=20.0, scale=0.1, shift=0.05, erase=0.0, flip=flip)
+@pytest.mark.parametrize(("flip", "tilt"), [("none", 0.0), ("x", 0.0), ("y", 0.0), ("x", 0.2)])
+def test_keypoints_stay_on_their_corners(
+    canvas: Canvas, method: Method, kind: str, flip: Literal["none", "x", "y"], tilt: float
+) -> None:
+    vary = Augment(rotation_deg=20.0, scale=0.1, shift=0.05, erase=0.0, flip=flip, tilt=tilt)
     changed = msgspec.structs.replace(method, augment=vary)
     mirror = {"none": (0, 1, 2), "x": (1, 0, 2), "y": (2, 1, 0)}[flip]
     found = samples(canvas, changed, plain(method) if kind == "plain" else posed(canvas), mirror)
