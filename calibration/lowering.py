@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from calibration.trial import load_trial
 from pipeline.errors import NetworkError
@@ -51,6 +52,13 @@ class Moved:
 _NOWHERE = Moved(ParityPx(math.inf, math.inf, math.inf), math.inf, math.inf, math.inf)
 
 
+class Judge(Protocol):
+    """Says how far keypoints move."""
+
+    def __call__(self, kept: Collection[Layer], *, few: bool = False) -> Moved:
+        """With these layers in fp32 and all others lowered, on a few frames or on all."""
+
+
 class Trials:
     """Runs a view with some of its layers in a lower precision."""
 
@@ -75,19 +83,24 @@ class Trials:
         key = frozenset(kept), few
         if key not in self._done:
             step = max(1, len(self._others) // _FEW) if few else 1
-            self._done[key] = self._run(kept, self._others[::step])
+            self._done[key] = self._run(kept, self._others[::step], is_whole=few)
         return self._done[key]
 
-    def _run(self, kept: Collection[Layer], others: Sequence[Case]) -> Moved:
+    def _run(self, kept: Collection[Layer], others: Sequence[Case], *, is_whole: bool) -> Moved:
+        """Inspect the frames; unless `is_whole`, only until it is certain that keypoints move too far."""
         files = {network: self._file(network, kept) for network in self._makers}
         references, every = Differences(), Differences()
         try:
             inspector = load_trial(self._recipe, self._view, files)
-            for number, case in enumerate((*self._references, *others)):
+            cases = (*self._references, *others)
+            most = sum(len(part) for case in cases for part in case.expected) / 100 + 1  # that may lie elsewhere
+            for number, case in enumerate(cases):
                 found, _ = find(inspector, self._view, case.frame)
                 every.add(case.expected, found)
                 if number < len(self._references):
                     references.add(case.expected, found)
+                if not is_whole and self._is_over(references, every, most):
+                    break
         except NetworkError:  # what overflows in fp16 is no finite number
             return _NOWHERE
         if every.unlike:
@@ -103,6 +116,11 @@ class Trials:
             ),
         )
 
+    def _is_over(self, references: Differences, every: Differences, most: float) -> bool:
+        """Whether the figures can only be too large, whatever the remaining frames show."""
+        over = sum(px > self._allowed_px for px in every.px)
+        return references.parity_px().max > _MARGIN * self._allowed_px or over > most
+
     def _file(self, network: Path, kept: Collection[Layer]) -> Path:
         """The network with these layers in fp32; one that was made before is not made again."""
         own = frozenset(layer for path, layer in kept if path == network)
@@ -116,7 +134,7 @@ class Trials:
 class Search:
     """Finds the layers that must stay in fp32."""
 
-    def __init__(self, trials: Trials, layers: Mapping[Layer, int], say: Say) -> None:
+    def __init__(self, trials: Judge, layers: Mapping[Layer, int], say: Say) -> None:
         """Among `layers` of a view, given with their multiply-adds; `say` takes a line of progress."""
         self._trials, self._layers, self._say = trials, layers, say
         self._ranked: list[Layer] = []

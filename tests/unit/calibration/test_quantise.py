@@ -1,10 +1,12 @@
 """The example recipe in 16 and 8 bits: what is written, and where its keypoints then lie."""
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -13,28 +15,31 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from calibration import onnx_graph, quantise_command
-from calibration.quantise import ENOUGH, quantise
+from calibration import fp16, int8, onnx_graph, quantise_command
+from calibration.lowering import Layer, Moved, Search
+from calibration.quantise import quantise
+from calibration.trial import load_trial
+from engines.engine import Tensors
 from pipeline.errors import ConfigError, RecipeError
 from pipeline.inspector import Inspector
-from pipeline.network import CoarseCard, RefineCard, load_network
+from pipeline.network import CoarseCard, PosedCard, RefineCard, load_network
 from pipeline.parity import Differences, cases, find
-from pipeline.precision import Precision, derived_path, precision_file, read_note
+from pipeline.precision import DerivedNote, ParityPx, Precision, derived_path, precision_file, read_note, write_derived
 from pipeline.qualify import qualify
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.sealing import seal
 from simulator.render import PartRenderer, frame_seed
 from tests.float64 import float64_inspector
+from tests.recipes import make_recipe
 
 BRACKET = Path(__file__).parents[3] / "examples" / "bracket"
-IMAGES, HELD_OUT = ENOUGH, 12
-ROLES = {"coarse": CoarseCard, "refine": RefineCard}
-pytestmark = pytest.mark.time_limit_s(600)  # a search over all layers, twice
+IMAGES, HELD_OUT = 10, 14
+ROLES = {"coarse": CoarseCard, "posed": PosedCard, "refine": RefineCard}
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Rendered brackets, the last HELD_OUT of which are used in no calibration."""
+    """Rendered brackets, the last HELD_OUT of which give no ranges."""
     folder = tmp_path_factory.mktemp("pictures")
     renderer = PartRenderer("bracket")
     paths = [folder / f"{index:03}.png" for index in range(IMAGES + HELD_OUT)]
@@ -45,14 +50,46 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory, pictures: list[Path]) -> Recipe:
-    """The example, sealed, with its networks in both precisions."""
+    """The example, its network of patches lowered in six of its layers, the others in one each.
+
+    What `datumd quantise` would find takes a search of a minute; `test_a_search_...` below are about that.
+    """
     folder = tmp_path_factory.mktemp("recipes") / "bracket"
     shutil.copytree(BRACKET, folder)
-    seal(folder, {}, keep=1, backend="onnxruntime")
-    sealed = load_recipe(folder)
-    for precision in ("fp16", "int8"):
-        quantise(sealed, precision, {"top": pictures[:IMAGES]}, print)
-    return load_recipe(folder)  # the lock is not broken by what was written
+    sealed = seal(folder, {}, keep=1, backend="onnxruntime").recipe
+    asked: dict[Path, list[Tensors]] = {}
+    inspector = load_trial(sealed, "top", {}, asked)
+    for case in cases({"top": pictures[:IMAGES]}, load_trial(sealed, "top", {})):
+        find(inspector, "top", case.frame)
+    for network in networks(sealed):
+        model = onnx_graph.read(network)
+        kept = kept_of(network)
+        derive(folder, network, "fp16", fp16.to_fp16(model, kept))
+        ranges = int8.Histograms(model, asked[network]).least_squares()
+        derive(folder, network, "int8", int8.to_int8(model, ranges, kept))
+    return load_recipe(folder)
+
+
+def kept_of(network: Path) -> list[str]:
+    layers = list(onnx_graph.layers(onnx_graph.read(network)))
+    lowered = layers[3:9] if network.stem == "refine" else layers[1:2]
+    return [layer for layer in layers if layer not in lowered]
+
+
+def derive(folder: Path, network: Path, precision: str, content: bytes) -> None:
+    note = DerivedNote(
+        format=1,
+        precision="int8" if precision == "int8" else "fp16",
+        source_sha256=hashlib.sha256(network.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        images_sha256="0" * 64,
+        images=IMAGES,
+        layers=len(onnx_graph.layers(onnx_graph.read(network))),
+        kept=kept_of(network),
+        parity_px=ParityPx(0.0, 0.0, 0.0),
+        versions={},
+    )
+    write_derived(derived_path(folder, network, note.precision), content, note)
 
 
 def networks(recipe: Recipe) -> list[Path]:
@@ -141,6 +178,44 @@ def test_the_file_takes_and_gives_what_the_sealed_one_does(recipe: Recipe, preci
         )
         after.warm_up(1)
         after.warm_up(5)
+
+
+LAYERS: dict[Layer, int] = {(Path("a.onnx"), f"layer{index}"): 10 + index for index in range(9)}
+NOISE_PX = dict(zip(LAYERS, (0.01, 0.3, 0.02, 0.03, 0.2, 0.01, 0.05, 0.02, 0.04), strict=True))
+
+
+def judge(kept: Collection[Layer], *, few: bool = False) -> Moved:  # noqa: ARG001 - as many frames as there are
+    """Every layer that is lowered moves keypoints by itself; squares add up."""
+    px = sum(NOISE_PX[layer] ** 2 for layer in LAYERS if layer not in kept) ** 0.5
+    return Moved(ParityPx(px, px, px), px, share=px / 0.25, reference_share=0.0)
+
+
+def test_a_search_keeps_what_moves_keypoints_and_no_more() -> None:
+    told: list[str] = []
+    kept = Search(judge, LAYERS, told.append).kept(0.5)
+    assert {name for _, name in kept} == {"layer1", "layer4"}
+    assert judge(kept).is_within(0.5)
+    assert told[0] == "  0 of 9 layers in fp32: p50 0.369  p99 0.369  max 0.369 px, too far"
+
+
+def test_a_search_keeps_nothing_where_all_is_borne_and_everything_where_nothing_is() -> None:
+    assert Search(judge, LAYERS, [].append).kept(2.0) == []
+    assert len(Search(judge, LAYERS, [].append).kept(0.0)) == len(LAYERS)
+
+
+def test_a_recipe_without_layers_is_written_as_it_is(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "part", ["top", "side"])
+    written = quantise(load_recipe(folder), "int8", {}, [].append)
+    assert [one.path.relative_to(folder).as_posix() for one in written] == [
+        f"precision/{view}/{name}.int8.onnx" for view in ("top", "side") for name in ("coarse", "refine")
+    ]
+    assert [(one.note.layers, one.note.kept, one.note.images, one.note.parity_px.max) for one in written] == [
+        (0, [], 1, 0.0)
+    ] * 4
+    assert all(read_note(one.path) == one.note for one in written)
+    assert set(written[0].note.versions) == {"datumd", "numpy", "onnx", "onnxruntime"}
+    recipe = load_recipe(folder)
+    assert qualify(recipe, Inspector.load(recipe, backend="onnxruntime", precision="int8")).max_px == 0.0
 
 
 _BYTES = """
