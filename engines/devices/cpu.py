@@ -16,6 +16,7 @@ class CpuDevice:
     def __init__(self) -> None:
         """Start without scratch memory; it grows to the largest image met."""
         self._scratch: list[Image] = [np.empty(0, np.uint8) for _ in range(2)]
+        self._exact: list[NDArray[np.float32]] = [np.empty(0, np.float32) for _ in range(2)]
         self._batches: dict[tuple[int, ...], Image] = {}
 
     def begin(self) -> None:
@@ -72,27 +73,46 @@ class CpuDevice:
         self, image: Image, centres: NDArray[np.float64], span: float, patches: Image, angle_rad: float = 0.0
     ) -> None:
         """See Device."""
+        if not len(centres):
+            return
         size = patches.shape[1]
         oversampling = max(1, math.floor(span / size))
         wide = size * oversampling
         step = span / wide
-        cut = self._take(0, wide, wide)
         cos, sin = step * math.cos(angle_rad), step * math.sin(angle_rad)
         to_corner = (wide - 1) / 2
-        # Where a patch ends outside of the image in both directions, OpenCV's cut repeats another pixel than the corner's.
-        is_cut = step == 1.0 and angle_rad == 0.0
-        least, (last_y, last_x) = wide / 2, (side - wide / 2 for side in image.shape)
+        if step == 1.0 and angle_rad == 0.0:
+            self._cut(image, centres, wide, patches)
+            return
+        fine = self._take(0, wide, wide)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         for centre, patch in zip(centres.tolist(), patches, strict=True):
-            fine = patch if oversampling == 1 else cut
-            if is_cut and (least <= centre[0] < last_x - 1 or least <= centre[1] < last_y - 1):
-                cv2.getRectSubPix(image, (wide, wide), centre, patch=fine)
+            corner = centre[0] - to_corner * (cos - sin), centre[1] - to_corner * (sin + cos)
+            image_from_cut = np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]]])
+            target = patch if oversampling == 1 else fine
+            cv2.warpAffine(image, image_from_cut, (wide, wide), target, flags, cv2.BORDER_REPLICATE)
+            if oversampling > 1:
+                cv2.resize(fine, (size, size), dst=patch, interpolation=cv2.INTER_AREA)
+
+    def _cut(self, image: Image, centres: NDArray[np.float64], wide: int, patches: Image) -> None:
+        """Upright patches at the image's own scale, reduced by area. In single precision: exact, and rounded once."""
+        size = patches.shape[1]
+        exact = self._take_exact(0, wide, wide)
+        reduced = self._take_exact(1, len(patches) * size, size)
+        # Where a patch ends outside of the image in both directions, OpenCV's cut repeats another pixel than the corner's.
+        least, (last_y, last_x) = wide / 2, (side - wide / 2 - 1 for side in image.shape)
+        for row, (x, y) in enumerate(centres.tolist()):
+            patch = reduced[row * size : (row + 1) * size]
+            target = patch if wide == size else exact
+            if least <= x < last_x or least <= y < last_y:
+                cv2.getRectSubPix(image, (wide, wide), (x, y), patch=target, patchType=cv2.CV_32F)
             else:
-                corner = centre[0] - to_corner * (cos - sin), centre[1] - to_corner * (sin + cos)
-                image_from_cut = np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]]])
+                corner = np.array([[1.0, 0.0, x - (wide - 1) / 2], [0.0, 1.0, y - (wide - 1) / 2]])
                 flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-                cv2.warpAffine(image, image_from_cut, (wide, wide), fine, flags, cv2.BORDER_REPLICATE)
-            if fine is cut:
-                cv2.resize(cut, (size, size), dst=patch, interpolation=cv2.INTER_AREA)
+                target[...] = cv2.warpAffine(image, corner, (wide, wide), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            if wide > size:
+                cv2.resize(exact, (size, size), dst=patch, interpolation=cv2.INTER_AREA)
+        cv2.convertScaleAbs(reduced, dst=patches.reshape(-1, size))
 
     def warp(self, image: Image, image_from_target: NDArray[np.float64], target: Image) -> None:
         """See Device."""
@@ -111,6 +131,11 @@ class CpuDevice:
             matrix[:, 2] -= 0.25  # x becomes (x + ½) / 2 - ½
         size = (target.shape[1], target.shape[0])
         cv2.warpAffine(image, matrix, size, target, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE)
+
+    def _take_exact(self, turn: int, height: int, width: int) -> NDArray[np.float32]:
+        if self._exact[turn].size < height * width:
+            self._exact[turn] = np.empty(height * width, np.float32)
+        return self._exact[turn][: height * width].reshape(height, width)
 
     def _take(self, turn: int, height: int, width: int) -> Image:
         if self._scratch[turn].size < height * width:

@@ -14,7 +14,7 @@ struct Operation {
     unsigned long long corners;  // gather: address of the patches' first points, float x, y each
     int source_w, source_h;      // px
     int target_w, target_h;      // px; of one patch
-    int first, second;           // halve: levels; pad: left, top; gather: oversampling, whether cut by fixed-point arithmetic
+    int first, second;           // halve: levels; pad: left, top; gather: oversampling, whether cut without a map
     float map[6];                // source_from_target, two rows of three; gather uses the upper left four
 };
 
@@ -135,19 +135,15 @@ extern "C" __global__ void warp(const Operation* op) {
     put(*op, x, y, interpolated(*op, from_x, from_y));
 }
 
-// cv2.getRectSubPix: weights of 16 bits.
-static __device__ __forceinline__ int cut(const Operation& op, float x, float y, int column, int row) {
+// cv2.getRectSubPix to single precision: not rounded before the mean over a patch px is.
+static __device__ __forceinline__ float cut(const Operation& op, float x, float y, int column, int row) {
     const float left = floorf(x), top = floorf(y);
     const float across = x - left, down = y - top;
-    const int upper_left = (int)rintf((1.0f - across) * (1.0f - down) * 65536.0f);
-    const int upper_right = (int)rintf(across * (1.0f - down) * 65536.0f);
-    const int lower_left = (int)rintf((1.0f - across) * down * 65536.0f);
-    const int lower_right = (int)rintf(across * down * 65536.0f);
     column += (int)left;
     row += (int)top;
-    const int sum = level_at(op, column, row) * upper_left + level_at(op, column + 1, row) * upper_right +
-                    level_at(op, column, row + 1) * lower_left + level_at(op, column + 1, row + 1) * lower_right;
-    return clamp((sum + 32768) >> 16, 255);
+    const float upper = level_at(op, column, row) * (1.0f - across) + level_at(op, column + 1, row) * across;
+    const float lower = level_at(op, column, row + 1) * (1.0f - across) + level_at(op, column + 1, row + 1) * across;
+    return upper * (1.0f - down) + lower * down;
 }
 
 // Square patches about their first points, of which blockIdx.z counts; each patch px is the mean of first x first px.
@@ -155,11 +151,13 @@ extern "C" __global__ void gather(const Operation* op) {
     PIXEL
     const float* corner = (const float*)op->corners + 2 * blockIdx.z;
     const int fine = op->first;
+    const float share = 1.0f / (float)(fine * fine);
     int sum = 0;
+    float exact = 0.0f;
     for (int row = y * fine; row < (y + 1) * fine; row++) {
         for (int column = x * fine; column < (x + 1) * fine; column++) {
             if (op->second) {
-                sum += cut(*op, corner[0], corner[1], column, row);
+                exact += cut(*op, corner[0], corner[1], column, row);
             } else {
                 const float from_x = op->map[0] * column + (op->map[1] * row + corner[0]);
                 const float from_y = op->map[3] * column + (op->map[4] * row + corner[1]);
@@ -168,10 +166,12 @@ extern "C" __global__ void gather(const Operation* op) {
         }
     }
     int level = sum;
-    if (fine == 2) {
+    if (op->second) {
+        level = clamp((int)rintf(exact * share), 255);
+    } else if (fine == 2) {
         level = (sum + 2) >> 2;
     } else if (fine > 2) {
-        level = (int)rintf((float)sum * (1.0f / (float)(fine * fine)));
+        level = (int)rintf((float)sum * share);
     }
     Level* patch = (Level*)op->target + (long long)blockIdx.z * op->target_w * op->target_h;
     patch[(long long)y * op->target_w + x] = (Level)level;

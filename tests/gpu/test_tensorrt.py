@@ -11,6 +11,7 @@ from engines.devices.cuda import CudaDevice
 from engines.load import load_engine
 from pipeline.cli import main
 from pipeline.inspector import Inspector
+from pipeline.plans import profiles
 from pipeline.qualify import qualify
 from pipeline.recipe import load_recipe
 from pipeline.result import KeypointState
@@ -18,7 +19,7 @@ from simulator.demo import RECIPES
 
 pytestmark = [pytest.mark.gpu("tensorrt"), pytest.mark.time_limit_s(1800)]  # a plan takes minutes
 BRACKET = RECIPES / "bracket"
-NETWORKS = ("coarse.onnx", "refine.onnx")
+NETWORKS = sorted(path.name for path in profiles(load_recipe(BRACKET, sealed=False).views[VIEW]))
 
 
 def loaded(name: str, plans: Path) -> TensorRtEngine:

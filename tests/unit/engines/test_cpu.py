@@ -61,6 +61,21 @@ def test_patches_lie_about_their_centre(device: CpuDevice, span: float) -> None:
     assert np.abs(patches - expected).max() <= 1.0
 
 
+@pytest.mark.parametrize("span", [16.0, 32.0, 20.0])
+def test_no_patches_are_nothing_to_do(device: CpuDevice, span: float) -> None:
+    device.gather(plane(50, 50), np.empty((0, 2)), span, np.empty((0, 16, 16), np.uint8))
+
+
+@pytest.mark.parametrize("span", [16.0, 32.0])
+def test_patches_at_a_corner_repeat_its_pixel(device: CpuDevice, span: float) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
+    corners = np.array([[-30.3, -30.3], [110.3, -30.3], [-30.3, 90.3], [110.3, 90.3]])
+    patches = np.empty((4, 16, 16), np.uint8)
+    device.gather(image, corners, span, patches)
+    for patch, level in zip(patches, image[[0, 0, -1, -1], [0, -1, 0, -1]], strict=True):
+        assert (patch == level).all()
+
+
 def test_patches_beyond_the_image_repeat_its_edge(device: CpuDevice) -> None:
     image = plane(100, 100)
     patches = np.empty((2, 16, 16), np.uint8)
