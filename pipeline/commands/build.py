@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
         started = time.monotonic()
         built, is_new = _build(file.path, profile, args.precision, folder, _Teller(label, notifier))
         took = f"{time.monotonic() - started:.0f} s" if is_new else "was there"
-        print(f"{label}: {built} ({built.stat().st_size / 2**20:.1f} MiB, {took})", flush=True)
+        cleared = "\033[K" if sys.stdout.isatty() else ""
+        print(f"{cleared}{label}: {built} ({built.stat().st_size / 2**20:.1f} MiB, {took})", flush=True)
     return 0
 
 

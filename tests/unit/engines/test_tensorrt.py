@@ -1,5 +1,7 @@
 """The TensorRT backend from a plan to its answers, in a stream of the host's; the library is a stand-in."""
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from engines.backends.tensorrt import Installed, TensorRtEngine, missing
-from engines.build import Progress
+from engines.build import Progress, build_plan
 from engines.devices import libcuda
 from engines.errors import EngineRefused, EngineUnavailable
 from engines.plan import Profile
@@ -181,6 +183,19 @@ def test_a_plan_is_built_once_and_says_how_far_it_is(box: GraphicsBox) -> None:
     assert not box.build(network(), PROFILE)
     assert len(box.library.built) == 1
     assert box.build(network(), Profile(1, 16))
+
+
+def test_ctrl_c_ends_a_build_between_two_steps_and_leaves_nothing(box: GraphicsBox) -> None:
+    def told(_: Progress) -> None:
+        os.kill(os.getpid(), signal.SIGINT)  # as a terminal does, while the library runs
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(network(), PROFILE, "fp32", box.plans, told, box.found)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not box.plans.exists()
+    with pytest.raises(EngineUnavailable):
+        box.load(network())
 
 
 def test_a_network_that_cannot_be_parsed_is_named_by_its_operator(box: GraphicsBox) -> None:
