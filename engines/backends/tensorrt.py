@@ -90,7 +90,7 @@ class TensorRtEngine:
         self,
         network: bytes,
         *,
-        threads: int,
+        threads: int,  # noqa: ARG002 - every backend is told
         plans: Path | None = None,
         device: CudaDevice | None = None,
         found: Installed | None = None,
@@ -108,7 +108,6 @@ class TensorRtEngine:
             EngineUnavailable: TensorRT cannot run here, or has no plan that fits.
             EngineRefused: the network or the plan cannot be used.
         """
-        del threads
         found = found or installed()
         self._trt = library = found.library
         self.spec: NetworkSpec = read_spec(network)
@@ -132,8 +131,8 @@ class TensorRtEngine:
     def warm_up(self, batch: int) -> None:
         """See Engine."""
         self._require_open()
-        if batch <= self._most and batch not in self._batches:
-            self._batches[batch] = self._allocate(batch)
+        if batch <= self._most:
+            self._batches[batch] = self._batches.get(batch) or self._allocate(batch)
         self.run({tensor.name: np.zeros(tensor.sized(batch), tensor.dtype) for tensor in self.spec.inputs})
 
     def run(self, inputs: Inputs) -> Tensors:
@@ -143,9 +142,7 @@ class TensorRtEngine:
         if rows > self._most:
             return self._in_pieces(inputs, rows)
         size = self._size(rows)
-        batch = self._batches.get(size)
-        if batch is None:
-            batch = self._batches[size] = self._allocate(size)
+        batch = self._batches[size] = self._batches.get(size) or self._allocate(size)
         return self._run(batch, inputs, rows, size)
 
     def enqueue(self, size: int) -> None:
@@ -229,7 +226,7 @@ class TensorRtEngine:
         for tensor in self.spec.inputs:
             if not context.set_input_shape(tensor.name, tensor.sized(size)):
                 raise EngineRefused(f"TensorRT does not take {tensor} for {size} rows")
-            memory, host = self._twins([tensor], size)
+            memory, host = self._twins((tensor,), size)
             host[:] = 0  # rows beyond those that are given must be numbers that a network can bear
             memories.append(memory)
             inputs[tensor.name] = _Placed(tensor, memory.address, _seen(host, tensor, size, 0))
