@@ -84,6 +84,8 @@ class OnnxRuntimeEngine:
             metadata=_metadata(session),
         )
         self._batches: dict[int, _Batch] = {}
+        # For a plug-in, binding an input copies it to the device: what lies at the same address must be bound again.
+        self._copies_inputs = plugin is not None
 
     def warm_up(self, batch: int) -> None:
         """See Engine."""
@@ -96,7 +98,7 @@ class OnnxRuntimeEngine:
         batch = batch_of(self.spec, inputs)
         held = self._batches.get(batch) or self._allocate(self._session, batch)
         try:
-            for name, array in held.inputs.moved(inputs):
+            for name, array in inputs.items() if self._copies_inputs else held.inputs.moved(inputs):
                 held.binding.bind_cpu_input(name, array)
             self._session.run_with_iobinding(held.binding)
         except Exception as problem:

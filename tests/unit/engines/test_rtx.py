@@ -6,11 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.backends import rtx
+from engines.backends.onnxruntime import OnnxRuntimeEngine, Plugin
 from engines.errors import EngineUnavailable
 from engines.load import BEST_FIRST, choose, load_engine
 from engines.onnx_file import read_spec
+from tests.unit.engines.networks import write_network
+
+# isort: split
+import onnxruntime as ort  # last: our backend keeps it from telling a server that it is used
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 REFINE = EXAMPLES / "bracket" / "top" / "refine.onnx"
@@ -42,6 +48,33 @@ def test_it_is_taken_by_name_only_and_says_what_is_missing() -> None:
     assert refused.value.what == what
     with pytest.raises(EngineUnavailable):
         choose("tensorrt-rtx")
+
+
+class _CopyingBinding(ort.IOBinding):  # type: ignore[misc]  # no types are published
+    """Takes inputs as a session on a GPU does: a copy, made when they are bound (IOBinding::BindInput)."""
+
+    def bind_cpu_input(self, name: str, arr_on_cpu: NDArray[np.generic]) -> None:
+        super().bind_cpu_input(name, arr_on_cpu.copy())
+
+
+class _CopyingSession(ort.InferenceSession):  # type: ignore[misc]  # likewise
+    def __init__(self, network: bytes, options: ort.SessionOptions) -> None:
+        del options  # they say that all must run on a plug-in's device
+        super().__init__(network, providers=["CPUExecutionProvider"])
+
+    def io_binding(self) -> ort.IOBinding:
+        return _CopyingBinding(self)
+
+
+def test_every_run_sees_what_its_images_hold_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "InferenceSession", _CopyingSession)
+    processor = next(device for device in ort.get_ep_devices() if device.ep_name == "CPUExecutionProvider")
+    network = write_network(tmp_path / "n.onnx", ["N", 3]).read_bytes()
+    engine = OnnxRuntimeEngine(network, threads=1, plugin=Plugin(processor, {}))
+    image = np.zeros((1, 3), np.float32)
+    for level in (1.0, 2.0):
+        image[:] = level
+        assert engine.run({"x": image})["y"].tolist() == [[-level] * 3]
 
 
 def test_it_finds_what_onnx_runtime_finds() -> None:
