@@ -41,10 +41,15 @@ class Inspector:
         return cls(recipe, views, precision)
 
     @property
+    def backends(self) -> list[str]:
+        """Every library, with its version, that runs one of the networks, that of the first network first."""
+        return list(dict.fromkeys(name for view in self._views.values() for name in view.keypoint_stages.backends))
+
+    @property
     def backend(self) -> str:
-        """Library and version that run the networks, and in which precision where it is not fp32."""
-        library = next(iter(self._views.values())).coarse_network.engine.backend
-        return library if self.precision == "fp32" else f"{library} {self.precision}"
+        """Libraries and versions that run the networks, and in which precision where it is not fp32."""
+        libraries = " and ".join(self.backends)
+        return libraries if self.precision == "fp32" else f"{libraries} {self.precision}"
 
     @property
     def devices(self) -> list[AnyDevice]:

@@ -1,7 +1,7 @@
 """Every recipe of a station, loaded and qualified: each has its own inspector, or a fault for which it cannot be selected."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import EngineUnavailable
+from engines.load import WITH_PLANS
 from engines.load import choose as choose_backend
 from pipeline.config import InferSettings, Station
 from pipeline.errors import DatumdError, EngineError, RecipeError
@@ -83,20 +84,22 @@ def load_inspector(station: Station, recipe: Recipe) -> Inspector:
     refuse_other_views(station, recipe)
     inspector = open_inspector(station.infer, recipe)
     max_px = qualify(recipe, inspector).max_px
-    runs_on = f"{inspector.backend} ({why(station.infer, inspector.backend)})"
+    runs_on = f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)
     return inspector
 
 
-def why(infer: InferSettings, backend: str) -> str:
-    """Why networks run on `backend`, an inspector's, with these settings."""
+def why(infer: InferSettings, backends: Sequence[str]) -> str:
+    """Why networks run on `backends`, an inspector's, with these settings."""
     try:
         choice = choose_backend(infer.backend, is_int8=infer.precision == "int8")
     except EngineUnavailable as problem:  # what the station allows instead has been taken
         return f"not on {infer.backend}: {problem.what}"
-    if not backend.startswith(f"{choice.backend} "):
-        return f"not on {choice.backend}: a plan is missing; next: datumd build RECIPE"
-    return choice.reason
+    if all(backend.startswith(f"{choice.backend} ") for backend in backends):
+        return choice.reason
+    if choice.backend in WITH_PLANS:
+        return f"not all on {choice.backend}: a plan is missing; next: datumd build RECIPE"
+    return f"{choice.reason}; a network without a layer in {infer.precision} runs as in fp32"
 
 
 def open_inspector(infer: InferSettings, recipe: Recipe) -> Inspector:

@@ -33,11 +33,15 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeypointStages:
-    """What one view runs between its images and its keypoints. Each method is one stage over all parts of a frame."""
+    """What one view runs between its images and its keypoints. Each method is one stage over all parts of a frame.
+
+    `backends` are the libraries, with their versions, that run its networks: each network may have another.
+    """
 
     keypoints: tuple[str, ...]
     thresholds: Thresholds
     device: AnyDevice
+    backends: tuple[str, ...]
     preprocess: Preprocess
     coarse_network: CoarseNetwork
     posed_stage: Posed | None
@@ -77,11 +81,13 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
     if patches is not None:
         patches.warm_up(len(keypoints))
     shape = None if files.shape is None else ShapeFit(files.shape)
-    device = device_of(one.engine for one in (network, second, patches) if one is not None)
+    engines = [one.engine for one in (network, second, patches) if one is not None]
+    device = device_of(engines)
     return KeypointStages(
         keypoints=tuple(keypoints),
         thresholds=files.thresholds,
         device=device,
+        backends=tuple(dict.fromkeys(engine.backend for engine in engines)),
         preprocess=Preprocess(network.card.small_wh, network.card.large_wh, device),
         coarse_network=network,
         posed_stage=None if second is None else Posed(second, device),

@@ -12,7 +12,7 @@ from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.keypoint_stages import KeypointStages, load_keypoint_stages
 from pipeline.lock import seal_command
-from pipeline.network import Card, CoarseNetwork, Network, load_network
+from pipeline.network import Card, Network, load_network
 from pipeline.precision import Precision, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.recipe_file import ImageSettings
@@ -33,11 +33,6 @@ class ViewStages:
     view: ViewRecipe
     locate_stage: Locate
     keypoint_stages: KeypointStages
-
-    @property
-    def coarse_network(self) -> CoarseNetwork:
-        """The first network, which every view has."""
-        return self.keypoint_stages.coarse_network
 
     def locate(self, frame: Frame) -> tuple[list[Region], tuple[Reason, ...]]:
         """Regions of the parts, and why they cannot be trusted, if so."""

@@ -148,7 +148,7 @@ def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str,
     found = (
         f"{recipe.name}, number {recipe.number}, configuration {recipe.configuration_id}, within "
         f"{qualification.max_px:.3f} px on {qualification.frames} reference frame(s), "
-        f"{inspector.backend} ({why(station.infer, inspector.backend)})"
+        f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     )
     return "; ".join([found, *(f"warning: {warning}" for warning in recipe.warnings)])
 

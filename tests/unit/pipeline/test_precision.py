@@ -1,14 +1,19 @@
 """Networks in other precisions: where they lie, and which of them are not used."""
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
+import onnx
 import pytest
 
 from benchmarks.dots.networks import write_coarse
+from engines.devices import libcuda
+from pipeline.config import InferSettings
 from pipeline.errors import RecipeError
 from pipeline.inspector import Inspector
+from pipeline.inspectors import open_inspector, why
 from pipeline.network import CoarseCard, load_network
 from pipeline.precision import (
     DerivedNote,
@@ -126,6 +131,24 @@ def test_keypoints_elsewhere_are_refused_when_the_recipe_is_loaded(tmp_path: Pat
     inspector = Inspector.load(recipe, backend="onnxruntime", precision="int8")
     with pytest.raises(RecipeError, match=r"shows a 4.000 px from its place on onnxruntime .* int8; .*datumd quantise"):
         qualify(recipe, inspector)
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed; next: pip install '.[openvino]'")
+@pytest.mark.skipif(libcuda.missing() is None, reason="there is a GPU here, which may be taken instead")
+def test_every_library_that_runs_a_network_is_named_and_why(folder: Path) -> None:
+    refine = onnx.load(folder / "top" / "refine.onnx")
+    refine.graph.initializer.append(onnx.helper.make_tensor("one", onnx.TensorProto.FLOAT, [], [1.0]))
+    refine.graph.node.append(onnx.helper.make_node("QuantizeLinear", ["one", "one"], ["unused"]))
+    derive(folder, refine=refine.SerializeToString())
+    infer = InferSettings(precision="int8")
+    inspector = open_inspector(infer, load_recipe(folder))
+    libraries = [name.split()[0] for name in inspector.backends]
+    assert libraries == ["onnxruntime", "openvino"]  # the first network has no layer in int8
+    assert inspector.backend == f"{' and '.join(inspector.backends)} int8"
+    reason = why(infer, inspector.backends)
+    assert reason.startswith("auto: the best here in int8")
+    assert reason.endswith("a network without a layer in int8 runs as in fp32")
+    assert "plan is missing" not in reason
 
 
 def test_no_view_has_the_name_of_their_folder(tmp_path: Path) -> None:
