@@ -106,7 +106,7 @@ class TensorRtEngine:
 
         Raises:
             EngineUnavailable: TensorRT cannot run here, or has no plan that fits.
-            EngineRefused: the network or the plan cannot be used.
+            EngineRefused: the network cannot be used, or the GPU fails.
         """
         found = found or installed()
         self._trt = library = found.library
@@ -122,7 +122,7 @@ class TensorRtEngine:
         self._runtime = library.Runtime(library.Logger(library.Logger.ERROR))
         self._engine = self._runtime.deserialize_cuda_engine(plan.plan)
         if self._engine is None:
-            raise EngineRefused("TensorRT does not accept its plan (its reason is above)")
+            raise EngineUnavailable("TensorRT does not accept its plan (its reason is above)", BUILD)
         self._check()
         self._workspace = self.device.driver.allocate(max(1, self._engine.device_memory_size_v2))
         self._batches: dict[int, _Batch] = {}
@@ -253,7 +253,7 @@ class TensorRtEngine:
             raise EngineRefused(f"TensorRT does not take the memory of {name}")
 
     def _check(self) -> None:
-        """Refuse a plan whose tensors are not the network's."""
+        """Raises EngineUnavailable where the plan's tensors are not the network's."""
         engine, trt = self._engine, self._trt
         found = {
             (
@@ -270,7 +270,7 @@ class TensorRtEngine:
             for tensor in tensors
         }
         if found != expected:
-            raise EngineRefused("its plan has other tensors than the network; next: datumd build RECIPE")
+            raise EngineUnavailable("its plan has other tensors than the network", BUILD)
 
     def _require_open(self) -> None:
         if self._engine is None:
