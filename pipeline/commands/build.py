@@ -41,7 +41,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Make the plans, and print a line for each."""
-    from engines.backends.tensorrt import missing
+    from engines.errors import EngineUnavailable
+    from engines.load import choose
     from pipeline.plans import plans_folder, profiles
     from pipeline.precision import precision_file
     from pipeline.recipe import load_recipe
@@ -55,8 +56,10 @@ def run(args: argparse.Namespace) -> int:
         for view in recipe.views.values()
         for path, profile in profiles(view).items()
     ]
-    if what := missing():
-        raise EngineError(what, where="tensorrt")
+    try:
+        choose("tensorrt")
+    except EngineUnavailable as problem:
+        raise EngineError(problem.what, where="tensorrt", next_command=problem.next) from None
     notifier, folder = Notifier.from_environment(), plans_folder(args.plans)
     for number, (path, file, profile) in enumerate(files, start=1):
         label = f"{path.parent.name}/{path.name} ({args.precision}, {number} of {len(files)})"

@@ -78,6 +78,7 @@ def test_datumd_build_says_in_one_line_what_is_missing(tmp_path: Path, capsys: p
     assert main(["build", str(recipe), "--plans", str(tmp_path / "plans")]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("datumd: tensorrt: ")
+    assert "; next: install NVIDIA's driver" in captured.err
     assert captured.err.count("\n") == 1
     assert main(["build", str(recipe), "--precision", "int8"]) == 2
     assert "datumd quantise" in capsys.readouterr().err
