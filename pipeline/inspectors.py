@@ -98,7 +98,9 @@ def why(infer: InferSettings, backends: Sequence[str]) -> str:
     if all(backend.startswith(f"{choice.backend} ") for backend in backends):
         return choice.reason
     if choice.backend in WITH_PLANS:
-        return f"not all on {choice.backend}: a plan is missing; next: datumd build RECIPE"
+        return (
+            f"not all on {choice.backend}: a plan is missing; next: datumd build RECIPE --precision {infer.precision}"
+        )
     return f"{choice.reason}; a network without a layer in {infer.precision} runs as in fp32"
 
 

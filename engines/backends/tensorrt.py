@@ -21,7 +21,7 @@ from engines.plan import Machine, find_plan
 from engines.spec import NetworkSpec, TensorSpec
 
 INSTALL = "pip install tensorrt (a wheel for your driver's CUDA, from NVIDIA), then pip install 'datumd[gpu]'"
-BUILD = "datumd build RECIPE"
+BUILD = "datumd build RECIPE --precision PRECISION, as the station has it"
 _ALIGNMENT = 256  # bytes, as TensorRT asks for
 _numbers = count()
 

@@ -151,7 +151,7 @@ def test_what_it_tells_is_of_the_network(engine: TensorRtEngine, box: GraphicsBo
 
 
 def test_without_a_plan_it_says_what_makes_one(box: GraphicsBox) -> None:
-    with pytest.raises(EngineUnavailable, match="no plan of TensorRT for it; next: datumd build RECIPE"):
+    with pytest.raises(EngineUnavailable, match="no plan of TensorRT for it; next: datumd build RECIPE --precision "):
         box.load(network())
 
 
