@@ -102,6 +102,8 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         without_plan: what happens with backend = "tensorrt" where a recipe has no plan that fits, or there is no GPU:
             "onnxruntime" inspects on the processor, "refuse" does not load the recipe. No plan is made meanwhile.
         plans: folder of the plans that `datumd build` makes; default: this machine's cache.
+        keep_warm_ms: the networks are run for nothing so long after they were last used, and again, until a frame comes;
+            0 = they are not. A frame that comes meanwhile waits for the end of one network's run.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
@@ -110,6 +112,7 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: Precision = "fp32"
     without_plan: Literal["onnxruntime", "refuse"] = "onnxruntime"
     plans: str = ""
+    keep_warm_ms: Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)] = 0.0
 
 
 class RingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

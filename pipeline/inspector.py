@@ -1,6 +1,6 @@
 """The inspection of a part: every stage, in order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from engines.devices.device import AnyDevice
@@ -24,6 +24,7 @@ class Inspector:
         self.precision = precision
         self._views = views
         self._measure = Measure(recipe.file)
+        self._blank_runs = [run for view in views.values() for run in view.keypoint_stages.blank_runs]
 
     @classmethod
     def load(
@@ -55,6 +56,11 @@ class Inspector:
     def devices(self) -> list[AnyDevice]:
         """Where the images of each view live."""
         return [view.keypoint_stages.device for view in self._views.values()]
+
+    @property
+    def blank_runs(self) -> Sequence[Callable[[], None]]:
+        """Each runs one network on zeros, to keep it warm. They raise NetworkError where it fails."""
+        return self._blank_runs
 
     def figures(self, view: str, frame: Frame) -> list[ImageFigures]:
         """What `image` in recipe.toml limits, of every part in a frame."""

@@ -1,6 +1,6 @@
 """From the images of parts to their keypoints: what the inspector runs, and training measures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -35,7 +35,9 @@ class Loader(Protocol):
 class KeypointStages:
     """What one view runs between its images and its keypoints. Each method is one stage over all parts of a frame.
 
-    `backends` are the libraries, with their versions, that run its networks: each network may have another.
+    Attributes:
+        backends: the libraries, with their versions, that run its networks: each network may have another.
+        blank_runs: each runs one of its networks on zeros, in a batch as one part gives it.
     """
 
     keypoints: tuple[str, ...]
@@ -47,6 +49,7 @@ class KeypointStages:
     posed_stage: Posed | None
     refine_stage: Refine | None
     shape: ShapeFit | None
+    blank_runs: tuple[Callable[[], None], ...]
 
     def coarse(self, parts: Sequence[Prepared]) -> list[CoarseKeypoints]:
         """What the first network finds in the small images."""
@@ -75,11 +78,11 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
     network = load(files.coarse, CoarseCard)
     second = None if files.posed is None else _beside(load(files.posed, PosedCard), network)
     patches = None if files.refine is None else _beside(load(files.refine, RefineCard), network)
-    network.warm_up(1)
+    blank_runs = [_warm(network, 1)]
     if second is not None:
-        second.warm_up(1)
+        blank_runs.append(_warm(second, 1))
     if patches is not None:
-        patches.warm_up(len(keypoints))
+        blank_runs.append(_warm(patches, len(keypoints)))
     shape = None if files.shape is None else ShapeFit(files.shape)
     engines = [one.engine for one in (network, second, patches) if one is not None]
     device = device_of(engines)
@@ -93,7 +96,14 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
         posed_stage=None if second is None else Posed(second, device),
         refine_stage=None if patches is None else Refine(patches, device, shape),
         shape=shape,
+        blank_runs=tuple(blank_runs),
     )
+
+
+def _warm(network: Network[Card], batch: int) -> Callable[[], None]:
+    """Warm the network up for a batch size; returns a run of this size on zeros."""
+    network.warm_up(batch)
+    return network.blank_run(batch)
 
 
 def _beside(network: Network[Card], first: CoarseNetwork) -> Network[Card]:

@@ -1,6 +1,6 @@
 """The networks of a view: what the ONNX files say of themselves, and whether their tensors fit their place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +118,18 @@ class Network(Generic[Card]):
         """As Engine.run, to whom the outputs belong. Raises NetworkError where the network fails."""
         with self._named():
             return self.engine.run(inputs)
+
+    def blank_run(self, batch: int) -> Callable[[], None]:
+        """What runs the network once on zeros and drops what it says. It may be called again and again.
+
+        Unlike warm_up it makes nothing anew; the size must have been warmed up. Raises NetworkError where the network fails.
+        """
+        blank = {tensor.name: np.zeros(tensor.sized(batch), tensor.dtype) for tensor in self.engine.spec.inputs}
+
+        def run() -> None:
+            self.run(blank)
+
+        return run
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -52,7 +52,10 @@ class CameraReport(msgspec.Struct, frozen=True):
 
 
 class ProcessReport(msgspec.Struct, frozen=True):
-    """One process, as the operating system sees it."""
+    """One process, as the operating system sees it.
+
+    `warmed` counts how often it ran all networks of a recipe for no part, to keep them warm.
+    """
 
     name: str
     pid: int
@@ -60,6 +63,7 @@ class ProcessReport(msgspec.Struct, frozen=True):
     resident_bytes: int
     cpu_seconds: float
     restarts: int = 0
+    warmed: int = 0
 
 
 class JournalReport(msgspec.Struct, frozen=True):

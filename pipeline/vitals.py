@@ -16,7 +16,11 @@ ROW_WORDS = 16
 
 
 class VitalWord(IntEnum):
-    """Words of a row. `starts` counts the processes that had it in this run; `born` tells a pid from a later one."""
+    """Words of a row.
+
+    `starts` counts the processes that had it in this run; `born` tells a pid from a later one; `warmed` counts how often the
+    process ran all networks of a recipe for no part, to keep them warm.
+    """
 
     pid = 0
     progress = 1
@@ -24,6 +28,7 @@ class VitalWord(IntEnum):
     state = 3
     starts = 4
     born = 5
+    warmed = 6
 
 
 class WorkerState(IntEnum):
@@ -68,6 +73,7 @@ class Vitals:
         self._words[base + VitalWord.progress] = 0
         self._words[base + VitalWord.progress_ns] = monotonic_ns()
         self._words[base + VitalWord.state] = WorkerState.starting
+        self._words[base + VitalWord.warmed] = 0
         self._words[base + VitalWord.starts] += 1
         self._words[base + VitalWord.born] = born(os.getpid())
         self._words[base + VitalWord.pid] = os.getpid()
@@ -82,6 +88,10 @@ class Vitals:
         """Say what the worker is doing; what it did before is no measure of its progress any more."""
         self._words[row * ROW_WORDS + VitalWord.progress_ns] = monotonic_ns()
         self._words[row * ROW_WORDS + VitalWord.state] = state
+
+    def count_warmed(self, row: int) -> None:
+        """All networks of a recipe have been run once more for no part."""
+        self._words[row * ROW_WORDS + VitalWord.warmed] += 1
 
     def close(self) -> None:
         """Unmap."""

@@ -82,6 +82,12 @@ class Figures:
             "datumd_process_resident_memory_bytes", "Memory of a process.", ["process"], registry=registry
         )
         self._cpu = Counter("datumd_process_cpu_seconds", "CPU time of a process.", ["process"], registry=registry)
+        self._warmed = Counter(
+            "datumd_keep_warm_runs",
+            "Runs of all networks for no part, to keep them warm.",
+            ["process"],
+            registry=registry,
+        )
         for evaluation in Evaluation:
             self._results.labels(evaluation.value)
         for kind in LOSS_KINDS:
@@ -146,6 +152,8 @@ class Figures:
         for process in status.processes:
             self._memory.labels(process.name).set(process.resident_bytes)
             self._count_to(self._cpu.labels(process.name), process.pid, process.cpu_seconds)
+            if process.name.startswith("infer."):
+                self._count_to(self._warmed.labels(process.name), process.pid, process.warmed)
 
     def _count_to(self, counter: Counter, life: int, total: float) -> None:
         """Raise a counter by what a total has grown, which starts again at zero with each `life` of what is counted."""

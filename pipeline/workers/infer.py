@@ -3,13 +3,14 @@
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from pipeline.clock import monotonic_ns
 from pipeline.inspector import Inspector
 from pipeline.inspectors import Inspectors, load_inspectors
 from pipeline.messages import Abandoned, Dispatched, FromLedger, InferHello, Inspected, PartAnswer, Released
@@ -20,6 +21,7 @@ from pipeline.selection import kept_selection, recipe_number
 from pipeline.stages.values import ViewFindings
 from pipeline.vitals import VitalWord, WorkerState
 from pipeline.worker import WorkerContext
+from pipeline.workers.keep_warm import KeepWarm
 from pipeline.workers.link import LedgerLink
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,10 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
 class InferWorker:
     """Holds the findings of parts whose views are not all in, and the answers that are not published yet."""
 
-    def __init__(self, context: WorkerContext, inspectors: Inspectors) -> None:
+    def __init__(
+        self, context: WorkerContext, inspectors: Inspectors, now_ns: Callable[[], int] = monotonic_ns
+    ) -> None:
+        """`now_ns`: the clock by which networks are kept warm."""
         self._context = context
         self._inspectors = inspectors
         self._ring = FrameRing.attach(context.runtime.ring_path)
@@ -69,16 +74,28 @@ class InferWorker:
         self._parts: dict[int, Partial] = {}
         self._held: dict[Frames, Inspected] = {}
         self._pid = os.getpid()
+        # Which recipe is selected, only orders tell. The first one loaded is the one that was when this process started.
+        first = next(iter(inspectors.by_number.values()))
+        every_ms = context.runtime.station.infer.keep_warm_ms
+        self._keep_warm = KeepWarm(every_ms, first.blank_runs, now_ns)
 
     def run(self, stop: threading.Event) -> None:
         """Inspect what comes, for whichever ledger is there."""
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
         while not stop.is_set():
-            self._greet()
-            for message in self._link.receive(POLL_S):
-                self._take(message)
-                self._context.progress()
+            self.turn()
+
+    def turn(self) -> None:
+        """Inspect what is there; where nothing comes and no part is under way, at most one network is run to keep it warm."""
+        self._greet()
+        is_idle = True
+        for message in self._link.receive(POLL_S if self._parts else self._keep_warm.wait_s(POLL_S)):
+            is_idle = False
+            self._take(message)
             self._context.progress()
+        if is_idle and not self._parts and self._keep_warm.turn():
+            self._context.vitals.count_warmed(self._context.row)
+        self._context.progress()
 
     def _greet(self) -> None:
         """Once to each ledger: who we are, and what an earlier one was told and did not live to publish."""
@@ -114,6 +131,7 @@ class InferWorker:
         inspector = self._inspectors.by_number.get(part.recipe)
         if inspector is not None:
             part.findings[order.view] = inspector.inspect(order.view, self._ring.frame(order.slot))
+            self._keep_warm.used(inspector.blank_runs)
         self._ring.release(order.slot, order.generation)
         released = [(order.slot, order.generation)]
         part.frames += released

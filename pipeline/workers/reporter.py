@@ -154,4 +154,5 @@ class Reporter:
         resident_bytes, cpu_seconds = usage(pid) if pid else (0, 0.0)
         state = WorkerState(self.vitals.read(row, VitalWord.state)).name
         restarts = max(0, self.vitals.read(row, VitalWord.starts) - 1)
-        return ProcessReport(name, pid, state, resident_bytes, cpu_seconds, restarts)
+        warmed = self.vitals.read(row, VitalWord.warmed)
+        return ProcessReport(name, pid, state, resident_bytes, cpu_seconds, restarts, warmed)

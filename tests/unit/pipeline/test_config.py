@@ -96,3 +96,12 @@ def test_files_of_keys_lie_beside_the_station_file(tmp_path: Path) -> None:
 )
 def test_each_address_its_own(tmp_path: Path, text: str, where: str) -> None:
     assert where in refused(tmp_path / "station.toml", text)
+
+
+def test_networks_are_not_kept_warm_unless_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(GOOD)
+    assert load_station(path).infer.keep_warm_ms == 0
+    path.write_text(f"{GOOD}[infer]\nkeep_warm_ms = 12.5\n")
+    assert load_station(path).infer.keep_warm_ms == 12.5
+    assert "infer.keep_warm_ms" in refused(path, f"{GOOD}[infer]\nkeep_warm_ms = -1\n")

@@ -108,6 +108,18 @@ def test_a_cascade_with_turned_patches_and_a_shape(
         assert compared(gpu, cpu, "top", mono8_frame(frame))[1] <= LIMIT_PX
 
 
+def test_runs_that_keep_the_networks_warm_change_nothing(box: GraphicsBox) -> None:
+    recipe = load_recipe(RECIPE)
+    gpu, cpu = box.inspector(recipe), Inspector.load(recipe, backend="onnxruntime")
+    frame = mono8_frame(read_grey(recipe.folder / recipe.views[VIEW].references[0].image))
+    for run in gpu.blank_runs:
+        assert compared(gpu, cpu, VIEW, frame)[1] < LIMIT_PX
+        run()
+    count, apart_px = compared(gpu, cpu, VIEW, frame)
+    assert count > 0
+    assert apart_px < LIMIT_PX
+
+
 def test_frames_whose_parts_are_not_looked_at_leave_no_work_behind(box: GraphicsBox) -> None:
     recipe = load_recipe(
         make_recipe(box.plans.parent / "part", ["top"], region=(0, 0, 300, 300), sealed=False), sealed=False

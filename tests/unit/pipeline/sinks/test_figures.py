@@ -89,6 +89,16 @@ def test_totals_of_a_status_become_counters_that_survive_restarts() -> None:
     assert found["datumd_model_info", "onnxruntime ab12ab12ab12 bracket"] == 1
 
 
+def test_runs_that_keep_networks_warm_are_counted_over_restarts_of_their_process() -> None:
+    figures = Figures()
+    for pid, warmed in ((10, 4), (10, 9), (11, 2)):
+        processes = [ProcessReport(name, pid, "ready", 1, 1.0, warmed=warmed) for name in ("infer.0", "grab.top")]
+        figures.observe(status(processes=processes))
+    found = values(figures)
+    assert found["datumd_keep_warm_runs_total", "infer.0"] == 11
+    assert ("datumd_keep_warm_runs_total", "grab.top") not in found
+
+
 def test_live_needs_a_heartbeat_and_ready_needs_the_state() -> None:
     figures = Figures()
     assert (figures.is_live(), figures.is_ready()) == (False, False)

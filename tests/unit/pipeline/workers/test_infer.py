@@ -1,8 +1,11 @@
 """The infer worker against a ledger that the test plays."""
 
+import itertools
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +13,16 @@ import pytest
 
 from pipeline.camera_settings import SyntheticSettings
 from pipeline.clock import monotonic_ns
-from pipeline.config import Station
+from pipeline.config import InferSettings, Station
 from pipeline.errors import ConfigError, DatumdError, RecipeError
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.inspectors import load_inspectors
 from pipeline.messages import Abandoned, Dispatched, InferHello, Inspected, Released
 from pipeline.result import Evaluation, KeypointState
 from pipeline.ring.frame_ring import FrameRing
-from pipeline.ring.layout import RingLayout
+from pipeline.ring.layout import RingLayout, SlotWord
 from pipeline.runtime import Runtime
-from pipeline.vitals import Vitals
+from pipeline.vitals import Vitals, VitalWord
 from pipeline.worker import WorkerContext
 from pipeline.workers.infer import InferWorker
 from tests.recipes import frame_with_part, make_recipe
@@ -47,7 +50,23 @@ class Bench:
 
     ring: FrameRing
     ledger: PlayedLedger
+    vitals: Vitals
+    worker: InferWorker
     generation: int = 0
+
+    @property
+    def warmed(self) -> int:
+        return self.vitals.read(0, VitalWord.warmed)
+
+    def released(self) -> list[int]:
+        return [self.ring.word(slot, SlotWord.released) for slot in range(6)]
+
+    def turn_until(self, is_so: Callable[[], bool]) -> None:
+        """Let the worker turn, in this thread, until it is so."""
+        until_ns = monotonic_ns() + 10 * 10**9
+        while not is_so():
+            assert monotonic_ns() < until_ns
+            self.worker.turn()
 
     def frame(self, slot: int, camera: int = 0) -> int:
         """Lay a part into a slot, as a camera does; returns the slot's generation."""
@@ -82,35 +101,56 @@ class Bench:
         return {keypoint.state is KeypointState.visible for keypoint in answer.keypoints if keypoint.name == "d"}
 
 
-def station_of(name: str, recipes: Path) -> Station:
+def station_of(name: str, recipes: Path, keep_warm_ms: float = 0.0) -> Station:
     return Station(
-        format=1, station=name, recipes=str(recipes), camera={view: SyntheticSettings() for view in VIEWS}, recipe=GOOD
+        format=1,
+        station=name,
+        recipes=str(recipes),
+        camera={view: SyntheticSettings() for view in VIEWS},
+        recipe=GOOD,
+        infer=InferSettings(keep_warm_ms=keep_warm_ms),
     )
 
 
-@pytest.fixture
-def bench(run_dir: Path, station_name: str, recipes: Path) -> Iterator[Bench]:
-    runtime = Runtime(station_of(station_name, recipes), str(run_dir), str(run_dir), ["infer.0"])
+@contextmanager
+def at_bench(station: Station, run_dir: Path, now_ns: Callable[[], int] = monotonic_ns) -> Iterator[Bench]:
+    """The worker does not run."""
+    runtime = Runtime(station, str(run_dir), str(run_dir), ["infer.0"])
     ring = FrameRing.create(runtime.ring_path, RingLayout(6, 256 * 256, 2))
     vitals = Vitals(runtime.vitals_path, rows=1)
     ledger = PlayedLedger(runtime.ledger_endpoint)
     worker = InferWorker(
         WorkerContext(runtime, "infer.0", vitals),
         load_inspectors(runtime.station, GOOD, lambda: None, is_required=True),
+        now_ns,
     )
-    stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
     try:
-        yield Bench(ring, ledger)
+        yield Bench(ring, ledger, vitals, worker)
     finally:
-        stop.set()
-        thread.join()
         worker.close()
         ledger.close()
         vitals.close()
         runtime.vitals_path.unlink()
         ring.close(unlink=True)
+
+
+@contextmanager
+def at_work(worker: InferWorker) -> Iterator[None]:
+    """The worker runs in a thread."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def bench(run_dir: Path, station_name: str, recipes: Path) -> Iterator[Bench]:
+    with at_bench(station_of(station_name, recipes), run_dir) as bench, at_work(bench.worker):
+        yield bench
 
 
 def test_the_hello_waits_for_a_ledger_and_tells_of_every_recipe(bench: Bench) -> None:
@@ -204,6 +244,69 @@ def test_a_part_that_a_dead_ledger_began_is_forgotten(bench: Bench) -> None:
     bench.dispatch(1, GOOD, 1, "top", complete=False, session=SESSION + 1)
     bench.dispatch(1, GOOD, 2, "side", complete=True, session=SESSION + 1)
     assert bench.finds_d() == {True}
+
+
+def test_networks_are_kept_warm_only_between_parts(run_dir: Path, station_name: str, recipes: Path) -> None:
+    now = itertools.count(0, 10**9)  # whenever the worker looks, a second is over: it is always time
+    with at_bench(station_of(station_name, recipes, keep_warm_ms=500.0), run_dir, lambda: next(now)) as bench:
+        bench.ring.begin_session(SESSION)
+        for _ in range(4):  # two views with two networks each
+            assert bench.warmed == 0
+            bench.worker.turn()
+        assert bench.warmed == 1
+        bench.hello()
+        for part in range(3):
+            bench.dispatch(part, PICKY, 2 * part, "top", complete=False)
+            bench.dispatch(part, PICKY, 2 * part + 1, "side", complete=True)
+        for _ in range(10_000):
+            if 0 not in bench.released():
+                break
+            before, warmed = bench.released(), bench.warmed
+            bench.worker.turn()
+            gave = sum(now != then for now, then in zip(bench.released(), before, strict=True))
+            assert gave == 0 or bench.warmed == warmed  # a turn with an order ends without a run for nothing
+            if gave % 2:  # a part is under way
+                warmed = bench.warmed
+                bench.worker.turn()
+                assert bench.warmed == warmed
+        assert [bench.finds_d() for _ in range(3)] == [{False}] * 3
+        warmed = bench.warmed
+        for _ in range(8):
+            bench.worker.turn()
+        assert bench.warmed == warmed + 2
+
+
+def test_while_a_view_is_awaited_no_network_is_run_for_nothing(run_dir: Path, station_name: str, recipes: Path) -> None:
+    now = itertools.count(0, 10**9)
+    with at_bench(station_of(station_name, recipes, keep_warm_ms=500.0), run_dir, lambda: next(now)) as bench:
+        bench.ring.begin_session(SESSION)
+        bench.worker.turn()
+        bench.hello()
+        generation = bench.dispatch(1, GOOD, 0, "top", complete=False)
+        bench.turn_until(lambda: bench.released()[0] == generation)
+        warmed = bench.warmed
+        for _ in range(8):
+            bench.worker.turn()
+        assert bench.warmed == warmed
+        bench.ledger.tell("infer.0", Abandoned(1, SESSION))
+        bench.turn_until(lambda: bench.warmed == warmed + 1)
+
+
+def test_a_part_is_answered_the_same_beside_networks_kept_warm(run_dir: Path, station_name: str, recipes: Path) -> None:
+    answers = []
+    for keep_warm_ms in (0.0, 1.0):
+        with at_bench(station_of(station_name, recipes, keep_warm_ms), run_dir) as bench, at_work(bench.worker):
+            bench.ring.begin_session(SESSION)
+            bench.hello()
+            until = monotonic_ns() + 10 * 10**9
+            while keep_warm_ms and bench.warmed < 3 and monotonic_ns() < until:
+                time.sleep(0.001)
+            assert (bench.warmed > 0) == (keep_warm_ms > 0)
+            bench.dispatch(1, GOOD, 0, "top", complete=False)
+            bench.dispatch(1, GOOD, 1, "side", complete=True)
+            (answer,) = bench.answer().answers
+            answers.append((answer.evaluation, answer.keypoints, sorted(answer.stages_ns)))
+    assert answers[0] == answers[1]
 
 
 def test_progress_is_told_between_recipes(station_name: str, recipes: Path) -> None:
