@@ -37,7 +37,7 @@ class KeypointStages:
 
     Attributes:
         backends: the libraries, with their versions, that run its networks: each network may have another.
-        blank_runs: each runs one of its networks on zeros, in a batch as one part gives it.
+        blank_runs: each runs one of its networks on zeros, in a batch of one.
     """
 
     keypoints: tuple[str, ...]
@@ -101,9 +101,15 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
 
 
 def _warm(network: Network[Card], batch: int) -> Callable[[], None]:
-    """Warm the network up for a batch size; returns a run of this size on zeros."""
+    """Warm the network up for a batch size; returns a run on zeros.
+
+    That is of a batch of one: it reads all weights, and a frame that comes meanwhile waits a tenth as long as for a part's
+    patches.
+    """
     network.warm_up(batch)
-    return network.blank_run(batch)
+    run = network.blank_run()
+    run()
+    return run
 
 
 def _beside(network: Network[Card], first: CoarseNetwork) -> Network[Card]:

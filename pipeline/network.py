@@ -119,12 +119,12 @@ class Network(Generic[Card]):
         with self._named():
             return self.engine.run(inputs)
 
-    def blank_run(self, batch: int) -> Callable[[], None]:
-        """What runs the network once on zeros and drops what it says. It may be called again and again.
+    def blank_run(self) -> Callable[[], None]:
+        """What runs the network on a batch of one of zeros, and drops what it says. It may be called again and again.
 
-        Unlike warm_up it makes nothing anew; the size must have been warmed up. Raises NetworkError where the network fails.
+        After its first call nothing is made anew, unlike by warm_up. Raises NetworkError where the network fails.
         """
-        blank = {tensor.name: np.zeros(tensor.sized(batch), tensor.dtype) for tensor in self.engine.spec.inputs}
+        blank = {tensor.name: np.zeros(tensor.sized(1), tensor.dtype) for tensor in self.engine.spec.inputs}
 
         def run() -> None:
             self.run(blank)
