@@ -81,7 +81,7 @@ class CoarseMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     steps: Positive
     network: Literal["regression", "template"] = "regression"
-    head: Literal["flatten", "pooling", "heatmap"] = "flatten"
+    head: Literal["flatten", "pooling_linear", "pooling", "heatmap"] = "flatten"
     loss: Literal["squared", "flow"] = "squared"
     rectify: bool = False
     template: TemplateMethod = TemplateMethod()

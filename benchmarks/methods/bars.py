@@ -31,12 +31,15 @@ def bars(variants: Sequence[Variant], sets: Sets, records: Records) -> dict[str,
     )
     if fitted and plain:
         found["heavy_median_over_no_prior"] = statistics.mean(fitted) / statistics.mean(plain)
-    flat, pooled = (_figures(by_name[name], FIRST, ORDINARY, lambda one: one.mean) for name in ("s1", "pooling"))
-    if flat and pooled:
-        found["flatten_gain_over_pooling"] = 1.0 - statistics.mean(flat) / statistics.mean(pooled)
+    flat, linear, hidden = (_figures(by_name[name], FIRST, ORDINARY, lambda one: one.mean) for name in _HEADS)
+    if flat and linear:
+        found["flatten_gain_over_pooling"] = 1.0 - statistics.mean(flat) / statistics.mean(linear)
+    if flat and hidden:
+        found["flatten_gain_over_pooling_with_hidden_layer"] = 1.0 - statistics.mean(flat) / statistics.mean(hidden)
     return found
 
 
+_HEADS = ("s1", "pooling-linear", "pooling")
 _BEST: dict[str, Value] = {
     "median_px": lambda one: one.median,
     "mean_px": lambda one: one.mean,

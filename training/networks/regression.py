@@ -90,8 +90,9 @@ def regression(keypoints: int, image_wh: tuple[int, int], method: CoarseMethod) 
             raise ConfigError("a heatmap has no residual", where="coarse.loss", allowed='"squared"')
         return Heatmap(backbone, keypoints, method)
     summary: Flattened | Pooled
-    if method.head == "pooling":
-        summary = Pooled(backbone.channels, 16 * method.compressed, 4 * method.compressed)
+    if method.head in ("pooling", "pooling_linear"):
+        hidden = 4 * method.compressed if method.head == "pooling" else None
+        summary = Pooled(backbone.channels, 16 * method.compressed, hidden)
     else:
         map_wh = (image_wh[0] // backbone.stride, image_wh[1] // backbone.stride)
         summary = Flattened(backbone.channels, method.compressed, map_wh)

@@ -24,20 +24,21 @@ class Flattened(nn.Module):
 
 
 class Pooled(nn.Module):
-    """1x1 convolution that widens ▸ BatchNorm ▸ ReLU ▸ global average pooling ▸ hidden layer ▸ ReLU.
+    """1x1 convolution that widens ▸ BatchNorm ▸ ReLU ▸ global average pooling, and with ``hidden`` a hidden layer ▸ ReLU.
 
-    Widened and with a hidden layer, so that it has as many parameters as the flattened head it is compared with: the
-    mean over all places is what it lacks, not size.
+    Without one it is the head of classifiers. Widened and with a hidden layer it has as many parameters as the flattened
+    head: what it then lacks is the place of what it saw, not size.
     """
 
-    def __init__(self, channels: int, wide: int, hidden: int) -> None:
+    def __init__(self, channels: int, wide: int, hidden: int | None) -> None:
         super().__init__()
         self.widen = conv_norm_relu(channels, wide, kernel=1)
-        self.hidden = nn.Linear(wide, hidden)
-        self.outputs = hidden
+        self.hidden = nn.Linear(wide, hidden) if hidden else None
+        self.outputs = hidden or wide
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, channels, H, W) to float32 (N, hidden)."""
+        """(N, channels, H, W) to float32 (N, hidden or wide)."""
         pooled: Tensor = self.widen(maps)
         with torch.autocast(maps.device.type, enabled=False):
-            return functional.relu(self.hidden(pooled.float().mean(dim=(2, 3))))
+            mean = pooled.float().mean(dim=(2, 3))
+            return mean if self.hidden is None else functional.relu(self.hidden(mean))

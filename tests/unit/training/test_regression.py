@@ -19,6 +19,7 @@ WH = 48, 32
 SWITCHES = {
     "flatten": CoarseMethod(steps=1, backbone="tiny", compressed=8),
     "pooling": CoarseMethod(steps=1, backbone="tiny", compressed=8, head="pooling"),
+    "pooling_linear": CoarseMethod(steps=1, backbone="tiny", compressed=8, head="pooling_linear"),
     "heatmap": CoarseMethod(steps=1, backbone="tiny", compressed=8, head="heatmap"),
     "flow": CoarseMethod(steps=1, backbone="tiny", compressed=8, loss="flow"),
     "shufflenet": CoarseMethod(steps=1, backbone="shufflenet", compressed=8),
@@ -48,7 +49,7 @@ def batch(count: int) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("head", ["flatten", "pooling"])
+@pytest.mark.parametrize("head", ["flatten", "pooling", "pooling_linear"])
 def test_it_starts_in_the_middle_and_knows_nothing(backbone: str, head: str) -> None:
     method = CoarseMethod(steps=1, compressed=8, head=head, backbone=backbone)  # type: ignore[arg-type]  # as parametrised
     found = regression(5, (96, 64), method).eval()
@@ -95,7 +96,7 @@ def test_what_is_minimised_is_named_and_only_a_likelihood_may_be_below_zero(swit
     assert losses["position"].requires_grad == (switch != "flow")
 
 
-@pytest.mark.parametrize("switch", ["flatten", "pooling", "heatmap"])
+@pytest.mark.parametrize("switch", ["flatten", "pooling", "pooling_linear", "heatmap"])
 def test_how_sure_it_is_changes_nothing_of_what_it_sees(switch: str) -> None:
     trained = network(switch)
     losses = trained.losses(batch(4))

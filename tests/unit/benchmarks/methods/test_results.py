@@ -74,13 +74,14 @@ def test_the_table_says_what_is_not_measured(tmp_path: Path) -> None:
 def test_bars_are_held_to_what_was_measured() -> None:
     assert bars(read_variants(), FULL, {}) == {}
     records = {}
-    for name, mean in (("s1", 3.0), ("pooling", 6.0), ("best", 0.5)):
+    for name, mean in (("s1", 3.0), ("pooling-linear", 6.0), ("pooling", 4.0), ("best", 0.5)):
         one = variant(name)
         records |= {each.key: record(each.digest) for each in trials(one, FULL)}
         setting = standing(one, FULL, records).setting
         records |= {each.key: record(each.digest, mean) for each in trainings(one, FULL, setting)}
     found = bars(read_variants(), FULL, records)
     assert found["flatten_gain_over_pooling"] == pytest.approx(0.5)
+    assert found["flatten_gain_over_pooling_with_hidden_layer"] == pytest.approx(0.25)
     assert found["best_mean_px"] == pytest.approx(0.5)
     assert found["heavy_median_over_no_prior"] == pytest.approx(1.0)
     assert (found["heavy_occluded_off"], found["heavy_gross_parts"]) == (pytest.approx(0.25), pytest.approx(0.1))
