@@ -16,3 +16,8 @@ class EngineUnavailable(EngineProblem):
 
 class EngineRefused(EngineProblem):
     """The backend does not accept the network, or the inputs given to it."""
+
+
+def one_line(problem: Exception) -> str:
+    """What a library says, which may be pages, as one line."""
+    return " ".join(str(problem).split())[:300]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Tensors
-from engines.errors import EngineRefused, EngineUnavailable
+from engines.errors import EngineRefused, EngineUnavailable, one_line
 from engines.inputs import KeptInputs, batch_of
 from engines.spec import NetworkSpec, TensorSpec
 
@@ -75,7 +75,7 @@ class OnnxRuntimeEngine:
                 options.add_provider_for_devices([plugin.device], dict(plugin.settings))
                 session = ort.InferenceSession(network, options)
         except Exception as problem:  # the library's own errors share no class of theirs
-            raise EngineRefused(f"is no network that ONNX Runtime accepts: {_one_line(problem)}") from None
+            raise EngineRefused(f"is no network that ONNX Runtime accepts: {one_line(problem)}") from None
         self._session: ort.InferenceSession | None = session
         self.spec = NetworkSpec(
             inputs=tuple(_tensor(node) for node in session.get_inputs()),
@@ -101,8 +101,8 @@ class OnnxRuntimeEngine:
             for name, array in inputs.items() if self._copies_inputs else held.inputs.moved(inputs):
                 held.binding.bind_cpu_input(name, array)
             self._session.run_with_iobinding(held.binding)
-        except Exception as problem:
-            raise EngineRefused(f"the network failed: {_one_line(problem)}") from None
+        except Exception as problem:  # the library's own errors share no class of theirs
+            raise EngineRefused(f"the network failed: {one_line(problem)}") from None
         return held.outputs
 
     def close(self) -> None:
@@ -132,8 +132,8 @@ def plugin_devices(name: str, library: str) -> list[ort.OrtEpDevice]:
     """
     try:
         ort.register_execution_provider_library(name, library)
-    except Exception as problem:
-        raise EngineUnavailable(f"ONNX Runtime cannot load {name}: {_one_line(problem)}") from None
+    except Exception as problem:  # the library's own errors share no class of theirs
+        raise EngineUnavailable(f"ONNX Runtime cannot load {name}: {one_line(problem)}") from None
     return [device for device in ort.get_ep_devices() if device.ep_name == name]
 
 
@@ -151,7 +151,3 @@ def _metadata(session: ort.InferenceSession) -> dict[str, str]:
         return dict(session.get_modelmeta().custom_metadata_map)
     except UnicodeDecodeError as problem:
         raise EngineRefused(f"its metadata is no text ({problem.reason})") from None
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:300]

@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Tensors
-from engines.errors import EngineRefused, EngineUnavailable
+from engines.errors import EngineRefused, EngineUnavailable, one_line
 from engines.inputs import KeptInputs, batch_of
 from engines.onnx_file import read_spec
 
 # Importing openvino imports its conversion tools, which tell a server on the internet that it was imported, and leave a number of
 # this machine in the home folder. It does without them: a daemon converts nothing, and tells nobody.
-sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]  # None stops an import
 
 try:
     import openvino as ov
-except ImportError as missing:
-    raise EngineUnavailable(f"openvino cannot be imported ({missing})", "pip install 'datumd[openvino]'") from None
 
-# The public one makes dictionaries of its inputs and outputs every time.
-_infer = ov._pyopenvino.InferRequest.infer
+    # The public one makes dictionaries of its inputs and outputs every time. It is private: a later version may lack it.
+    _infer = ov._pyopenvino.InferRequest.infer
+except (ImportError, AttributeError) as missing:
+    raise EngineUnavailable(f"openvino cannot be imported ({missing})", "pip install 'datumd[openvino]'") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class OpenVinoEngine:
                 held.request.set_tensor(name, ov.Tensor(array, shared_memory=True))
             _infer(held.request, {}, True, False)  # nothing to set; outputs are shared; no text among them
         except Exception as problem:  # the library's own errors share no class of theirs
-            raise EngineRefused(f"the network failed: {_one_line(problem)}") from None
+            raise EngineRefused(f"the network failed: {one_line(problem)}") from None
         return held.outputs
 
     def close(self) -> None:
@@ -89,8 +89,8 @@ class OpenVinoEngine:
             if batch is not None:
                 model.reshape({tensor.name: ov.PartialShape(tensor.sized(batch)) for tensor in self.spec.inputs})
             return self._core.compile_model(model, "CPU", self._settings)
-        except Exception as problem:
-            raise EngineRefused(f"is no network that OpenVINO accepts: {_one_line(problem)}") from None
+        except Exception as problem:  # the library's own errors share no class of theirs
+            raise EngineRefused(f"is no network that OpenVINO accepts: {one_line(problem)}") from None
 
     def _hold(self, compiled: ov.CompiledModel, batch: int) -> _Batch:
         request = compiled.create_infer_request()
@@ -98,7 +98,3 @@ class OpenVinoEngine:
         for name, array in outputs.items():
             request.set_tensor(name, ov.Tensor(array, shared_memory=True))
         return _Batch(request, outputs)
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:300]

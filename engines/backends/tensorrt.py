@@ -1,6 +1,7 @@
 """TensorRT 10 and 11 on the first GPU: runs plans that `datumd build` made, in the stream of the images."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
@@ -10,19 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.backends.placed import Placed, offsets, padded, seen
 from engines.devices import libcuda
 from engines.devices.cuda import CudaDevice, Ending, cuda_device
 from engines.devices.cuda_driver import Memory
 from engines.devices.cuda_image import CudaImage
 from engines.engine import Inputs, Tensors
-from engines.errors import EngineRefused, EngineUnavailable
+from engines.errors import EngineRefused, EngineUnavailable, one_line
 from engines.onnx_file import read_spec
 from engines.plan import Machine, find_plan
 from engines.spec import NetworkSpec, TensorSpec
 
 INSTALL = "pip install tensorrt (a wheel for your driver's CUDA, from NVIDIA), then pip install 'datumd[gpu]'"
 BUILD = "datumd build RECIPE --precision PRECISION, as the station has it"
-_ALIGNMENT = 256  # bytes, as TensorRT asks for
 _numbers = count()
 
 
@@ -33,10 +34,9 @@ def missing() -> str | None:
     for name in ("tensorrt", "pycuda.driver"):
         try:
             import_module(name)
-        except (
-            Exception
-        ) as problem:  # a library of theirs that is not there, or of another version: each in its own way
-            return f"{name} cannot be imported ({_one_line(problem)}); next: {INSTALL}"
+        # A library of theirs that is not there, or of another version: each fails in its own way.
+        except Exception as problem:
+            return f"{name} cannot be imported ({one_line(problem)}); next: {INSTALL}"
     return None
 
 
@@ -49,20 +49,12 @@ class Installed:
 
 
 def installed() -> Installed:
-    """What is installed. Raises EngineUnavailable where TensorRT cannot run here, EngineRefused where the driver fails."""
+    """What is installed. Raises EngineUnavailable where TensorRT cannot run here, or the driver fails."""
     if what := missing():
         raise EngineUnavailable(what)
-    library, gpu = import_module("tensorrt"), libcuda.gpu()
+    with _not_the_network():
+        library, gpu = import_module("tensorrt"), libcuda.gpu()
     return Installed(library, Machine(str(library.__version__), gpu.driver, gpu.name, gpu.capability))
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A tensor of a batch in the GPU's memory, and its page-locked twin."""
-
-    spec: TensorSpec
-    address: int
-    host: NDArray[Any]
 
 
 @dataclass(slots=True)
@@ -71,8 +63,8 @@ class _Batch:
 
     context: Any
     memories: list[Memory]
-    inputs: dict[str, _Placed]
-    outputs: dict[str, _Placed]
+    inputs: dict[str, Placed]
+    outputs: dict[str, Placed]
     answers: tuple[NDArray[np.uint8], int]  # all outputs in one piece: here, and their address there
     views: dict[int, dict[str, NDArray[Any]]] = field(default_factory=dict)  # by the rows that count
 
@@ -84,7 +76,11 @@ class _Batch:
 
 
 class TensorRtEngine:
-    """One plan. Takes arrays and images of its device; a batch is run as the next larger size that is kept."""
+    """One plan. Takes arrays and images of its device; a batch is run as the next larger size that is kept.
+
+    Kept from the start are the powers of two that the plan takes, and its largest size: how many parts a frame shows, and
+    how many keypoints are looked for again, is not known before, and a part's deadline bears no new context and memory.
+    """
 
     def __init__(
         self,
@@ -105,8 +101,9 @@ class TensorRtEngine:
             found: the library and the machine; those that `installed` finds.
 
         Raises:
-            EngineUnavailable: TensorRT cannot run here, or has no plan that fits.
-            EngineRefused: the network cannot be used, or the GPU fails.
+            EngineUnavailable: TensorRT cannot run here, has no plan that fits, or the GPU fails or is full: the network
+                can still be run elsewhere.
+            EngineRefused: the network cannot be used.
         """
         found = found or installed()
         self._trt = library = found.library
@@ -116,7 +113,8 @@ class TensorRtEngine:
         except EngineUnavailable as problem:
             raise EngineUnavailable(problem.what, BUILD) from None
         self.backend = f"tensorrt {library.__version__}"
-        self.device = device or cuda_device()
+        with _not_the_network():
+            self.device = device or cuda_device()
         self._most = plan.note.profile.most
         self._number = next(_numbers)  # in the keys of graphs: another engine must not meet ours
         self._runtime = library.Runtime(library.Logger(library.Logger.ERROR))
@@ -124,16 +122,18 @@ class TensorRtEngine:
         if self._engine is None:
             raise EngineUnavailable("TensorRT does not accept its plan (its reason is above)", BUILD)
         self._check()
-        self._workspace = self.device.driver.allocate(max(1, self._engine.device_memory_size_v2))
-        self._batches: dict[int, _Batch] = {}
+        with _not_the_network():
+            self._workspace = self.device.driver.allocate(max(1, self._engine.device_memory_size_v2))
+            self._batches = {size: self._allocate(size) for size in _kept_sizes(self._most)}
         self._joined: dict[int, dict[str, NDArray[Any]]] = {}
 
     def warm_up(self, batch: int) -> None:
-        """See Engine."""
+        """See Engine. The other sizes that are kept are run, too: a context's first run takes what later ones do not."""
         self._require_open()
         if batch <= self._most:
             self._batches[batch] = self._batches.get(batch) or self._allocate(batch)
-        self.run({tensor.name: np.zeros(tensor.sized(batch), tensor.dtype) for tensor in self.spec.inputs})
+        for size in sorted({*self._batches, batch}):
+            self.run({tensor.name: np.zeros(tensor.sized(size), tensor.dtype) for tensor in self.spec.inputs})
 
     def run(self, inputs: Inputs) -> Tensors:
         """See Engine. Larger batches than the plan takes are run in pieces."""
@@ -141,9 +141,8 @@ class TensorRtEngine:
         rows = self._rows(inputs)
         if rows > self._most:
             return self._in_pieces(inputs, rows)
-        size = self._size(rows)
-        batch = self._batches[size] = self._batches.get(size) or self._allocate(size)
-        return self._run(batch, inputs, rows, size)
+        size = min(kept for kept in self._batches if kept >= rows)
+        return self._run(self._batches[size], inputs, rows, size)
 
     def enqueue(self, size: int) -> None:
         """The network alone, on what lies in the memory of a batch size that it was warmed up for. For measuring."""
@@ -157,8 +156,8 @@ class TensorRtEngine:
 
     def _run(self, batch: _Batch, inputs: Inputs, rows: int, size: int) -> Tensors:
         driver, context = self.device.driver, batch.context
-        uploads: list[_Placed] = []
-        images: list[tuple[_Placed, CudaImage]] = []
+        uploads: list[Placed] = []
+        images: list[tuple[Placed, CudaImage]] = []
         for name, value in inputs.items():
             placed = batch.inputs[name]
             if isinstance(value, CudaImage):
@@ -196,12 +195,6 @@ class TensorRtEngine:
                 joined[name][piece] = array
         return joined
 
-    def _size(self, rows: int) -> int:
-        """The batch size that is run for so many rows: one that was warmed up for, or a power of two."""
-        if rows in self._batches:
-            return rows
-        return min(1 << (rows - 1).bit_length(), self._most)
-
     def _rows(self, inputs: Inputs) -> int:
         """The rows of all inputs. Raises EngineRefused: a wrong size would be read as if it were right."""
         expected = {tensor.name: tensor for tensor in self.spec.inputs}
@@ -229,12 +222,12 @@ class TensorRtEngine:
             memory, host = self._twins((tensor,), size)
             host[:] = 0  # rows beyond those that are given must be numbers that a network can bear
             memories.append(memory)
-            inputs[tensor.name] = _Placed(tensor, memory.address, _seen(host, tensor, size, 0))
+            inputs[tensor.name] = Placed(tensor, memory.address, seen(host, tensor, size, 0))
             driver.put(memory.address, host)
         answers, host = self._twins(self.spec.outputs, size)
         outputs = {
-            tensor.name: _Placed(tensor, answers.address + at, _seen(host, tensor, size, at))
-            for tensor, at in _offsets(self.spec.outputs, size)
+            tensor.name: Placed(tensor, answers.address + at, seen(host, tensor, size, at))
+            for tensor, at in offsets(self.spec.outputs, size)
         }
         for placed in (*inputs.values(), *outputs.values()):
             self._bind(context, placed.spec.name, placed.address)
@@ -245,7 +238,7 @@ class TensorRtEngine:
         self, tensors: "tuple[TensorSpec, ...] | list[TensorSpec]", size: int
     ) -> tuple[Memory, NDArray[np.uint8]]:
         """Memory for some tensors one after the other: the GPU's and page-locked."""
-        length = sum(_padded(tensor, size) for tensor in tensors)
+        length = sum(padded(tensor, size) for tensor in tensors)
         return self.device.driver.allocate(length), self.device.driver.pinned(length)
 
     def _bind(self, context: Any, name: str, address: int) -> None:  # noqa: ANN401
@@ -277,24 +270,15 @@ class TensorRtEngine:
             raise EngineRefused("the network was closed")
 
 
-def _padded(tensor: TensorSpec, size: int) -> int:
-    bytes_ = int(np.prod(tensor.sized(size))) * tensor.dtype.itemsize
-    return -(-bytes_ // _ALIGNMENT) * _ALIGNMENT
+@contextmanager
+def _not_the_network() -> Iterator[None]:
+    """A GPU that fails or is full says nothing against the network: EngineRefused becomes EngineUnavailable."""
+    try:
+        yield
+    except EngineRefused as problem:
+        raise EngineUnavailable(problem.what, problem.next) from None
 
 
-def _offsets(tensors: tuple[TensorSpec, ...], size: int) -> Iterator[tuple[TensorSpec, int]]:
-    at = 0
-    for tensor in tensors:
-        yield tensor, at
-        at += _padded(tensor, size)
-
-
-def _seen(host: NDArray[np.uint8], tensor: TensorSpec, size: int, at: int) -> NDArray[Any]:
-    """A tensor in a piece of memory."""
-    shape = tensor.sized(size)
-    length = int(np.prod(shape)) * tensor.dtype.itemsize
-    return host[at : at + length].view(tensor.dtype).reshape(shape)
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:300]
+def _kept_sizes(most: int) -> list[int]:
+    """1, 2, 4 and so on below `most`, and `most`."""
+    return [*(1 << power for power in range((most - 1).bit_length())), most]

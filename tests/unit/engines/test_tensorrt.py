@@ -17,6 +17,7 @@ from engines.devices import libcuda
 from engines.errors import EngineRefused, EngineUnavailable
 from engines.plan import Profile
 from tests.graphics_box import HERE, GraphicsBox
+from tests.host_driver import HostMemory
 from tests.tensorrt_stand_in import BuilderFlag
 
 pytestmark = pytest.mark.needs_debian("g++", program="g++")
@@ -79,6 +80,36 @@ def test_arrays_of_every_batch_size_are_run(engine: TensorRtEngine, box: Graphic
     assert box.library.context_count == 5  # 3 as warmed up, and 1, 2, 4, 8
 
 
+def test_a_batch_that_was_not_announced_needs_no_new_memory(
+    engine: TensorRtEngine, box: GraphicsBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.warm_up(3)
+    assert box.driver.done.count("execute_async_v3") == 5  # every size that is kept has had its first run
+    monkeypatch.setattr(box.driver, "allocate", None)
+    monkeypatch.setattr(box.driver, "pinned", None)
+    for count in range(1, MOST + 1):
+        images = pictures(count, count)
+        check(engine, images, images)
+    assert box.library.context_count == 5
+
+
+@pytest.mark.parametrize("left", range(3))
+def test_a_gpu_whose_memory_is_full_says_nothing_against_the_network(box: GraphicsBox, left: int) -> None:
+    box.build(network(), PROFILE)
+    device, allocate = box.device, box.driver.allocate
+    counts = iter(range(left))
+
+    def full(count: int) -> HostMemory:
+        if next(counts, None) is None:
+            raise EngineRefused("the GPU failed: out of memory")
+        return allocate(count)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device.driver, "allocate", full)
+        with pytest.raises(EngineUnavailable, match="out of memory"):
+            box.load(network())
+
+
 def test_more_rows_than_the_plan_takes_are_run_in_pieces(engine: TensorRtEngine) -> None:
     for count in (9, 16, 21, 9):
         images = pictures(count, count)
@@ -109,7 +140,6 @@ def test_a_few_images_of_the_device_run_as_the_next_larger_batch(engine: TensorR
     images = box.device.empty(3, 4, 4, 1)
     box.device.resize(box.device.upload(levels.reshape(12, 4)), images.reshape(12, 4))
     check(engine, levels, images)
-    assert box.library.context_count == 1
     box.driver.wait()  # looks at the guards: nothing was read or written beyond the three
 
 
