@@ -4,6 +4,7 @@ import logging
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -176,6 +177,12 @@ class CudaDevice:
         try:
             self._replayed((launches, copied, ending and ending.key), work)()
             self.driver.wait()
+        except BaseException:
+            with suppress(
+                EngineRefused
+            ):  # what went wrong first is told; what is queued still reads records and images
+                self.driver.wait()
+            raise
         finally:
             self.begin()
 

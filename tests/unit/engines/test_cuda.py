@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.devices.cpu import CpuDevice
-from engines.devices.cuda import MOST_GRAPHS, CudaDevice
+from engines.devices.cuda import MOST_GRAPHS, CudaDevice, Ending
 from engines.devices.cuda_image import CudaImage
 from engines.errors import EngineRefused
 from tests.host_driver import HostDriver
@@ -125,6 +125,20 @@ def test_only_so_many_graphs_are_kept(device: CudaDevice) -> None:
             device.gather(image, np.zeros((count, 2)), 4.0, device.empty(count, 4, 4))
             device.finish()
     assert len(device._graphs) <= MOST_GRAPHS
+
+
+def test_after_an_error_nothing_is_left_that_would_read_what_comes_next(driver: HostDriver, device: CudaDevice) -> None:
+    def fail() -> None:
+        raise EngineRefused("the network failed")
+
+    image, target = picture(16, 16), device.empty(8, 8)
+    expected = np.empty((8, 8), np.uint8)
+    CpuDevice().resize(image, expected)
+    device.resize(device.upload(image), target)
+    with pytest.raises(EngineRefused, match="the network failed"):
+        device.finish(Ending("a network", fail))
+    assert driver.done == ["put_rows", "put", "halve"]
+    assert np.array_equal(device.download(target), expected)
 
 
 class _Uncapturing(HostDriver):
