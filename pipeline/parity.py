@@ -126,13 +126,18 @@ def find(inspector: Inspector, view: str, frame: Frame) -> tuple[Parts, float]:
     return [list(part.keypoints) for part in findings], (took_ns.get("coarse", 0) + took_ns.get("refine", 0)) / 1e6
 
 
-def parity(recipe: Recipe, others: Sequence[Case], *, repeat: int = 1, threads: int = 1) -> list[Row]:
+def parity(
+    recipe: Recipe, others: Sequence[Case], *, repeat: int = 1, threads: int = 1, plans: Path | None = None
+) -> list[Row]:
     """Run every backend in every precision over the reference frames and `others`, in turn frame by frame.
+
+    Plans of TensorRT lie in the folder `plans`; without one in this machine's cache.
 
     Raises:
         RecipeError: a reference frame cannot be read.
     """
-    runs = [_Run(recipe, backend, precision, threads) for backend in BACKENDS for precision in PRECISIONS]
+    plans = plans or plans_folder()
+    runs = [_Run(recipe, backend, precision, threads, plans) for backend in BACKENDS for precision in PRECISIONS]
     references = reference_cases(recipe)
     for _ in range(repeat):
         for case in references:
@@ -147,15 +152,13 @@ def parity(recipe: Recipe, others: Sequence[Case], *, repeat: int = 1, threads: 
 class _Run:
     """One backend in one precision, and what it has found so far."""
 
-    def __init__(self, recipe: Recipe, backend: str, precision: Precision, threads: int) -> None:
+    def __init__(self, recipe: Recipe, backend: str, precision: Precision, threads: int, plans: Path) -> None:
         self._row = Row(backend, precision)
         self._references, self._every = Differences(), Differences()
         self._took_ms: list[float] = []
         self._inspector: Inspector | None = None
         try:
-            self._inspector = Inspector.load(
-                recipe, backend=backend, threads=threads, precision=precision, plans=plans_folder()
-            )
+            self._inspector = Inspector.load(recipe, backend=backend, threads=threads, precision=precision, plans=plans)
         except NetworkError as problem:  # the backend is here and does not accept the network
             self._row = Row(backend, precision, refused=_said(problem))
         except (EngineError, RecipeError) as problem:

@@ -36,6 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--repeat", type=int, default=3, metavar="N", help="times each frame is run (default: %(default)s)"
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the networks (default: %(default)s)")
+    parser.add_argument("--plans", default="", metavar="DIR", help="another cache of plans, as that of datumd build")
     parser.set_defaults(run=run)
 
 
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.commands.view_images import spread, view_images
     from pipeline.inspector import Inspector
     from pipeline.parity import REFERENCE, cases, parity
+    from pipeline.plans import plans_folder
     from pipeline.recipe import load_recipe
 
     if not (1 <= args.count <= MOST_IMAGES and 1 <= args.repeat <= 100 and 1 <= args.threads <= 64):
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         view: spread(paths, args.count) for view, paths in view_images(args.recipe, args.images, "--images").items()
     }
     others = cases(images, Inspector.load(recipe, backend=REFERENCE)) if images else []
-    rows = parity(recipe, others, repeat=args.repeat, threads=args.threads)
+    rows = parity(recipe, others, repeat=args.repeat, threads=args.threads, plans=plans_folder(args.plans))
     frames = sum(len(view.references) for view in recipe.views.values())
     print(f"{recipe.name}: {frames} reference frame(s), {len(others)} other(s); allowed {recipe.limit_px} px")
     print(
