@@ -13,11 +13,16 @@ MOST_ROWS = 1024  # of one run, likewise
 
 
 def plans_folder(configured: str = "") -> Path:
-    """Where plans lie: as the station says, else in the machine's cache, else in the user's."""
+    """Where plans lie: as the station says, else in the machine's cache, else in the user's if he has a home."""
     if configured:
         return Path(configured)
     system = SYSTEM.is_dir() and os.access(SYSTEM, os.X_OK)
-    return (SYSTEM if system else Path.home() / ".cache/datumd") / FOLDER
+    if system:
+        return SYSTEM / FOLDER
+    try:
+        return Path.home() / ".cache/datumd" / FOLDER
+    except RuntimeError:  # a user without a home, as a container's: no plan is found there, and none can be written
+        return SYSTEM / FOLDER
 
 
 def profiles(view: ViewRecipe) -> dict[Path, Profile]:

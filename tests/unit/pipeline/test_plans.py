@@ -1,5 +1,7 @@
 """Plans of a recipe: for how many images at a time, where they lie, and what a station does without one."""
 
+import argparse
+import pwd
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from engines.devices import libcuda
 from engines.plan import Profile
 from pipeline.cli import main
+from pipeline.commands import parity
 from pipeline.config import InferSettings, load_station
 from pipeline.errors import ConfigError, EngineError
 from pipeline.inspectors import open_inspector
@@ -42,6 +45,21 @@ def test_a_plan_takes_the_parts_of_a_frame_at_a_time(
 def test_plans_lie_in_the_cache_of_the_machine_or_the_user(tmp_path: Path, home: Path) -> None:
     assert plans_folder(str(tmp_path)) == tmp_path
     assert plans_folder() in (home / ".cache/datumd/plans", Path("/var/cache/datumd/plans"))
+
+
+def test_a_user_without_a_home_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> object:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert plans_folder() == Path("/var/cache/datumd/plans")
+
+
+def test_parity_takes_the_cache_that_build_took() -> None:
+    parser = argparse.ArgumentParser()
+    parity.add_parser(parser.add_subparsers())
+    assert parser.parse_args(["parity", "part", "--plans", "plans"]).plans == "plans"
 
 
 def test_a_station_names_its_plans_beside_itself(tmp_path: Path) -> None:
