@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -34,11 +35,8 @@ def bracket_frames() -> list[Frame]:
 
 
 def inspect_bare(inspector: Inspector, frame: Frame) -> dict[str, int]:
-    """Inspect and decide one frame. Returns the time of each stage in ns, of the last part in the frame."""
-    stages: dict[str, int] = {}
-    for findings in inspector.inspect(VIEW, frame):
-        stages = inspector.decide({VIEW: findings}).stages_ns
-    return stages
+    """Inspect one frame as each view of a part, and decide. Returns the time of each stage in ns, summed over the views."""
+    return inspector.decide({view: inspector.inspect(view, frame)[0] for view in inspector.recipe.views}).stages_ns
 
 
 class BareProcess:
@@ -53,8 +51,12 @@ class BareProcess:
         self.collect()
 
     def ask(self, frames: int = 1) -> None:
-        """Let it inspect so many frames; `collect` gives the times."""
-        self._line.send(frames)
+        """Let it inspect so many frames, one after the other; `collect` gives the times."""
+        self._line.send([None] * frames)
+
+    def ask_at(self, gaps_s: Sequence[float]) -> None:
+        """Let frames come so long after each other, as on a line; a time then runs from when the frame came."""
+        self._line.send(gaps_s)
 
     def collect(self) -> list[float]:
         """Wait until it has done what it was last asked for: ms of each frame."""
@@ -76,7 +78,7 @@ class BareProcess:
         self._child.kill()
 
 
-def _serve(line: "multiprocessing.connection.Connection[list[float], int]") -> None:
+def _serve(line: "multiprocessing.connection.Connection[list[float], Sequence[float | None]]") -> None:
     cv2.setNumThreads(1)
     inspector = Inspector.load(load_recipe(RECIPE))
     frames = bracket_frames()
@@ -86,11 +88,13 @@ def _serve(line: "multiprocessing.connection.Connection[list[float], int]") -> N
     count = 0
     try:
         while True:
-            times = []
-            for _ in range(line.recv()):
-                start = time.perf_counter()
+            times, gaps = [], line.recv()
+            due = time.perf_counter()
+            for gap_s in gaps:
+                due = time.perf_counter() if gap_s is None else due + gap_s
+                time.sleep(max(0.0, due - time.perf_counter()))
                 inspect_bare(inspector, frames[count % POOL])
-                times.append((time.perf_counter() - start) * 1000.0)
+                times.append((time.perf_counter() - due) * 1000.0)
                 count += 1
             line.send(times)
     except EOFError:  # nobody wants any more

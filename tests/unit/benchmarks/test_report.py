@@ -10,23 +10,23 @@ from benchmarks.report import Figure, Measured
 
 
 def measured(value: float) -> Measured:
-    figures = [Figure("daemon_over_bare_loop", value), Figure("memory_growth_mib", 0.5)]
+    figures = [Figure("frame_path_over_must", value), Figure("ring_over_queue", 0.5)]
     return Measured("a title", ("name", "value"), [("a", 1234.6), ("bb", 0.12345)], figures)
 
 
 def test_within_budget_ends_with_the_line_of_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
-    assert report.main("pipeline", lambda _quick: measured(0.95), ["--quick", "--json", str(file)]) == 0
+    assert report.main("ring", lambda _quick: measured(1.25), ["--quick", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "a title"
     assert lines[2:6] == ["name   value", "----  ------", "a       1235", "bb    0.1235"]
-    assert lines[-1] == "pipeline: daemon_over_bare_loop 0.95, memory_growth_mib 0.5"
-    assert json.loads(file.read_text())["figures"] == {"daemon_over_bare_loop": 0.95, "memory_growth_mib": 0.5}
+    assert lines[-1] == "ring: frame_path_over_must 1.25, ring_over_queue 0.5"
+    assert json.loads(file.read_text())["figures"] == {"frame_path_over_must": 1.25, "ring_over_queue": 0.5}
 
 
 def test_outside_budget_exits_1_and_names_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.main("pipeline", lambda _quick: measured(0.89), []) == 1
-    assert "daemon_over_bare_loop_min = 0.9: daemon_over_bare_loop is 0.89" in capsys.readouterr().err
+    assert report.main("ring", lambda _quick: measured(1.75), []) == 1
+    assert "frame_path_over_must_max = 1.5: frame_path_over_must is 1.75" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
