@@ -40,6 +40,23 @@ def test_a_sequence_that_comes_again_is_one_graph_for_any_sizes(driver: HostDriv
     assert driver.done.count("put") == 5  # the records of each frame, in one copy
 
 
+def test_a_part_that_wanders_and_changes_its_size_needs_few_graphs(driver: HostDriver, device: CudaDevice) -> None:
+    rng = np.random.default_rng(1)
+    large, small = device.empty(128, 128), device.empty(32, 32)
+    frame, whole = picture(600, 800), device.empty(380, 380)
+    for _ in range(60):
+        side, left, top = int(rng.integers(260, 380)), int(rng.integers(-60, 400)), int(rng.integers(-60, 200))
+        region = device.upload(frame[max(0, top) : top + side, max(0, left) : left + side])
+        if left < 0 or top < 0:
+            padded = CudaImage(whole.memory, whole.address, (side, side))
+            device.pad(region, padded, max(0, -left), max(0, -top))
+            region = padded
+        device.resize(region, large)
+        device.resize(large, small)
+        device.download(small)
+    assert 2 <= driver.captures <= 6  # halved before or not, padded before or not, of one part of a scale or the next
+
+
 def test_a_frame_needs_no_new_memory(driver: HostDriver, device: CudaDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     large, small, patches = device.empty(64, 64), device.empty(16, 16), device.empty(3, 8, 8)
 
