@@ -1,5 +1,6 @@
 """From the name of a backend to a loaded network."""
 
+import hashlib
 import logging
 import stat
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import cast
 from engines.engine import Engine
 from engines.errors import EngineRefused, EngineUnavailable
 from engines.onnx_file import is_quantised
+from engines.plan import has_plan
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +43,13 @@ class Choice:
         return f"{self.backend} ({self.reason})"
 
 
-def choose(backend: str = "auto", *, is_int8: bool = False) -> Choice:
+def choose(backend: str = "auto", *, is_int8: bool = False, plans: Path | None = None) -> Choice:
     """What `backend` stands for here.
 
     Args:
         backend: a key of BACKENDS, or `auto` for the best one that is present.
         is_int8: whether the networks round to integers.
+        plans: where plans lie; `auto` does not look for what runs plans where there is none.
 
     Raises:
         EngineUnavailable: no such backend, or what it needs is missing.
@@ -57,6 +60,8 @@ def choose(backend: str = "auto", *, is_int8: bool = False) -> Choice:
     missing = []
     for name in BEST_FIRST[is_int8]:
         try:
+            if name in WITH_PLANS and plans is not None and not has_plan(plans):
+                raise EngineUnavailable(f"there is no plan in {plans}")
             _module(name)
         except EngineUnavailable as problem:
             missing.append(f"{name}: {problem.what}")
@@ -81,12 +86,14 @@ def load_engine(path: Path, *, backend: str = "auto", threads: int = 1, plans: P
     """
     network = _read(path)
     is_int8 = backend == "auto" and is_quantised(network)
-    first = choose(backend, is_int8=is_int8).backend
-    order = BEST_FIRST[is_int8]
-    names = order[order.index(first) :] if backend == "auto" else (first,)
-    if backend == "auto" and plans is None:
-        names = tuple(name for name in names if name not in WITH_PLANS)  # who has no cache of plans wants none
-    for name in names[:-1]:
+    if backend != "auto":
+        return _loaded(backend, network, threads, plans)
+    names: tuple[str, ...] = BEST_FIRST[is_int8]
+    # Importing TensorRT takes seconds: not for a network without a plan.
+    if plans is None or not has_plan(plans, hashlib.sha256(network).hexdigest()):
+        names = tuple(name for name in names if name not in WITH_PLANS)
+    first = next((number for number, name in enumerate(names) if _found(name) is None), len(names) - 1)
+    for name in names[first:-1]:
         try:
             return _loaded(name, network, threads, plans)
         except EngineUnavailable as problem:
@@ -100,9 +107,24 @@ def _loaded(name: str, network: bytes, threads: int, plans: Path | None) -> Engi
     return cast(Engine, engine(network, threads=threads, **more))
 
 
-@cache  # a driver that is asked for once is not asked for again by every network
 def _module(name: str) -> ModuleType:
     """The module of a backend that can be used. Raises EngineUnavailable where it cannot."""
+    if problem := _found(name):
+        raise EngineUnavailable(problem.what, problem.next)
+    return import_module(BACKENDS[name].partition(":")[0])
+
+
+@cache  # what fails once, an import or a driver, is not tried again by every network
+def _found(name: str) -> EngineUnavailable | None:
+    """What keeps a backend from being used; None where nothing does."""
+    try:
+        _look_for(name)
+    except EngineUnavailable as problem:
+        return EngineUnavailable(problem.what, problem.next)
+    return None
+
+
+def _look_for(name: str) -> None:
     if name not in BACKENDS:
         raise EngineUnavailable(f"there is no backend {name!r}; allowed: auto, {', '.join(BACKENDS)}")
     module = import_module(BACKENDS[name].partition(":")[0])
@@ -113,7 +135,6 @@ def _module(name: str) -> ModuleType:
         raise EngineUnavailable(
             what, command or "install NVIDIA's driver for this machine's GPU, or take the backend auto"
         )
-    return module
 
 
 def _read(path: Path) -> bytes:

@@ -92,7 +92,7 @@ def load_inspector(station: Station, recipe: Recipe) -> Inspector:
 def why(infer: InferSettings, backends: Sequence[str]) -> str:
     """Why networks run on `backends`, an inspector's, with these settings."""
     try:
-        choice = choose_backend(infer.backend, is_int8=infer.precision == "int8")
+        choice = choose_backend(infer.backend, is_int8=infer.precision == "int8", plans=plans_folder(infer.plans))
     except EngineUnavailable as problem:  # what the station allows instead has been taken
         return f"not on {infer.backend}: {problem.what}"
     if all(backend.startswith(f"{choice.backend} ") for backend in backends):
@@ -109,7 +109,14 @@ def open_inspector(infer: InferSettings, recipe: Recipe) -> Inspector:
 
     def load(backend: str) -> Inspector:
         plans = plans_folder(infer.plans)
-        return Inspector.load(recipe, backend=backend, threads=infer.threads, precision=infer.precision, plans=plans)
+        return Inspector.load(
+            recipe,
+            backend=backend,
+            threads=infer.threads,
+            precision=infer.precision,
+            plans=plans,
+            batch=infer.batch,
+        )
 
     try:
         return load(infer.backend)

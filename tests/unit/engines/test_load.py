@@ -10,7 +10,7 @@ import pytest
 
 from engines.devices import libcuda
 from engines.errors import EngineRefused, EngineUnavailable
-from engines.load import BACKENDS, BEST_FIRST, LARGEST_BYTES, WITH_PLANS, choose, load_engine
+from engines.load import BACKENDS, BEST_FIRST, LARGEST_BYTES, WITH_PLANS, _found, choose, load_engine
 from pipeline.config import InferSettings
 from tests.unit.engines.networks import write_network, write_rounding_network
 
@@ -63,6 +63,23 @@ def test_a_missing_driver_comes_with_what_to_do() -> None:
     for name in ("tensorrt", "tensorrt-rtx"):
         with pytest.raises(EngineUnavailable, match=r"NVIDIA driver .*; next: install NVIDIA's driver"):
             choose(name)
+
+
+def test_auto_looks_for_a_plan_before_it_imports_what_runs_plans(tmp_path: Path) -> None:
+    assert f"tensorrt: there is no plan in {tmp_path}" in choose("auto", plans=tmp_path).reason
+    (tmp_path / "0123-4567.json").write_text("{}")
+    assert "there is no plan" not in choose("auto", plans=tmp_path).reason
+
+
+def test_what_failed_once_is_not_tried_again() -> None:
+    if libcuda.missing() is None:
+        pytest.skip("there is a GPU")
+    refusals = []
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable) as refused:
+            choose("tensorrt")
+        refusals.append((str(refused.value), _found.cache_info().misses))
+    assert refusals[0] == refusals[1]
 
 
 def test_a_station_may_name_every_backend() -> None:
