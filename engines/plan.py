@@ -10,6 +10,7 @@ from pathlib import Path
 from engines.errors import EngineRefused, EngineUnavailable
 
 FORMAT = 1
+PART = ".part"  # the end of the name of a file that is being written
 NAME_DIGITS = 16  # of a hash, in a file's name; the note holds all of them
 
 
@@ -77,6 +78,14 @@ def find_plan(folder: Path | None, network_sha256: str, machine: Machine) -> Pla
     return Plan(plan, note)
 
 
+def has_plan(folder: Path, network_sha256: str = "") -> bool:
+    """Whether a note lies there, of this network if one is named: `find_plan` says whether its plan can be used here."""
+    try:
+        return any(folder.glob(f"{network_sha256[:NAME_DIGITS]}*-*.json"))
+    except OSError:  # a folder that may not be read
+        return False
+
+
 def is_current(folder: Path, network_sha256: str, machine: Machine, profile: Profile) -> bool:
     """Whether a good plan is there, made for these batch sizes."""
     try:
@@ -94,6 +103,7 @@ def write_plan(folder: Path, plan: bytes, note: PlanNote) -> Path:
     path = plan_path(folder, note.network_sha256, note.machine)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_parts(folder)
         # An old note beside a new plan, or the other way about, is refused by the plan's hash.
         _write(path, plan)
         _write(_note_path(path), note.text().encode())
@@ -116,12 +126,23 @@ def _note_path(plan: Path) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")  # two may build at once
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _remove_parts(folder: Path) -> None:
+    """What builds that were killed while they wrote have left."""
+    for part in folder.glob(f".*{PART}"):
+        pid = part.name.removesuffix(PART).rpartition(".")[2]
+        if not (pid.isdecimal() and Path("/proc", pid).exists()):
+            part.unlink(missing_ok=True)
 
 
 def _read_note(path: Path) -> PlanNote | None:

@@ -1,6 +1,8 @@
 """Plans in the cache: found for their network and machine alone, whole or not at all."""
 
 import hashlib
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +104,16 @@ def test_a_kill_between_the_files_leaves_nothing_that_is_used(tmp_path: Path) ->
         find_plan(tmp_path, NETWORK, HERE)
     write_plan(tmp_path, newer, note(plan=newer))
     assert find_plan(tmp_path, NETWORK, HERE).plan == newer
+
+
+def test_what_a_killed_build_left_is_removed_and_what_another_one_writes_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, unfinished, older = (tmp_path / f".a.plan{end}.part" for end in (f".{dead.pid}", f".{os.getppid()}", ""))
+    for path in (left, unfinished, older):
+        path.write_bytes(b"half")
+    path = write_plan(tmp_path, PLAN, note())
+    assert sorted(tmp_path.iterdir()) == sorted([unfinished, path, path.with_suffix(".json")])
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
