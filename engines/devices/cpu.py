@@ -73,6 +73,8 @@ class CpuDevice:
         self, image: Image, centres: NDArray[np.float64], span: float, patches: Image, angle_rad: float = 0.0
     ) -> None:
         """See Device."""
+        if not patches.flags.c_contiguous:
+            raise ValueError("patches are not adjacent in memory: they would be written into a copy")
         if not len(centres):
             return
         size = patches.shape[1]

@@ -73,8 +73,11 @@ class Device(Protocol[Image]):
                 falls on it exactly. In ordinary memory.
             span: width of the square that is cut, in px of the image. Over two image px to a patch px, the patch px
                 is the mean over the area it covers.
-            patches: (M, P, P), filled; outside the image the edge repeats.
+            patches: (M, P, P), contiguous, filled; outside the image the edge repeats.
             angle_rad: direction of the patches' x axis in the image, from x towards y; they turn about their centres.
+
+        Raises:
+            ValueError: the patches are not contiguous.
         """
 
     def warp(self, image: Image, image_from_target: NDArray[np.float64], target: Image) -> None:

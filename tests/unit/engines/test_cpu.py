@@ -125,3 +125,9 @@ def test_a_warp_that_shrinks_does_not_alias(device: CpuDevice, size: tuple[int, 
     inside = target[20:44, 20:44]
     assert inside.min() > 100
     assert inside.max() < 155
+
+
+def test_patches_that_are_not_adjacent_are_refused() -> None:
+    patches = np.zeros((2, 8, 16), np.uint8)[:, :, ::2]
+    with pytest.raises(ValueError, match="not adjacent"):
+        CpuDevice().gather(np.full((32, 32), 9, np.uint8), np.full((2, 2), 16.0), 8.0, patches)
