@@ -15,6 +15,7 @@ from calibration import fp16, int8, onnx_graph
 from calibration.lowering import Layer, Maker, Moved, Say, Search, Trials
 from calibration.trial import load_trial
 from engines.engine import Tensors
+from pipeline.errors import RecipeError
 from pipeline.parity import Case, cases, find, reference_cases
 from pipeline.precision import DerivedNote, derived_path, write_derived
 from pipeline.recipe import Recipe, ViewRecipe
@@ -70,6 +71,7 @@ def _of_view(
     references = [case for case in reference_cases(recipe) if case.view == view.name]
     ranging, searching, proving = _divided(cases({view.name: images}, load_trial(recipe, view.name, {})))
     asked = _asked(recipe, view.name, ranging or references)
+    _refuse_unasked(view.name, asked)
     layers = {
         (path, name): adds * _rows(asked[path])
         for path, model in models.items()
@@ -117,6 +119,17 @@ def _divided(found: list[Case]) -> tuple[list[Case], list[Case], list[Case]]:
     return (found[::3], found[1::3], found[2::3]) if len(found) >= ENOUGH else (found, found, found)
 
 
+def _refuse_unasked(view: str, asked: Mapping[Path, Sequence[Tensors]]) -> None:
+    """Raises RecipeError where a network has seen nothing that ranges, and the weight of its layers, could come from."""
+    for path, batches in asked.items():
+        if not _rows(batches):
+            raise RecipeError(
+                f"no image shows a part for which {path.name} is run: it would have no ranges",
+                where=f"view {view}",
+                allowed="images that show parts as the station sees them",
+            )
+
+
 def _rows(asked: Sequence[Tensors]) -> int:
     """Of all batches: a network of patches runs once for each keypoint and pass."""
     return sum(len(next(iter(batch.values()))) for batch in asked)
@@ -138,6 +151,8 @@ def _asked(recipe: Recipe, view: str, frames: Sequence[Case]) -> dict[Path, list
     """What each network is asked when these frames are inspected."""
     asked: dict[Path, list[Tensors]] = {}
     inspector = load_trial(recipe, view, {}, asked)
+    for batches in asked.values():
+        batches.clear()  # loading runs each network on zeros
     for case in frames:
         find(inspector, view, case.frame)
     return asked

@@ -17,7 +17,7 @@ from onnx import TensorProto, numpy_helper
 
 from calibration import fp16, int8, onnx_graph, quantise_command
 from calibration.lowering import Layer, Moved, Search
-from calibration.quantise import quantise
+from calibration.quantise import _asked, _refuse_unasked, quantise
 from calibration.trial import load_trial
 from engines.engine import Tensors
 from pipeline.errors import ConfigError, RecipeError
@@ -229,6 +229,14 @@ kept = onnx_graph.layers(model).keys() - list(onnx_graph.layers(model))[3:6]
 ranges = int8.Histograms(model, [{"image": image}]).least_squares()
 print(hashlib.sha256(int8.to_int8(model, ranges, kept) + fp16.to_fp16(model, kept)).hexdigest())
 """
+
+
+def test_a_network_that_no_frame_asked_anything_is_named() -> None:
+    recipe = load_recipe(BRACKET)
+    asked = _asked(recipe, "top", [])
+    assert set(asked) == set(networks(recipe))
+    with pytest.raises(RecipeError, match=f"for which {networks(recipe)[0].name} is run"):
+        _refuse_unasked("top", asked)
 
 
 def test_the_same_images_give_the_same_bytes(recipe: Recipe) -> None:
