@@ -102,6 +102,8 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         without_plan: what happens with backend = "tensorrt" where a recipe has no plan that fits, or there is no GPU:
             "onnxruntime" inspects on the processor, "refuse" does not load the recipe. No plan is made meanwhile.
         plans: folder of the plans that `datumd build` makes; default: this machine's cache.
+        batch: frames of so many views of a part, at most, go through the networks together where they wait together and the
+            views have the same files. Rounding depends on the size of a batch: with 1 a frame always gives the same numbers.
         keep_warm_ms: the networks are run for nothing so long after they were last used, and again, until a frame comes;
             0 = they are not. A frame that comes meanwhile waits for the end of one network's run.
     """
@@ -112,6 +114,7 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: Precision = "fp32"
     without_plan: Literal["onnxruntime", "refuse"] = "onnxruntime"
     plans: str = ""
+    batch: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     keep_warm_ms: Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)] = 0.0
 
 

@@ -12,7 +12,7 @@ from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
 from pipeline.stages.values import Decision, ViewFindings
 from pipeline.stages.verdict import verdict
-from pipeline.view_stages import Inference, ViewStages, load_view
+from pipeline.view_stages import Inference, ViewStages, load_views
 
 
 class Inspector:
@@ -24,7 +24,8 @@ class Inspector:
         self.precision = precision
         self._views = views
         self._measure = Measure(recipe.file)
-        self._blank_runs = [run for view in views.values() for run in view.keypoint_stages.blank_runs]
+        stages = {id(view.keypoint_stages): view.keypoint_stages for view in views.values()}
+        self._blank_runs = [run for one in stages.values() for run in one.blank_runs]
 
     @classmethod
     def load(
@@ -35,11 +36,11 @@ class Inspector:
         threads: int = 1,
         precision: Precision = "fp32",
         plans: Path | None = None,
+        batch: int = 1,
     ) -> "Inspector":
-        """Load and warm the networks. Raises NetworkError, EngineError and RecipeError, as load_view."""
-        inference = Inference(backend, threads, precision, plans)
-        views = {name: load_view(recipe, view, inference) for name, view in recipe.views.items()}
-        return cls(recipe, views, precision)
+        """Load the networks, and warm them for `batch` frames together. Raises as load_views."""
+        inference = Inference(backend, threads, precision, plans, batch)
+        return cls(recipe, load_views(recipe, inference), precision)
 
     @property
     def backends(self) -> list[str]:
@@ -65,7 +66,11 @@ class Inspector:
     def figures(self, view: str, frame: Frame) -> list[ImageFigures]:
         """What `image` in recipe.toml limits, of every part in a frame."""
         stages = self._views[view]
-        return [stages.figures(part) for part in stages.preprocess(frame, stages.locate(frame)[0])]
+        return [stages.figures(part) for part in stages.preprocess([(frame, stages.locate(frame)[0])])]
+
+    def are_alike(self, view: str, other: str) -> bool:
+        """Whether frames of both views can be inspected together: their networks and what belongs to them are the same."""
+        return self._views[view].keypoint_stages is self._views[other].keypoint_stages
 
     def inspect(self, view: str, frame: Frame) -> list[ViewFindings]:
         """Find the keypoints of every part in a frame, in the order of the parts. No part, no findings.
@@ -73,25 +78,43 @@ class Inspector:
         Raises:
             NetworkError: a network failed.
         """
-        stages, laps = self._views[view], Laps()
-        regions, mislocated = stages.locate(frame)
+        return self.inspect_together([(view, frame)])[0]
+
+    def inspect_together(self, frames: Sequence[tuple[str, Frame]]) -> list[list[ViewFindings]]:
+        """As `inspect`, frames of several views that are alike, through each network in one batch.
+
+        The times of the stages, which they share, are told with the first part that is found.
+
+        Raises:
+            NetworkError: a network failed.
+        """
+        views, laps = [self._views[view] for view, _ in frames], Laps()
+        located = [stages.locate(frame) for stages, (_, frame) in zip(views, frames, strict=True)]
         laps.lap("locate")
-        parts = stages.preprocess(frame, regions)
+        parts = views[0].preprocess(
+            [(frame, regions) for (_, frame), (regions, _) in zip(frames, located, strict=True)]
+        )
+        owners = [number for number, (regions, _) in enumerate(located) for _ in regions]
         laps.lap("preprocess")
-        reasons = [mislocated or stages.check_image(part) for part in parts]
+        reasons = [
+            located[owner][1] or views[owner].check_image(part) for owner, part in zip(owners, parts, strict=True)
+        ]
         judged = [part for part, bad in zip(parts, reasons, strict=True) if not bad]
         laps.lap("image")
-        found = stages.coarse(judged)
+        found = views[0].coarse(judged)
         laps.lap("coarse")
-        refined = stages.refine(judged, found)
+        refined = iter(views[0].refine(judged, found))
         laps.lap("refine")
-        answers = iter([stages.visibility(part, one) for part, one in zip(judged, refined, strict=True)])
-        laps.lap("visibility")
-        seen = [(bad, ()) if bad else next(answers) for bad in reasons]
-        return [
-            ViewFindings(view, part.region, why, keypoints, {} if number else laps.ns)
-            for number, (part, (why, keypoints)) in enumerate(zip(parts, seen, strict=True))
+        seen = [
+            (bad, ()) if bad else views[owner].visibility(part, next(refined))
+            for owner, part, bad in zip(owners, parts, reasons, strict=True)
         ]
+        laps.lap("visibility")
+        answers: list[list[ViewFindings]] = [[] for _ in frames]
+        for number, (owner, part, (why, keypoints)) in enumerate(zip(owners, parts, seen, strict=True)):
+            shared = {} if number else laps.ns
+            answers[owner].append(ViewFindings(frames[owner][0], part.region, why, keypoints, shared))
+        return answers
 
     def decide(self, views: Mapping[str, ViewFindings]) -> Decision:
         """Measure one part and reach its verdict from what its views found; a view without this part is left out."""

@@ -33,7 +33,9 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeypointStages:
-    """What one view runs between its images and its keypoints. Each method is one stage over all parts of a frame.
+    """What a view runs between its images and its keypoints, and other views with the same files, too.
+
+    Each method is one stage over all parts of a frame, or of frames of several such views.
 
     Attributes:
         backends: the libraries, with their versions, that run its networks: each network may have another.
@@ -68,8 +70,14 @@ class KeypointStages:
         return [settle(one, self.shape, self.keypoints, self.thresholds) for one in refined]
 
 
-def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loader) -> KeypointStages:
-    """Load a view's networks with `load` and run each once. Images live where all of them can take them.
+def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loader, frames: int = 1) -> KeypointStages:
+    """Load a view's networks and run each once. Images live where all of them can take them.
+
+    Args:
+        files: the view's.
+        keypoints: its keypoints.
+        load: loads one network.
+        frames: that are inspected together at most.
 
     Raises:
         NetworkError: a network does not fit its place beside the others, or fails.
@@ -78,11 +86,11 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
     network = load(files.coarse, CoarseCard)
     second = None if files.posed is None else _beside(load(files.posed, PosedCard), network)
     patches = None if files.refine is None else _beside(load(files.refine, RefineCard), network)
-    blank_runs = [_warm(network, 1)]
+    blank_runs = [_warm(network, 1, frames)]
     if second is not None:
-        blank_runs.append(_warm(second, 1))
+        blank_runs.append(_warm(second, 1, frames))
     if patches is not None:
-        blank_runs.append(_warm(patches, len(keypoints)))
+        blank_runs.append(_warm(patches, len(keypoints), frames))
     shape = None if files.shape is None else ShapeFit(files.shape)
     engines = [one.engine for one in (network, second, patches) if one is not None]
     device = device_of(engines)
@@ -100,13 +108,14 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
     )
 
 
-def _warm(network: Network[Card], batch: int) -> Callable[[], None]:
-    """Warm the network up for a batch size; returns a run on zeros.
+def _warm(network: Network[Card], batch: int, frames: int) -> Callable[[], None]:
+    """Warm the network up for the batch that a frame gives and for those of several; returns a run on zeros.
 
     That is of a batch of one: it reads all weights, and a frame that comes meanwhile waits a tenth as long as for a part's
     patches.
     """
-    network.warm_up(batch)
+    for count in range(1, frames + 1):
+        network.warm_up(count * batch)
     run = network.blank_run()
     run()
     return run

@@ -30,6 +30,11 @@ class ViewFiles:
     thresholds: Thresholds
     sigma: SigmaScale | None
 
+    @property
+    def networks(self) -> tuple[Path | None, Path | None, Path | None]:
+        """Coarse, posed, refine."""
+        return self.coarse, self.posed, self.refine
+
 
 def read_view_files(folder: Path, keypoints: Sequence[str]) -> ViewFiles:
     """Find the networks in a view's folder and read the rest.

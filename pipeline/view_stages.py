@@ -28,7 +28,11 @@ _NO_LIMITS = ImageSettings()
 
 @dataclass(frozen=True, slots=True)
 class ViewStages:
-    """What one view runs. Each method is one stage over all parts of a frame."""
+    """What one view runs. Each method is one stage over all parts of a frame.
+
+    Views whose `keypoint_stages` are the same have the same files: their frames can go through `preprocess`, `coarse` and
+    `refine` of any of them together.
+    """
 
     view: ViewRecipe
     locate_stage: Locate
@@ -38,9 +42,9 @@ class ViewStages:
         """Regions of the parts, and why they cannot be trusted, if so."""
         return self.locate_stage(frame)
 
-    def preprocess(self, frame: Frame, regions: Sequence[Region]) -> list[Prepared]:
-        """Both images of every part."""
-        return self.keypoint_stages.preprocess(frame, regions)
+    def preprocess(self, frames: Sequence[tuple[Frame, Sequence[Region]]]) -> list[Prepared]:
+        """Both images of every part, those of the first frame first."""
+        return self.keypoint_stages.preprocess.of_frames(frames)
 
     def check_image(self, part: Prepared) -> tuple[Reason, ...]:
         """Why a part's picture cannot be judged; empty where it can."""
@@ -81,28 +85,48 @@ class ViewStages:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What runs networks: see load_engine and precision_file."""
+    """What runs networks: see load_engine and precision_file. `batch`: frames of so many views may come together."""
 
     backend: str = "auto"
     threads: int = 1
     precision: Precision = "fp32"
     plans: Path | None = None
+    batch: int = 1
 
 
-def load_view(recipe: Recipe, view: ViewRecipe, inference: Inference) -> ViewStages:
-    """Load a view's networks and run each once.
+def load_views(recipe: Recipe, inference: Inference) -> dict[str, ViewStages]:
+    """Load the networks of all views and run each once. Views with the same files have them together.
 
     Raises:
         NetworkError: a network does not fit its place, or fails.
         EngineError: the backend is missing.
         RecipeError: a network's file was changed after the recipe was verified, or there is none of it in this precision.
     """
+    identities = {name: _identity(recipe, view, inference.precision) for name, view in recipe.views.items()}
+    loaded: dict[str, ViewStages] = {}
+    for name, view in recipe.views.items():
+        same = [other for other in recipe.views if identities[other] == identities[name]]
+        first = loaded.get(same[0])
+        stages = (
+            first.keypoint_stages if first else _load_stages(recipe, view, inference, min(len(same), inference.batch))
+        )
+        loaded[name] = ViewStages(view, make_locate(view.settings.locate, name, stages.device), stages)
+    return loaded
 
+
+def _identity(recipe: Recipe, view: ViewRecipe, precision: Precision) -> tuple[object, ...]:
+    """What must be the same for two views to be inspected by the same stages."""
+    files = [None if path is None else precision_file(recipe.folder, path, precision) for path in view.networks]
+    hashes = [None if file is None else (file.sha256, file.source_sha256) for file in files]
+    locked = [path and recipe.files.get(path.relative_to(recipe.folder).as_posix()) for path in view.networks]
+    return hashes, locked, view.shape, view.thresholds, view.settings.keypoints
+
+
+def _load_stages(recipe: Recipe, view: ViewRecipe, inference: Inference, frames: int) -> KeypointStages:
     def load(path: Path, role: type[Card]) -> Network[Card]:
         return _load(recipe, view, path, role, inference)
 
-    stages = load_keypoint_stages(view, view.settings.keypoints, load)
-    return ViewStages(view, make_locate(view.settings.locate, view.name, stages.device), stages)
+    return load_keypoint_stages(view, view.settings.keypoints, load, frames)
 
 
 def _load(recipe: Recipe, view: ViewRecipe, path: Path, role: type[Card], inference: Inference) -> Network[Card]:

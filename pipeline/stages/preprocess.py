@@ -22,11 +22,16 @@ class Preprocess:
 
     def __call__(self, frame: Frame, regions: Sequence[Region]) -> list[Prepared]:
         """Cut every region, widened about its centre to the shape of the large image. Outside, the edge repeats."""
+        return self.of_frames([(frame, regions)])
+
+    def of_frames(self, frames: Sequence[tuple[Frame, Sequence[Region]]]) -> list[Prepared]:
+        """Likewise from several frames, those of the first one first."""
         self._device.begin()
-        while len(self._images) < len(regions):
+        cuts = [(frame, region) for frame, regions in frames for region in regions]
+        while len(self._images) < len(cuts):
             (small_w, small_h), (large_w, large_h) = self._small_wh, self._large_wh
             self._images.append((self._device.empty(small_h, small_w, 1), self._device.empty(large_h, large_w)))
-        return [self._cut(frame, region, *images) for region, images in zip(regions, self._images, strict=False)]
+        return [self._cut(frame, region, *images) for (frame, region), images in zip(cuts, self._images, strict=False)]
 
     def _cut(self, frame: Frame, region: Region, small: DeviceImage, large: DeviceImage) -> Prepared:
         area = widened(region, self._large_wh)

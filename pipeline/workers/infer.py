@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,7 @@ class InferWorker:
         inspectors.pin(np.frombuffer(self._ring.payloads, np.uint8))
         self._link = LedgerLink(context.runtime.ledger_endpoint, context.name)
         self._session = 0  # of the ledger that has our hello
+        self._orders: deque[FromLedger] = deque()  # received and not carried out
         self._parts: dict[int, Partial] = {}
         self._held: dict[Frames, Inspected] = {}
         self._pid = os.getpid()
@@ -84,18 +86,23 @@ class InferWorker:
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
         while not stop.is_set():
             self.turn()
+        while self._orders:  # what has been received is finished
+            self._take(self._orders.popleft())
 
     def turn(self) -> None:
-        """Inspect what is there; where nothing comes and no part is under way, at most one network is run to keep it warm."""
+        """Carry out one order; where there is none and no part is under way, at most one network is run to keep it warm."""
         self._greet()
-        is_idle = True
-        for message in self._link.receive(POLL_S if self._parts else self._keep_warm.wait_s(POLL_S)):
-            is_idle = False
-            self._take(message)
-            self._context.progress()
-        if is_idle and not self._parts and self._keep_warm.turn():
+        self._orders += self._link.receive(self._wait_s())
+        if self._orders:
+            self._take(self._orders.popleft())
+        elif not self._parts and self._keep_warm.turn():
             self._context.vitals.count_warmed(self._context.row)
         self._context.progress()
+
+    def _wait_s(self) -> float:
+        if self._orders:
+            return 0.0
+        return POLL_S if self._parts else self._keep_warm.wait_s(POLL_S)
 
     def _greet(self) -> None:
         """Once to each ledger: who we are, and what an earlier one was told and did not live to publish."""
@@ -116,31 +123,58 @@ class InferWorker:
     def _take(self, message: FromLedger) -> None:
         """One order; void where another ledger gave it than the one that is there now, or another process was meant."""
         match message:
-            case Dispatched(pid=self._pid, session=self._session) if self._session == self._ring.session:
+            case Dispatched() if self._is_meant(message):
                 self._inspect(message)
             case Abandoned(part, session=self._session):
                 self._parts.pop(part, None)
 
+    def _is_meant(self, order: Dispatched) -> bool:
+        return order.pid == self._pid and order.session == self._session == self._ring.session
+
+    def _is_granted(self, order: Dispatched) -> bool:
+        """Whether the slot holds the frame still: it may have been answered meanwhile, and granted anew."""
+        return self._ring.word(order.slot, SlotWord.granted) == order.generation
+
     def _inspect(self, order: Dispatched) -> None:
-        """One frame; with the last one of its part, the part."""
-        if self._ring.word(order.slot, SlotWord.granted) != order.generation:  # answered meanwhile, and granted anew
+        """One frame, and with it those of its part that wait as well and are inspected alike; with the last one, the part."""
+        if not self._is_granted(order):
             self._parts.pop(order.part, None)
             self._link.send(Released(self._context.name, [(order.slot, order.generation)]))
             return
         part = self._parts.setdefault(order.part, Partial(order.recipe))
         inspector = self._inspectors.by_number.get(part.recipe)
+        orders = [order]
         if inspector is not None:
-            part.findings[order.view] = inspector.inspect(order.view, self._ring.frame(order.slot))
+            orders += self._alike(inspector, order)
+            frames = [(one.view, self._ring.frame(one.slot)) for one in orders]
+            found = inspector.inspect_together(frames)
+            part.findings |= {view: findings for (view, _), findings in zip(frames, found, strict=True)}
             self._keep_warm.used(inspector.blank_runs)
-        self._ring.release(order.slot, order.generation)
-        released = [(order.slot, order.generation)]
+        released = [(one.slot, one.generation) for one in orders]
+        for slot, generation in released:
+            self._ring.release(slot, generation)
         part.frames += released
-        if not order.complete:
+        if not orders[-1].complete:
             self._link.send(Released(self._context.name, released))
             return
         del self._parts[order.part]
         answers = [_missing(part.recipe)] if inspector is None else _answers(inspector, part.findings)
         self._hold(Inspected(self._context.name, part.frames, answers, released))
+
+    def _alike(self, inspector: Inspector, order: Dispatched) -> list[Dispatched]:
+        """The next orders of its part, taken out of those that wait, up to the first one that is not inspected with it.
+
+        The part is answered no later for it, as that takes all of its views. Frames of other parts are left where they are:
+        one of them with it would let it wait for what is not its own.
+        """
+        others = self._context.runtime.station.infer.batch - 1
+        taken: list[Dispatched] = []
+        for one in [one for one in self._orders if isinstance(one, Dispatched) and one.part == order.part][:others]:
+            if not (self._is_meant(one) and self._is_granted(one) and inspector.are_alike(order.view, one.view)):
+                break
+            taken.append(one)
+            self._orders.remove(one)
+        return taken
 
     def _hold(self, answer: Inspected) -> None:
         """Send it, and keep it until it is published."""

@@ -108,6 +108,16 @@ def test_a_cascade_with_turned_patches_and_a_shape(
         assert compared(gpu, cpu, "top", mono8_frame(frame))[1] <= LIMIT_PX
 
 
+def test_frames_of_views_that_are_alike_go_through_together(box: GraphicsBox, tmp_path: Path) -> None:
+    recipe = load_recipe(everything(tmp_path), sealed=False)
+    gpu, cpu = box.inspector(recipe), Inspector.load(recipe, backend="onnxruntime")
+    frames = [("top", mono8_frame(frame_with_part(shift_px=shift))) for shift in ((3.4, -7.3), (-5.0, 2.5))]
+    for (_, frame), (found,) in zip(frames, gpu.inspect_together(frames), strict=True):
+        (alone,) = cpu.inspect("top", frame)
+        here, there = (np.array([(point.x, point.y) for point in one.keypoints]) for one in (found, alone))
+        assert np.abs(here - there).max() <= LIMIT_PX
+
+
 def test_runs_that_keep_the_networks_warm_change_nothing(box: GraphicsBox) -> None:
     recipe = load_recipe(RECIPE)
     gpu, cpu = box.inspector(recipe), Inspector.load(recipe, backend="onnxruntime")

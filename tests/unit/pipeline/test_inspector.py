@@ -1,5 +1,6 @@
 """Whole inspections of drawn parts, through networks that find bright dots."""
 
+import dataclasses
 import pickle
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pipeline.inspector import Inspector
 from pipeline.pixels import mono8_frame
 from pipeline.recipe import load_recipe
 from pipeline.result import Evaluation, KeypointState, ResultState
+from pipeline.shape import ShapeModel, write_shape
+from pipeline.stages.values import ViewFindings
 from tests.recipes import KEYPOINTS, dots_sensor_px, draw_part, frame_with_part, make_recipe
 
 WIDTH = '[measure]\nwidth = { distance = ["a", "b"], nominal = 12.8, tolerance = 0.01 }\n'
@@ -115,6 +118,55 @@ def test_no_part_no_findings_and_a_verdict_all_the_same(tmp_path: Path) -> None:
     decision = inspector.decide({})
     assert (decision.result_state, decision.evaluation) == (ResultState.FAILED, Evaluation.UNDEFINED)
     assert [(reason.code, reason.view) for reason in decision.reasons] == [("no_part", "top")]
+
+
+def plain(findings: list[ViewFindings]) -> list[ViewFindings]:
+    """Without the times."""
+    return [dataclasses.replace(one, stages_ns={}) for one in findings]
+
+
+def test_views_that_are_alike_are_inspected_together_as_they_are_alone(tmp_path: Path) -> None:
+    views, nests = ["top", "side", "end"], [[0, 0, 256, 256], [300, 0, 256, 256]]
+    rest = "image = { grey = [5, 200] }"
+    folder = make_recipe(tmp_path / "part", views, locate=f"{{ nests = {nests} }}", rest=rest, sealed=False)
+    inspector = Inspector.load(load_recipe(folder, sealed=False))
+    frames = []
+    for number, view in enumerate(views):
+        picture = np.full((256, 556), 10, np.uint8)
+        for region in nests[: 2 - number % 2]:  # one nest of the side view is dark
+            draw_part(picture, (region[0], region[1], 256, 256), (3.0 * number, -2.0 * number))
+        if number == 1:
+            picture[:, 300:] = 0
+        frames.append((view, mono8_frame(picture)))
+    assert all(inspector.are_alike(one, other) for one in views for other in views)
+    alone = [inspector.inspect(view, frame) for view, frame in frames]
+    together = inspector.inspect_together(frames)
+    assert [plain(findings) for findings in together] == [plain(findings) for findings in alone]
+    assert [[bool(one.stages_ns) for one in findings] for findings in together] == [
+        [True, False],
+        [False] * 2,
+        [False] * 2,
+    ]
+    assert inspector.decide({view: found[0] for (view, _), found in zip(frames, together, strict=True)}).stages_ns
+
+
+@pytest.mark.parametrize("file", ["coarse.onnx", "refine.onnx", "visibility.toml", "shape.json"])
+def test_views_of_which_one_file_differs_are_not_alike(tmp_path: Path, file: str) -> None:
+    folder = make_recipe(tmp_path / "part", ["top", "side", "end"], sealed=False)
+    path = folder / "side" / file
+    if path.suffix == ".onnx":
+        model = onnx.load(str(path))
+        model.doc_string = "another"
+        onnx.save(model, str(path))
+    elif file == "visibility.toml":
+        path.write_text("temperature = 2.0\n")
+    else:
+        half = float(np.sqrt(0.5))
+        mean = [(-half, -half), (half, -half), (-half, half), (half, half)]
+        write_shape(path, ShapeModel(KEYPOINTS, mean, [], [], [0.005] * 4))
+    inspector = Inspector.load(load_recipe(folder, sealed=False))
+    assert [inspector.are_alike("top", view) for view in ("top", "side", "end")] == [True, False, True]
+    assert len(inspector.blank_runs) == 4
 
 
 def test_findings_and_decisions_travel_between_processes(tmp_path: Path) -> None:

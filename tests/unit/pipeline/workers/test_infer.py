@@ -89,6 +89,11 @@ class Bench:
         assert isinstance(message, Inspected)
         return message
 
+    def told(self) -> Released | Inspected:
+        message = self.ledger.hear(Released, Inspected)
+        assert isinstance(message, Released | Inspected)
+        return message
+
     def hello(self) -> InferHello:
         message = self.ledger.hear()
         assert isinstance(message, InferHello)
@@ -101,14 +106,14 @@ class Bench:
         return {keypoint.state is KeypointState.visible for keypoint in answer.keypoints if keypoint.name == "d"}
 
 
-def station_of(name: str, recipes: Path, keep_warm_ms: float = 0.0) -> Station:
+def station_of(name: str, recipes: Path, keep_warm_ms: float = 0.0, batch: int = 1) -> Station:
     return Station(
         format=1,
         station=name,
         recipes=str(recipes),
         camera={view: SyntheticSettings() for view in VIEWS},
         recipe=GOOD,
-        infer=InferSettings(keep_warm_ms=keep_warm_ms),
+        infer=InferSettings(keep_warm_ms=keep_warm_ms, batch=batch),
     )
 
 
@@ -250,7 +255,7 @@ def test_networks_are_kept_warm_only_between_parts(run_dir: Path, station_name: 
     now = itertools.count(0, 10**9)  # whenever the worker looks, a second is over: it is always time
     with at_bench(station_of(station_name, recipes, keep_warm_ms=500.0), run_dir, lambda: next(now)) as bench:
         bench.ring.begin_session(SESSION)
-        for _ in range(4):  # two views with two networks each
+        for _ in range(2):  # both views have the same two networks
             assert bench.warmed == 0
             bench.worker.turn()
         assert bench.warmed == 1
@@ -273,7 +278,7 @@ def test_networks_are_kept_warm_only_between_parts(run_dir: Path, station_name: 
         warmed = bench.warmed
         for _ in range(8):
             bench.worker.turn()
-        assert bench.warmed == warmed + 2
+        assert bench.warmed == warmed + 4
 
 
 def test_while_a_view_is_awaited_no_network_is_run_for_nothing(run_dir: Path, station_name: str, recipes: Path) -> None:
@@ -290,6 +295,44 @@ def test_while_a_view_is_awaited_no_network_is_run_for_nothing(run_dir: Path, st
         assert bench.warmed == warmed
         bench.ledger.tell("infer.0", Abandoned(1, SESSION))
         bench.turn_until(lambda: bench.warmed == warmed + 1)
+
+
+def test_views_that_wait_and_are_alike_are_inspected_at_once_and_no_other_part_with_them(
+    run_dir: Path, station_name: str, recipes: Path
+) -> None:
+    with at_bench(station_of(station_name, recipes, batch=2), run_dir) as bench:
+        bench.ring.begin_session(SESSION)
+        bench.worker.turn()
+        bench.hello()
+        told: list[Released | Inspected] = []
+        for part in range(0, 60, 2):  # all orders of two parts have come before the worker looks, sooner or later
+            places = [(part, 0, "top"), (part + 1, 1, "top"), (part, 2, "side"), (part + 1, 3, "side")]
+            given = [bench.dispatch(one, PICKY, slot, view, complete=slot > 1) for one, slot, view in places]
+            time.sleep(0.005 * part)
+            bench.turn_until(lambda given=given: bench.released()[:4] == given)  # type: ignore[misc]
+            told = [bench.told(), bench.told()]
+            if all(isinstance(one, Inspected) for one in told):
+                break
+            while sum(isinstance(one, Inspected) for one in told) < 2:
+                told.append(bench.told())
+        first, second = told
+        assert isinstance(first, Inspected)
+        assert isinstance(second, Inspected)
+        assert first.released == first.frames == [(0, given[0]), (2, given[2])]
+        assert second.released == second.frames == [(1, given[1]), (3, given[3])]
+        for answer in (first.answers[0], second.answers[0]):
+            assert {point.view for point in answer.keypoints} == set(VIEWS)
+            assert {point.state is KeypointState.visible for point in answer.keypoints if point.name == "d"} == {False}
+
+
+def test_unless_it_is_asked_for_every_frame_is_inspected_by_itself(bench: Bench) -> None:
+    bench.ring.begin_session(SESSION)
+    bench.hello()
+    for part in range(3):
+        given = [bench.dispatch(part, GOOD, slot, view, complete=slot > 0) for slot, view in enumerate(VIEWS)]
+        first, second = bench.told(), bench.told()
+        assert isinstance(second, Inspected)
+        assert (first.released, second.released) == ([(0, given[0])], [(1, given[1])])
 
 
 def test_a_part_is_answered_the_same_beside_networks_kept_warm(run_dir: Path, station_name: str, recipes: Path) -> None:
