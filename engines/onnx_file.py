@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 
@@ -23,6 +24,9 @@ _TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: n
 _VARINT, _FIXED64, _MESSAGE, _FIXED32 = 0, 1, 2, 5  # wire types of protocol buffers
 _EXTERNAL = 1  # TensorProto.DataLocation
 _DEEPEST = 100  # as protocol buffers allow
+_MOST_FIELDS = 1 << 18  # of all messages that are walked through; networks of a hundred layers have some thousand
+_TOO_MANY = f"has more than {_MOST_FIELDS} fields"
+_LARGEST_SIZE = (1 << 31) - 1
 
 
 def read_spec(network: bytes) -> NetworkSpec:
@@ -36,10 +40,10 @@ def read_spec(network: bytes) -> NetworkSpec:
             a free size that is not its first.
     """
     model = memoryview(network)
+    _refuse_external(model, "model", 0, count())
     graphs = [graph for number, graph in _messages(model) if number == 7]
     if len(graphs) != 1:
         raise EngineRefused("is no ONNX file: it holds no graph")
-    _refuse_external(model, "model", 0)
     fields = list(_messages(graphs[0]))
     weights = {_text(tensor, 8) for number, tensor in fields if number == 5}
     inputs = (_tensor(value) for number, value in fields if number == 11 and _text(value, 1) not in weights)
@@ -54,21 +58,27 @@ def read_spec(network: bytes) -> NetworkSpec:
 def is_quantised(network: bytes) -> bool:
     """Whether a network rounds to integers (Q/DQ). False of what is no ONNX file, which a backend then refuses."""
     try:
+        _refuse_external(memoryview(network), "model", 0, count())
         graphs = [graph for _, graph in _of(memoryview(network), 7)]
         return any(_text(node, 4) == "QuantizeLinear" for graph in graphs for _, node in _of(graph, 1))
     except EngineRefused:
         return False
 
 
-def _refuse_external(message: memoryview, kind: str, depth: int) -> None:
+def _refuse_external(message: memoryview, kind: str, depth: int, walked: Iterator[int]) -> None:
+    """Raises EngineRefused: a weight outside, or more than is walked through; `walked` counts the fields of all messages."""
     if depth > _DEEPEST:
         raise EngineRefused("is no ONNX file: it is nested too deeply")
-    if kind == "tensor" and _number(message, 14) == _EXTERNAL:
+    inside, is_external = _INSIDE[kind], False
+    for number, _, part in _fields(message):
+        if next(walked) >= _MOST_FIELDS:
+            raise EngineRefused(_TOO_MANY)
+        if kind == "tensor" and number == 14:
+            is_external = part == _EXTERNAL  # the last one counts
+        if number in inside and isinstance(part, memoryview):
+            _refuse_external(part, inside[number], depth + 1, walked)
+    if is_external:
         raise EngineRefused(f"keeps the weight {_text(message, 8)!r} outside of the file", "export it in one file")
-    inside = _INSIDE[kind]
-    for number, part in _messages(message) if inside else ():
-        if number in inside:
-            _refuse_external(part, inside[number], depth + 1)
 
 
 def _tensor(value: memoryview) -> TensorSpec:
@@ -100,7 +110,10 @@ def _text(message: memoryview, wanted: int) -> str:
 
 def _number(message: memoryview, wanted: int) -> int:
     values = [value for number, wire, value in _fields(message) if number == wanted and wire == _VARINT]
-    return int(values[-1]) & 0xFFFFFFFF if values else 0
+    value = int(values[-1]) if values else 0
+    if value > _LARGEST_SIZE:
+        raise EngineRefused(f"has a size or type of {value}; allowed: {_LARGEST_SIZE}")
+    return value
 
 
 def _of(message: memoryview, wanted: int) -> Iterator[tuple[int, memoryview]]:
@@ -116,8 +129,11 @@ def _messages(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
     """Number, wire type and value of every field of a message. Source: the encoding of protocol buffers."""
-    place = 0
+    place = walked = 0
     while place < len(message):
+        walked += 1
+        if walked > _MOST_FIELDS:
+            raise EngineRefused(_TOO_MANY)
         key, place = _varint(message, place)
         number, wire = key >> 3, key & 7
         if wire == _VARINT:

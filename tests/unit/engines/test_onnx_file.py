@@ -79,3 +79,18 @@ def test_types_that_no_engine_has_are_refused() -> None:
     tensor = helper.make_tensor_value_info("x", TensorProto.STRING, ["N", 3])
     with pytest.raises(EngineRefused, match="tensor x has the ONNX type 8; allowed: float32"):
         read_spec(helper.make_model(helper.make_graph([], "t", [tensor], [])).SerializeToString())
+
+
+@pytest.mark.parametrize("size", [1 << 31, (1 << 32) + 3, -3])
+def test_sizes_that_no_image_has_are_refused(size: int) -> None:
+    tensor = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", size])
+    with pytest.raises(EngineRefused, match=r"has a size or type of \d+; allowed: 2147483647"):
+        read_spec(helper.make_model(helper.make_graph([], "t", [tensor], [])).SerializeToString())
+
+
+@pytest.mark.parametrize("is_deep", [False, True], ids=["of the model", "of its graphs"])
+def test_fields_without_end_are_not_walked_through(is_deep: bool) -> None:
+    empty = bytes([1 << 3 | 2, 0]) * 16_000  # nodes without anything
+    graph = bytes([7 << 3 | 2]) + varint(len(empty)) + empty
+    with pytest.raises(EngineRefused, match="has more than 262144 fields"):
+        read_spec(graph * 20 if is_deep else b"\x08\x01" * (1 << 19))
