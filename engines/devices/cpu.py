@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+_Step = tuple[Image | None, tuple[int, int], int]  # where to (None: the target), its width and height, how
+
+MOST_KEPT = 16
 
 
 class CpuDevice:
@@ -18,6 +21,7 @@ class CpuDevice:
         self._scratch: list[Image] = [np.empty(0, np.uint8) for _ in range(2)]
         self._exact: list[NDArray[np.float32]] = [np.empty(0, np.float32) for _ in range(2)]
         self._batches: dict[tuple[int, ...], Image] = {}
+        self._steps: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Step]] = {}
 
     def begin(self) -> None:
         """See Device: nothing is put off."""
@@ -49,19 +53,29 @@ class CpuDevice:
 
     def resize(self, source: Image, target: Image) -> None:
         """See Device. About twenty times faster than OpenCV's INTER_AREA at a free scale."""
-        height, width = target.shape
-        turn = 0
-        while source.shape[0] >= 2 * height and source.shape[1] >= 2 * width and _is_even(source):
-            if source.shape == (2 * height, 2 * width):
-                _resize(source, target, cv2.INTER_AREA)
-                return
-            half = self._take(turn, source.shape[0] // 2, source.shape[1] // 2)
-            _resize(source, half, cv2.INTER_AREA)
-            source, turn = half, 1 - turn
-        if source.shape == target.shape:
-            np.copyto(target, source)
-        else:
-            _resize(source, target, cv2.INTER_LINEAR)
+        shapes = source.shape, target.shape
+        steps = self._steps.get(shapes)
+        if steps is None:
+            if len(self._steps) >= MOST_KEPT:  # regions that are found in the picture have ever other sizes
+                self._steps.clear()
+            steps = self._steps[shapes] = self._planned(*shapes)
+        for half, size, interpolation in steps:
+            reduced = target if half is None else half
+            cv2.resize(source, size, reduced, 0.0, 0.0, interpolation)
+            source = reduced
+
+    def _planned(self, source: tuple[int, ...], target: tuple[int, ...]) -> list[_Step]:
+        """The steps from a shape to another; where they are the same, OpenCV copies."""
+        (height, width), (rows, columns) = source, target
+        steps: list[_Step] = []
+        while height >= 2 * rows and width >= 2 * columns and height % 2 == 0 and width % 2 == 0:
+            height, width = height // 2, width // 2
+            is_last = (height, width) == (rows, columns)
+            half = None if is_last else self._take(len(steps) % 2, height, width)
+            steps.append((half, (width, height), cv2.INTER_AREA))
+            if is_last:
+                return steps
+        return [*steps, (None, (columns, rows), cv2.INTER_LINEAR)]
 
     def pad(self, source: Image, target: Image, left: int, top: int) -> None:
         """See Device."""
