@@ -71,7 +71,7 @@ def build_plan(
 
 
 def _built(
-    trt: Any,  # noqa: ANN401
+    trt: Any,  # noqa: ANN401 - the library has no types
     network: bytes,
     inputs: tuple[TensorSpec, ...],
     profile: Profile,
@@ -124,10 +124,10 @@ class _Watch:
         return not self.interrupted.is_set()
 
 
-def _monitor(trt: Any, watch: _Watch) -> Any:  # noqa: ANN401
+def _monitor(trt: Any, watch: _Watch) -> Any:  # noqa: ANN401 - the library has no types
     """A progress monitor of the library's class, which is known only once it is there."""
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # likewise
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
 

@@ -53,7 +53,7 @@ class Call:
     """One thing that was asked for."""
 
     name: str
-    do: Callable[[], None]
+    do: Callable[[], object]
 
 
 class HostDriver:
@@ -122,7 +122,7 @@ class HostDriver:
         self._calls.append(call)
 
     def _ask(self, name: str, do: Callable[[], object]) -> None:
-        self._calls.append(Call(name, lambda: do() and None))
+        self._calls.append(Call(name, do))
 
     def _seen(self, source: NDArray[Any]) -> NDArray[Any]:
         """Memory that is not pinned is read at once."""

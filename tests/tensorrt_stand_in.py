@@ -11,9 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.backends.onnxruntime import OnnxRuntimeEngine
 from engines.onnx_file import read_spec
+from engines.spec import TensorSpec
 from tests.host_driver import Call, HostDriver
 
 FILE = Path(__file__)
@@ -108,10 +110,10 @@ class StandIn:
     def nptype(self, trt_type: Any) -> Any:
         return trt_type.type
 
-    def Builder(self, logger: Logger) -> Any:  # noqa: N802 - its name
+    def Builder(self, logger: Any) -> Any:  # noqa: N802 - its name
         return _Builder(self)
 
-    def Runtime(self, logger: Logger) -> Any:  # noqa: N802
+    def Runtime(self, logger: Any) -> Any:  # noqa: N802 - its name
         return SimpleNamespace(deserialize_cuda_engine=lambda plan: _Engine(self, plan) if plan[:18] == HEAD else None)
 
 
@@ -152,7 +154,7 @@ class _Engine:
         self.num_io_tensors = len(self._tensors)
         self.device_memory_size_v2 = WORKSPACE_BYTES
 
-    def _tensor(self, name: str) -> Any:
+    def _tensor(self, name: str) -> TensorSpec:
         return next(tensor for tensor in self._tensors if tensor.name == name)
 
     def get_tensor_name(self, index: int) -> str:
@@ -216,6 +218,7 @@ class _Context:
         return True
 
 
-def _at(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+def _at(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     count = int(np.prod(shape)) * dtype.itemsize
-    return np.frombuffer((ctypes.c_ubyte * count).from_address(address), dtype).reshape(shape)
+    memory = np.ctypeslib.as_array((ctypes.c_ubyte * count).from_address(address))
+    return memory.view(dtype).reshape(shape)

@@ -241,7 +241,7 @@ class TensorRtEngine:
         length = sum(padded(tensor, size) for tensor in tensors)
         return self.device.driver.allocate(length), self.device.driver.pinned(length)
 
-    def _bind(self, context: Any, name: str, address: int) -> None:  # noqa: ANN401
+    def _bind(self, context: Any, name: str, address: int) -> None:  # noqa: ANN401 - the library has no types
         if not context.set_tensor_address(name, address):
             raise EngineRefused(f"TensorRT does not take the memory of {name}")
 

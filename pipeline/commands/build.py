@@ -11,6 +11,7 @@ from pipeline.errors import EngineError, NetworkError
 
 if TYPE_CHECKING:
     from engines.build import Progress
+    from engines.plan import Profile
     from pipeline.supervisor.systemd import Notifier
 
 PATIENCE_S = 600.0  # systemd's, for one step of the builder
@@ -72,13 +73,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(
-    path: Path, profile: object, precision: str, folder: Path, told: "Callable[[Progress], None]"
+    path: Path, profile: "Profile", precision: str, folder: Path, told: "Callable[[Progress], None]"
 ) -> tuple[Path, bool]:
     from engines.build import build_plan
     from engines.errors import EngineRefused, EngineUnavailable
 
     try:
-        built = build_plan(path.read_bytes(), profile, precision, folder, told)  # type: ignore[arg-type]
+        built = build_plan(path.read_bytes(), profile, precision, folder, told)
     except EngineUnavailable as problem:
         raise EngineError(problem.what, where=str(path), next_command=problem.next) from None
     except EngineRefused as problem:

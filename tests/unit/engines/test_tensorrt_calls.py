@@ -3,6 +3,7 @@
 import ast
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -49,9 +50,9 @@ def signatures(version: str) -> dict[str, list[tuple[int, int] | None]]:
     return found
 
 
-def uses(module: object) -> list[tuple[str, int | None]]:
+def uses(module: ModuleType) -> list[tuple[str, int | None]]:
     """`Class.attribute` and the number of arguments of the call, None where it is not called."""
-    tree = ast.parse(Path(str(module.__file__)).read_text())  # type: ignore[attr-defined]
+    tree = ast.parse(Path(str(module.__file__)).read_text())
     calls = {id(node.func): len(node.args) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     found = []
     for node in ast.walk(tree):
@@ -70,7 +71,7 @@ def uses(module: object) -> list[tuple[str, int | None]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("module", "least"), [(tensorrt, 16), (build, 18)], ids=["tensorrt", "build"])
-def test_each_call_is_in_the_bindings(module: object, least: int, version: str) -> None:
+def test_each_call_is_in_the_bindings(module: ModuleType, least: int, version: str) -> None:
     known = signatures(version)
     everything = uses(module)
     found = [(name, arguments) for name, arguments in everything if name not in OF_THE_MODULE]
