@@ -1,6 +1,8 @@
 """From a name to a backend."""
 
 import os
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -84,3 +86,10 @@ def test_what_failed_once_is_not_tried_again() -> None:
 
 def test_a_station_may_name_every_backend() -> None:
     assert set(get_args(get_type_hints(InferSettings)["backend"])) == {"auto", *BACKENDS}
+
+
+def test_an_openvino_without_the_call_that_is_taken_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "openvino.py").write_text("__version__ = '2099.1'\n")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from engines.load import choose; choose('openvino')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "EngineUnavailable: openvino cannot be imported (" in ended.stderr
