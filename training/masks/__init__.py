@@ -1,0 +1,1 @@
+"""Images with masks of defects: readers, groups, splits, labels of heatmaps."""
