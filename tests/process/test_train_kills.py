@@ -11,45 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.methods import CASCADE, FIRST, REFINE
 from tests.unit.training.conftest import write_set
 
 LIMIT_S = 220  # below that of the tests, so that what was said until then is told
-FIRST = """
-name = "square"
-number = 3
-seen_radius_px = 6.0
-[view]
-locate = { fixed = [0, 0, 192, 160] }
-small_wh = [48, 48]
-large_wh = [192, 192]
-[split]
-calibration = 0.3
-validation = 0.1
-near_duplicates = false
-[coarse]
-steps = 3
-batch = 4
-backbone = "tiny"
-compressed = 8
-"""
-CASCADE = """
-[cascade]
-steps = 3
-batch = 4
-backbone = "tiny"
-compressed = 8
-image_wh = [48, 32]
-"""
-REFINE = """
-[refine]
-steps = 3
-frames = 2
-size = "tiny"
-patch = 16
-spans_px = [32.0, 16.0]
-folds = 2
-[shape]
-"""
 METHODS = {"cascade": FIRST + CASCADE, "folds": FIRST + REFINE}
 
 

@@ -10,6 +10,7 @@ from pipeline.geometry import Region
 from pipeline.network import PosedCard, RefineCard, load_network
 from pipeline.shape import read_shape
 from pipeline.sigma import read_sigma
+from tests.methods import CASCADE, FIRST, REFINE, TURNED_REFINE
 from training.canvas import read_grey
 from training.data import Dataset
 from training.labels.coco import read_coco
@@ -19,41 +20,6 @@ from training.shipped import ShippedView
 from training.shipped_errors import Found
 from training.train import Run, Training, train
 
-FIRST = """
-name = "square"
-number = 3
-seen_radius_px = 6.0
-[view]
-locate = { fixed = [0, 0, 192, 160] }
-small_wh = [48, 48]
-large_wh = [192, 192]
-[split]
-calibration = 0.3
-validation = 0.1
-near_duplicates = false
-[coarse]
-steps = 3
-batch = 4
-backbone = "tiny"
-compressed = 8
-"""
-MORE = """
-[cascade]
-steps = 3
-batch = 4
-backbone = "tiny"
-compressed = 8
-image_wh = [48, 32]
-[refine]
-steps = 3
-frames = 2
-size = "tiny"
-patch = 16
-spans_px = [32.0, 16.0]
-turned = true
-folds = 2
-[shape]
-"""
 NO_PARTS = Dataset(("a", "b", "c"), ())
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -73,7 +39,7 @@ def trained(square_set: Path, text: str, folder: Path) -> list[str]:
 
 
 def test_every_network_of_a_chain_is_trained_and_ships(square_set: Path, tmp_path: Path) -> None:
-    lines = trained(square_set, FIRST + MORE, tmp_path)
+    lines = trained(square_set, FIRST + CASCADE + TURNED_REFINE, tmp_path)
     view = tmp_path / "recipe/top"
     assert sorted(path.name for path in view.iterdir()) == [
         "coarse.onnx",
@@ -110,13 +76,12 @@ def test_the_same_seed_gives_the_same_file(square_set: Path, tmp_path: Path) -> 
     assert files[0] == files[1]
 
 
-@pytest.mark.parametrize(("more", "least"), [("", 0.0), ("turned = true", LEAST_FIRST)])
+@pytest.mark.parametrize(("refine", "least"), [(REFINE, 0.0), (TURNED_REFINE, LEAST_FIRST)], ids=["upright", "turned"])
 def test_where_patches_are_turned_by_its_keypoints_the_first_network_keeps_a_say(
-    tmp_path: Path, more: str, least: float
+    tmp_path: Path, refine: str, least: float
 ) -> None:
     """The first network's margins are noise: by themselves they would get no factor."""
-    text = FIRST + MORE[MORE.index("[refine]") :].replace("turned = true", more)
-    (tmp_path / "method.toml").write_text(text)
+    (tmp_path / "method.toml").write_text(FIRST + refine)
     rng = np.random.default_rng(0)
     visible = rng.random((400, 3)) < 0.7
     noise, known = rng.normal(0.0, 1.0, (400, 3)), np.where(visible, 3.0, -3.0) + rng.normal(0.0, 2.0, (400, 3))
