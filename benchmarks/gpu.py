@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -72,8 +73,8 @@ def _networks(engines: dict[str, TensorRtEngine], driver: PyCudaDriver, rounds: 
     for name, engine in engines.items():
         size = int(name.split()[-1])
         inputs = {tensor.name: np.zeros(tensor.sized(size), tensor.dtype) for tensor in engine.spec.inputs}
-        ours = statistics.median(_host_ms(lambda: engine.run(inputs), rounds))  # noqa: B023 - called at once
-        alone = driver.timed_ms(_repeated(lambda: engine.enqueue(size))) / SAME  # noqa: B023
+        ours = statistics.median(_host_ms(partial(engine.run, inputs), rounds))
+        alone = driver.timed_ms(_repeated(partial(engine.enqueue, size))) / SAME
         rows.append((f"{name}, a run", f"{ours:.3f} ms", ours / alone, f"the plan alone, {alone:.3f} ms"))
         figures.append(Figure(f"{name.split()[0]}_over_plan", ours / alone))
     return rows, figures
@@ -125,7 +126,7 @@ def _whole(plans: Path, rounds: int) -> tuple[Rows, list[Figure]]:
             for key, inspector in (("gpu", gpu), ("cpu", cpu)):
                 time.sleep(pause_s)
                 frame = frames[index % len(frames)]
-                times[key] += _host_ms(lambda: inspect_bare(inspector, frame), 1)  # noqa: B023
+                times[key] += _host_ms(partial(inspect_bare, inspector, frame), 1)
         ours, theirs = (statistics.median(times[key][count // 10 :]) for key in ("gpu", "cpu"))
         label = f"inspection, {name.replace('_', ' ')}"
         rows.append((label, f"{ours:.2f} ms", ours / theirs, f"on the processor, {theirs:.2f} ms"))
