@@ -25,7 +25,12 @@ class Engine(Protocol):
         """Library and version, as `onnxruntime 1.31.1`."""
 
     def warm_up(self, batch: int) -> None:
-        """Allocate what a batch of this size needs and run it once. Raises EngineRefused where the network fails."""
+        """Allocate what a batch of this size needs and run it once.
+
+        Raises:
+            EngineUnavailable: there is no memory for it: the network can still be run elsewhere.
+            EngineRefused: the network fails.
+        """
 
     def run(self, inputs: Inputs) -> Tensors:
         """Run one batch.

@@ -81,6 +81,7 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
 
     Raises:
         NetworkError: a network does not fit its place beside the others, or fails.
+        EngineError: the backend has no memory for what frames need.
         DatumdError: what `load` raises.
     """
     network = load(files.coarse, CoarseCard)

@@ -14,6 +14,7 @@ from engines.errors import EngineProblem, EngineRefused, EngineUnavailable
 from engines.load import load_engine
 from engines.spec import NetworkSpec, TensorSpec
 from pipeline.errors import EngineError, NetworkError
+from pipeline.segment_card import SegmentDecoderCard, SegmentEncoderCard
 
 METADATA_KEY = "datumd"
 _Size = Annotated[int, msgspec.Meta(ge=8, le=16384)]
@@ -98,7 +99,9 @@ class RefineCard(NetworkCard, frozen=True, forbid_unknown_fields=True, tag_field
         return (patches, *indices), (*outputs, *_sigma(self.has_sigma, 2))
 
 
-Card = TypeVar("Card", CoarseCard, PosedCard, RefineCard)
+KeypointCard = TypeVar("KeypointCard", CoarseCard, PosedCard, RefineCard)
+Card = TypeVar("Card", CoarseCard, PosedCard, RefineCard, SegmentEncoderCard, SegmentDecoderCard)
+AnyCard = CoarseCard | PosedCard | RefineCard | SegmentEncoderCard | SegmentDecoderCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class Network(Generic[Card]):
     engine: Engine
 
     def warm_up(self, batch: int) -> None:
-        """As Engine.warm_up. Raises NetworkError where the network fails."""
+        """As Engine.warm_up. Raises NetworkError where the network fails, EngineError where the backend has no memory for it."""
         with self._named():
             self.engine.warm_up(batch)
 
@@ -135,6 +138,8 @@ class Network(Generic[Card]):
     def _named(self) -> Iterator[None]:
         try:
             yield
+        except EngineUnavailable as problem:
+            raise EngineError(problem.what, where=str(self.path), next_command=problem.next) from None
         except EngineRefused as problem:
             raise NetworkError(problem.what, where=str(self.path)) from None
 
@@ -142,6 +147,8 @@ class Network(Generic[Card]):
 CoarseNetwork = Network[CoarseCard]
 PosedNetwork = Network[PosedCard]
 RefineNetwork = Network[RefineCard]
+SegmentEncoder = Network[SegmentEncoderCard]
+SegmentDecoder = Network[SegmentDecoderCard]
 
 
 def load_network(
@@ -181,7 +188,7 @@ def read_card(spec: NetworkSpec, role: type[Card], path: Path) -> Card:
         raise NetworkError(f"metadata {METADATA_KEY!r} of a {wanted} network: {problem}", where=str(path)) from None
 
 
-def write_card(card: CoarseCard | PosedCard | RefineCard) -> str:
+def write_card(card: AnyCard) -> str:
     """The metadata text of a card, for the exporter of a network."""
     return msgspec.json.encode(card).decode()
 

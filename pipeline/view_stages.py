@@ -99,7 +99,7 @@ def load_views(recipe: Recipe, inference: Inference) -> dict[str, ViewStages]:
 
     Raises:
         NetworkError: a network does not fit its place, or fails.
-        EngineError: the backend is missing.
+        EngineError: the backend is missing, or has no memory for what frames need.
         RecipeError: a network's file was changed after the recipe was verified, or there is none of it in this precision.
     """
     identities = {name: _identity(recipe, view, inference.precision) for name, view in recipe.views.items()}

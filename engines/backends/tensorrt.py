@@ -130,8 +130,9 @@ class TensorRtEngine:
     def warm_up(self, batch: int) -> None:
         """See Engine. The other sizes that are kept are run, too: a context's first run takes what later ones do not."""
         self._require_open()
-        if batch <= self._most:
-            self._batches[batch] = self._batches.get(batch) or self._allocate(batch)
+        if batch <= self._most and batch not in self._batches:
+            with _not_the_network():
+                self._batches[batch] = self._allocate(batch)
         for size in sorted({*self._batches, batch}):
             self.run({tensor.name: np.zeros(tensor.sized(size), tensor.dtype) for tensor in self.spec.inputs})
 

@@ -65,6 +65,10 @@ def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, 4, 4, 1), np.uint8)
 
 
+def out_of_memory(_count: int) -> HostMemory:
+    raise EngineRefused("the GPU failed: out of memory")
+
+
 def check(engine: TensorRtEngine, images: NDArray[np.uint8], given: object, first: int = 0) -> None:
     numbers = np.arange(first, first + len(images))
     answers = engine.run({"image": given, "number": numbers})
@@ -100,14 +104,24 @@ def test_a_gpu_whose_memory_is_full_says_nothing_against_the_network(box: Graphi
     counts = iter(range(left))
 
     def full(count: int) -> HostMemory:
-        if next(counts, None) is None:
-            raise EngineRefused("the GPU failed: out of memory")
-        return allocate(count)
+        return out_of_memory(count) if next(counts, None) is None else allocate(count)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device.driver, "allocate", full)
         with pytest.raises(EngineUnavailable, match="out of memory"):
             box.load(network())
+
+
+def test_nor_does_memory_that_is_full_for_a_batch_that_is_announced_later(
+    engine: TensorRtEngine, box: GraphicsBox
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(box.driver, "allocate", out_of_memory)
+        with pytest.raises(EngineUnavailable, match="out of memory"):
+            engine.warm_up(3)
+        engine.warm_up(4)  # kept from the start: it has its memory
+    engine.warm_up(3)
+    check(engine, pictures(3), pictures(3))
 
 
 def test_more_rows_than_the_plan_takes_are_run_in_pieces(engine: TensorRtEngine) -> None:
