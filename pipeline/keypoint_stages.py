@@ -10,7 +10,7 @@ import numpy as np
 from engines.devices.device import AnyDevice
 from engines.engine import device_of
 from pipeline.errors import NetworkError
-from pipeline.network import Card, CoarseCard, CoarseNetwork, Network, PosedCard, RefineCard
+from pipeline.network import CoarseCard, CoarseNetwork, KeypointCard, Network, PosedCard, RefineCard
 from pipeline.stages.coarse import coarse
 from pipeline.stages.posed import Posed
 from pipeline.stages.preprocess import Preprocess
@@ -27,7 +27,7 @@ _TRAIN = "datumd train METHOD.toml --coco FILE --images DIR --out RECIPE"
 class Loader(Protocol):
     """Loads one of a view's networks for its place."""
 
-    def __call__(self, path: Path, role: type[Card]) -> Network[Card]:
+    def __call__(self, path: Path, role: type[KeypointCard]) -> Network[KeypointCard]:
         """The network in an ONNX file. Raises NetworkError, EngineError or RecipeError where it cannot be used."""
 
 
@@ -109,7 +109,7 @@ def load_keypoint_stages(files: ViewFiles, keypoints: Sequence[str], load: Loade
     )
 
 
-def _warm(network: Network[Card], batch: int, frames: int) -> Callable[[], None]:
+def _warm(network: Network[KeypointCard], batch: int, frames: int) -> Callable[[], None]:
     """Warm the network up for the batch that a frame gives and for those of several; returns a run on zeros.
 
     That is of a batch of one: it reads all weights, and a frame that comes meanwhile waits a tenth as long as for a part's
@@ -122,7 +122,7 @@ def _warm(network: Network[Card], batch: int, frames: int) -> Callable[[], None]
     return run
 
 
-def _beside(network: Network[Card], first: CoarseNetwork) -> Network[Card]:
+def _beside(network: Network[KeypointCard], first: CoarseNetwork) -> Network[KeypointCard]:
     """A network, if it speaks of the same large image and keypoints as the first one."""
     found, wanted = network.card, first.card
     where, name = str(network.path), first.path.name

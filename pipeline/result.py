@@ -87,6 +87,38 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
     sigma: float | None = None
 
 
+class DefectMask(msgspec.Struct, frozen=True):
+    """A mask as lengths of runs: cells that are off, on, off …, row by row from the upper left (pipeline/run_length.py).
+
+    `columns` times `rows` cells of one size cover the box `x`, `y`, `width`, `height` in sensor px, corner convention.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    columns: int
+    rows: int
+    counts: list[int]
+
+
+class Defect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something on the part that should not be there. Of which kind it is, is not said.
+
+    `box` is x, y, width, height in sensor px, corner convention; `peak` x, y in sensor px, pixel centres at integers, of where
+    the heatmap is highest, and its value there; `score` is from 0 to 1; `zones` are those of the recipe that it reaches into.
+    """
+
+    view: str
+    area_px: float
+    box: tuple[float, float, float, float]
+    score: float
+    peak: tuple[float, float, float]
+    mask: DefectMask
+    area_mm2: float | None = None
+    zones: list[str] = []
+
+
 class View(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where one view's picture came from. `region` is x, y, width, height in sensor px."""
 
@@ -137,6 +169,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     encoder_count: int | None = None
     journaled: bool = False
     software_trigger: int | None = None
+    defects: list[Defect] = []
 
 
 def encode(result: Result) -> bytes:

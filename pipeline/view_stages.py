@@ -12,7 +12,7 @@ from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.keypoint_stages import KeypointStages, load_keypoint_stages
 from pipeline.lock import seal_command
-from pipeline.network import Card, Network, load_network
+from pipeline.network import KeypointCard, Network, load_network
 from pipeline.precision import Precision, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.recipe_file import ImageSettings
@@ -123,13 +123,15 @@ def _identity(recipe: Recipe, view: ViewRecipe, precision: Precision) -> tuple[o
 
 
 def _load_stages(recipe: Recipe, view: ViewRecipe, inference: Inference, frames: int) -> KeypointStages:
-    def load(path: Path, role: type[Card]) -> Network[Card]:
+    def load(path: Path, role: type[KeypointCard]) -> Network[KeypointCard]:
         return _load(recipe, view, path, role, inference)
 
     return load_keypoint_stages(view, view.settings.keypoints, load, frames)
 
 
-def _load(recipe: Recipe, view: ViewRecipe, path: Path, role: type[Card], inference: Inference) -> Network[Card]:
+def _load(
+    recipe: Recipe, view: ViewRecipe, path: Path, role: type[KeypointCard], inference: Inference
+) -> Network[KeypointCard]:
     file = precision_file(recipe.folder, path, inference.precision)
     network = load_network(file.path, role, backend=inference.backend, threads=inference.threads, plans=inference.plans)
     locked = recipe.files.get(path.relative_to(recipe.folder).as_posix())
