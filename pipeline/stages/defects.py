@@ -82,15 +82,15 @@ def _pieces(
     mask_logits: NDArray[np.float32], heatmap: NDArray[np.float32], is_on: NDArray[np.bool_], sensor_from_mask: Matrix
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
     """Labels (Hm, Wm), 0 is off; by label: areas in sensor px², scores, boxes in cells (x, y, width, height)."""
-    count, found, stats, _ = cv2.connectedComponentsWithStats(is_on.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    labels = np.asarray(found, np.int32)
+    count, found, figures, _ = cv2.connectedComponentsWithStats(is_on.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    labels, stats = np.asarray(found, np.int32), np.asarray(figures, np.int32)
     rows, columns = np.nonzero(is_on)
     owners = labels[rows, columns]
     logits, heat = np.full(count, -np.inf), np.zeros(count)
     np.maximum.at(logits, owners, mask_logits[rows, columns])
     np.maximum.at(heat, owners, _highest_near(heatmap, rows, columns, is_on.shape))
     cell_px = float(sensor_from_mask[0, 0] * sensor_from_mask[1, 1])
-    scores = np.asarray((0.5 + 0.5 * np.tanh(logits / 2.0)) * heat, np.float64)
+    scores = (0.5 + 0.5 * np.tanh(logits / 2.0)) * heat
     return (
         np.asarray(labels, np.int32),
         stats[:, cv2.CC_STAT_AREA] * cell_px,
