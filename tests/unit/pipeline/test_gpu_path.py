@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from benchmarks.bare import RECIPE, VIEW
+from engines.errors import EngineRefused
+from engines.plan import Profile
+from pipeline.errors import EngineError
 from pipeline.frame import Frame
 from pipeline.inspector import Inspector
-from pipeline.network import CoarseCard, PosedCard, RefineCard
+from pipeline.network import CoarseCard, Network, PosedCard, RefineCard, read_card
 from pipeline.pixels import mono8_frame
 from pipeline.qualify import qualify, read_grey
 from pipeline.recipe import load_recipe
 from pipeline.shape import ShapeModel, write_shape
 from tests.graphics_box import GraphicsBox
+from tests.host_driver import HostMemory
 from tests.networks import write_coarse, write_posed, write_refine
 from tests.recipes import DOTS, KEYPOINTS, LARGE_WH, SMALL_WH, draw_part, frame_with_part, make_recipe
 
@@ -103,7 +106,7 @@ def test_a_cascade_with_turned_patches_and_a_shape(
     recipe = load_recipe(folder, sealed=False)
     gpu, cpu = box.inspector(recipe), Inspector.load(recipe, backend="onnxruntime")
     noise = np.random.default_rng(1).integers(0, 9, (700, 700), np.uint8)
-    frame = noise + cv2.copyMakeBorder(frame_with_part(shift_px=shift), 0, 444, 0, 444, cv2.BORDER_CONSTANT)
+    frame = noise + np.pad(frame_with_part(shift_px=shift), ((0, 444), (0, 444)))
     for _ in range(3):
         assert compared(gpu, cpu, "top", mono8_frame(frame))[1] <= LIMIT_PX
 
@@ -159,3 +162,19 @@ def test_parts_that_are_looked_for_and_pictures_that_are_judged(box: GraphicsBox
         count, px = compared(gpu, cpu, "top", mono8_frame(np.roll(tray, 7 * number, axis=1)))
         assert count == 3 * len(KEYPOINTS)
         assert px <= LIMIT_PX
+
+
+def test_a_gpu_whose_memory_is_full_says_nothing_against_a_network(
+    box: GraphicsBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = load_recipe(RECIPE).views[VIEW].coarse
+    box.build(file.read_bytes(), Profile(1, 16))
+    engine = box.load(file.read_bytes())
+    network = Network(file, read_card(engine.spec, CoarseCard, file), engine)
+
+    def full(_count: int) -> HostMemory:
+        raise EngineRefused("the GPU failed: out of memory")
+
+    monkeypatch.setattr(box.driver, "allocate", full)
+    with pytest.raises(EngineError, match=r"coarse\.onnx: the GPU failed: out of memory"):
+        network.warm_up(3)  # not a size that is kept from the start
