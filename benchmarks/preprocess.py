@@ -21,7 +21,7 @@ from engines.devices.cpu import CpuDevice
 from pipeline.clock import monotonic_ns
 from pipeline.geometry import Region
 from pipeline.pixels import whole_grey8
-from pipeline.stages.preprocess import widened
+from pipeline.stages.crop import widened
 
 Image = NDArray[np.uint8]
 Route = Callable[[Image, Image, Image], None]  # the area of the frame, and the large and small image, which are filled

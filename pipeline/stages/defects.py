@@ -91,12 +91,7 @@ def _pieces(
     np.maximum.at(heat, owners, _highest_near(heatmap, rows, columns, is_on.shape))
     cell_px = float(sensor_from_mask[0, 0] * sensor_from_mask[1, 1])
     scores = (0.5 + 0.5 * np.tanh(logits / 2.0)) * heat
-    return (
-        np.asarray(labels, np.int32),
-        stats[:, cv2.CC_STAT_AREA] * cell_px,
-        scores,
-        np.asarray(stats[:, :4], np.int32),
-    )
+    return labels, stats[:, cv2.CC_STAT_AREA].astype(np.float64) * cell_px, scores, stats[:, :4]
 
 
 def _highest_near(

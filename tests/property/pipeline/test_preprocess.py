@@ -10,7 +10,8 @@ from engines.devices.cpu import CpuDevice
 from pipeline import geometry
 from pipeline.geometry import Region
 from pipeline.pixels import mono8_frame
-from pipeline.stages.preprocess import Preprocess, widened
+from pipeline.stages.crop import widened
+from pipeline.stages.preprocess import Preprocess
 
 SMALL_WH, LARGE_WH = (32, 24), (128, 96)
 
