@@ -1,10 +1,11 @@
-"""The other end of a worker's line, and a grab worker on it."""
+"""The other end of a worker's line, what a worker finds around it, and a worker in a thread."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import zmq
 
@@ -63,7 +64,7 @@ class QuickClock:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Surroundings:
     """Ledger, ring and the place of workers."""
 
     runtime: Runtime
@@ -71,10 +72,36 @@ class Scene:
     vitals: Vitals
     ledger: PlayedLedger
 
+    def context(self, name: str) -> WorkerContext:
+        """A worker's place."""
+        return WorkerContext(self.runtime, name, self.vitals)
+
+
+class Scene(Surroundings):
+    """What grab workers find."""
+
     def worker(self, camera: str, clock: "QuickClock | None" = None) -> GrabWorker:
         """With a `clock`, rests between attempts are over at once."""
-        context = WorkerContext(self.runtime, f"grab.{camera}", self.vitals)
+        context = self.context(f"grab.{camera}")
         return GrabWorker(context, now_ns=clock.now_ns, sleep=clock.sleep) if clock else GrabWorker(context)
+
+
+Kind = TypeVar("Kind", bound=Surroundings)
+
+
+@contextmanager
+def surroundings(kind: type[Kind], runtime: Runtime, layout: RingLayout) -> Iterator[Kind]:
+    """A station's shared memory, and a ledger that the test plays."""
+    ring = FrameRing.create(runtime.ring_path, layout)
+    vitals = Vitals(runtime.vitals_path, rows=len(runtime.processes))
+    ledger = PlayedLedger(runtime.ledger_endpoint)
+    try:
+        yield kind(runtime, ring, vitals, ledger)
+    finally:
+        ledger.close()
+        vitals.close()
+        runtime.vitals_path.unlink()
+        ring.close(unlink=True)
 
 
 @contextmanager
@@ -86,25 +113,27 @@ def scene(
     session: int = SESSION,
     slot_bytes: int = 4096,
 ) -> Iterator[Scene]:
-    """A station's shared memory, and a ledger that the test plays."""
+    """For grab workers."""
     station = Station(format=1, station=station_name, recipes="", camera=cameras)
     runtime = Runtime(station, str(run_dir), str(run_dir), [f"grab.{name}" for name in cameras])
-    ring = FrameRing.create(runtime.ring_path, RingLayout(8, slot_bytes, len(cameras)))
-    if session:
-        ring.begin_session(session)
-    vitals = Vitals(runtime.vitals_path, rows=len(cameras))
-    ledger = PlayedLedger(runtime.ledger_endpoint)
-    try:
-        yield Scene(runtime, ring, vitals, ledger)
-    finally:
-        ledger.close()
-        vitals.close()
-        runtime.vitals_path.unlink()
-        ring.close(unlink=True)
+    with surroundings(Scene, runtime, RingLayout(8, slot_bytes, len(cameras))) as made:
+        if session:
+            made.ring.begin_session(session)
+        yield made
+
+
+class Worker(Protocol):
+    """What every worker can do."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 @contextmanager
-def at_work(worker: GrabWorker) -> Iterator[None]:
+def in_thread(worker: Worker) -> Iterator[None]:
     """The worker runs in a thread."""
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
@@ -114,4 +143,10 @@ def at_work(worker: GrabWorker) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        worker.close()
+
+
+@contextmanager
+def at_work(worker: Worker) -> Iterator[None]:
+    """The worker runs in a thread, and is closed."""
+    with closing(worker), in_thread(worker):
+        yield

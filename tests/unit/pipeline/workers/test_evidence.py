@@ -1,15 +1,14 @@
 """The copier against a ledger that the test plays."""
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.camera_settings import SyntheticSettings
+from pipeline.camera_settings import CameraSettings, SyntheticSettings
 from pipeline.clock import utc_ns
 from pipeline.config import ArchiveSettings, Station
 from pipeline.evidence import record
@@ -17,46 +16,25 @@ from pipeline.evidence.image_name import image_path
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.messages import Copied, Copy, DiskReport, EvidenceHello, Stored
 from pipeline.result import Evaluation
-from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime
-from pipeline.vitals import Vitals
-from pipeline.worker import WorkerContext
 from pipeline.workers.evidence import NO_ROOM, EvidenceWorker
-from tests.unit.pipeline.workers.played_ledger import SESSION, PlayedLedger
+from tests.unit.pipeline.workers.played_ledger import SESSION, Surroundings, at_work, surroundings
 
 SIDE = 96
 SLOTS = 4
 RESULT = b'{"configuration_id":"ab12","seq":1}'
 
 
-class Scene:
-    """A ring with frames in it, a ledger that the test plays, and the copier of this process."""
+class Scene(Surroundings):
+    """With frames in the ring."""
 
-    def __init__(self, run_dir: Path, station_name: str, slot_bytes: int) -> None:
-        self.folder = run_dir / "state"
-        self.folder.mkdir()
-        cameras = {name: SyntheticSettings() for name in ("left", "right")}
-        station = Station(
-            format=1, station=station_name, recipes="", camera=cameras, archive=ArchiveSettings(sample_ok=1)
-        )
-        self.runtime = Runtime(station, str(run_dir), str(self.folder), ["evidence"])
-        self.ring = FrameRing.create(self.runtime.ring_path, RingLayout(SLOTS, slot_bytes, 2))
-        self.ring.begin_session(SESSION)
-        self.vitals = Vitals(self.runtime.vitals_path, rows=1)
-        self.ledger = PlayedLedger(self.runtime.ledger_endpoint)
+    @property
+    def folder(self) -> Path:
+        return Path(self.runtime.state_folder)
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        worker, stop = EvidenceWorker(WorkerContext(self.runtime, "evidence", self.vitals)), threading.Event()
-        thread = threading.Thread(target=worker.run, args=(stop,))
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-            worker.close()
+    def at_work(self) -> AbstractContextManager[None]:
+        return at_work(EvidenceWorker(self.context("evidence")))
 
     def accept(self, slot: int, generation: int, camera: int = 1) -> bytes:
         """A frame of noise lies in a slot. Returns its payload."""
@@ -75,18 +53,23 @@ class Scene:
         self.ledger.tell("evidence", copy)
         return copy
 
-    def close(self) -> None:
-        self.ledger.close()
-        self.vitals.close()
-        self.runtime.vitals_path.unlink()
-        self.ring.close(unlink=True)
+
+@contextmanager
+def scene_of(run_dir: Path, station_name: str, slot_bytes: int) -> Iterator[Scene]:
+    folder = run_dir / "state"
+    folder.mkdir()
+    cameras: dict[str, CameraSettings] = {name: SyntheticSettings() for name in ("left", "right")}
+    station = Station(format=1, station=station_name, recipes="", camera=cameras, archive=ArchiveSettings(sample_ok=1))
+    runtime = Runtime(station, str(run_dir), str(folder), ["evidence"])
+    with surroundings(Scene, runtime, RingLayout(SLOTS, slot_bytes, 2)) as made:
+        made.ring.begin_session(SESSION)
+        yield made
 
 
 @pytest.fixture
 def scene(run_dir: Path, station_name: str) -> Iterator[Scene]:
-    made = Scene(run_dir, station_name, SIDE * SIDE)
-    yield made
-    made.close()
+    with scene_of(run_dir, station_name, SIDE * SIDE) as made:
+        yield made
 
 
 def test_a_frame_is_copied_then_written_as_the_camera_gave_it_with_its_result(scene: Scene) -> None:
@@ -144,8 +127,8 @@ def test_what_was_copied_is_written_before_the_end(scene: Scene) -> None:
 
 
 def test_more_than_memory_holds_is_lost_and_told_ok_first(run_dir: Path, station_name: str) -> None:
-    scene = Scene(run_dir, station_name, 100 * 2**20)  # two buffers fit, one of them not for OK parts
-    with (scene.folder / "images").open("w"), scene.at_work():
+    slot_bytes = 100 * 2**20  # two buffers of that size fit, one of them not for OK parts
+    with scene_of(run_dir, station_name, slot_bytes) as scene, (scene.folder / "images").open("w"), scene.at_work():
         scene.ledger.hear(EvidenceHello)
         scene.accept(0, 1)
         for _ in range(40):
@@ -156,7 +139,6 @@ def test_more_than_memory_holds_is_lost_and_told_ok_first(run_dir: Path, station
     assert len(faults) == 80
     assert faults.count(NO_ROOM) > 0
     assert all(fault == NO_ROOM or "cannot write images" in fault for fault in faults)
-    scene.close()
 
 
 def test_once_a_second_it_says_how_the_disk_is(scene: Scene) -> None:

@@ -2,10 +2,9 @@
 
 import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +22,9 @@ from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout, SlotWord
 from pipeline.runtime import Runtime
 from pipeline.vitals import Vitals, VitalWord
-from pipeline.worker import WorkerContext
 from pipeline.workers.infer import InferWorker
 from tests.recipes import frame_with_part, make_recipe
-from tests.unit.pipeline.workers.played_ledger import PlayedLedger
+from tests.unit.pipeline.workers.played_ledger import PlayedLedger, Surroundings, in_thread, surroundings
 
 SESSION = 7
 VIEWS = ["top", "side"]
@@ -67,6 +65,10 @@ class Bench:
         while not is_so():
             assert monotonic_ns() < until_ns
             self.worker.turn()
+
+    def turn_until_released(self, *generations: int) -> None:
+        """The same until the first slots are released with these."""
+        self.turn_until(lambda: self.released()[: len(generations)] == list(generations))
 
     def frame(self, slot: int, camera: int = 0) -> int:
         """Lay a part into a slot, as a camera does; returns the slot's generation."""
@@ -121,40 +123,15 @@ def station_of(name: str, recipes: Path, keep_warm_ms: float = 0.0, batch: int =
 def at_bench(station: Station, run_dir: Path, now_ns: Callable[[], int] = monotonic_ns) -> Iterator[Bench]:
     """The worker does not run."""
     runtime = Runtime(station, str(run_dir), str(run_dir), ["infer.0"])
-    ring = FrameRing.create(runtime.ring_path, RingLayout(6, 256 * 256, 2))
-    vitals = Vitals(runtime.vitals_path, rows=1)
-    ledger = PlayedLedger(runtime.ledger_endpoint)
-    worker = InferWorker(
-        WorkerContext(runtime, "infer.0", vitals),
-        load_inspectors(runtime.station, GOOD, lambda: None, is_required=True),
-        now_ns,
-    )
-    try:
-        yield Bench(ring, ledger, vitals, worker)
-    finally:
-        worker.close()
-        ledger.close()
-        vitals.close()
-        runtime.vitals_path.unlink()
-        ring.close(unlink=True)
-
-
-@contextmanager
-def at_work(worker: InferWorker) -> Iterator[None]:
-    """The worker runs in a thread."""
-    stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with surroundings(Surroundings, runtime, RingLayout(6, 256 * 256, 2)) as around:
+        inspectors = load_inspectors(runtime.station, GOOD, lambda: None, is_required=True)
+        with closing(InferWorker(around.context("infer.0"), inspectors, now_ns)) as worker:
+            yield Bench(around.ring, around.ledger, around.vitals, worker)
 
 
 @pytest.fixture
 def bench(run_dir: Path, station_name: str, recipes: Path) -> Iterator[Bench]:
-    with at_bench(station_of(station_name, recipes), run_dir) as bench, at_work(bench.worker):
+    with at_bench(station_of(station_name, recipes), run_dir) as bench, in_thread(bench.worker):
         yield bench
 
 
@@ -288,7 +265,7 @@ def test_while_a_view_is_awaited_no_network_is_run_for_nothing(run_dir: Path, st
         bench.worker.turn()
         bench.hello()
         generation = bench.dispatch(1, GOOD, 0, "top", complete=False)
-        bench.turn_until(lambda: bench.released()[0] == generation)
+        bench.turn_until_released(generation)
         warmed = bench.warmed
         for _ in range(8):
             bench.worker.turn()
@@ -309,7 +286,7 @@ def test_views_that_wait_and_are_alike_are_inspected_at_once_and_no_other_part_w
             places = [(part, 0, "top"), (part + 1, 1, "top"), (part, 2, "side"), (part + 1, 3, "side")]
             given = [bench.dispatch(one, PICKY, slot, view, complete=slot > 1) for one, slot, view in places]
             time.sleep(0.005 * part)
-            bench.turn_until(lambda given=given: bench.released()[:4] == given)  # type: ignore[misc]
+            bench.turn_until_released(*given)
             told = [bench.told(), bench.told()]
             if all(isinstance(one, Inspected) for one in told):
                 break
@@ -338,7 +315,7 @@ def test_unless_it_is_asked_for_every_frame_is_inspected_by_itself(bench: Bench)
 def test_a_part_is_answered_the_same_beside_networks_kept_warm(run_dir: Path, station_name: str, recipes: Path) -> None:
     answers = []
     for keep_warm_ms in (0.0, 1.0):
-        with at_bench(station_of(station_name, recipes, keep_warm_ms), run_dir) as bench, at_work(bench.worker):
+        with at_bench(station_of(station_name, recipes, keep_warm_ms), run_dir) as bench, in_thread(bench.worker):
             bench.ring.begin_session(SESSION)
             bench.hello()
             until = monotonic_ns() + 10 * 10**9
