@@ -9,14 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from engines.devices.cpu import CpuDevice
 from engines.devices.cuda import CudaDevice
 from tests.device_pairs import (
-    BORDERS,
-    MAPS,
-    PATCHES,
-    SIZES,
-    check_gather,
-    check_pad,
-    check_resize,
-    check_warp,
+    GATHERINGS,
+    PADDINGS,
+    RESIZINGS,
+    SHARE_APART,
+    STEPS_AND_ANGLES,
+    WARPINGS,
+    Gathering,
+    Padding,
+    Resizing,
+    Warping,
     levels,
     share_apart,
 )
@@ -26,54 +28,33 @@ many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCh
 
 
 @many
-@given(**SIZES)
-def test_resized_images_are_the_same(
-    device: CudaDevice, seed: int, source: tuple[int, int], target: tuple[int, int]
-) -> None:
-    check_resize(device, levels(seed, *source), target)
+@given(resizing=RESIZINGS)
+def test_resized_images_are_the_same(device: CudaDevice, resizing: Resizing) -> None:
+    resizing.check(device)
 
 
 @pytest.mark.parametrize("size", [(896, 1152), (1792, 2304), (3584, 4608), (1000, 1500), (5000, 5000)])
 def test_large_images_are_the_same(device: CudaDevice, size: tuple[int, int]) -> None:
     for _ in range(3):  # as they are, then captured, then again
-        check_resize(device, levels(sum(size), *size), (224, 288))
+        Resizing(sum(size), size, (224, 288)).check(device)
 
 
 @many
-@given(**BORDERS)
-def test_padded_images_are_the_same(
-    device: CudaDevice, seed: int, source: tuple[int, int], left: int, top: int, right: int, bottom: int
-) -> None:
-    check_pad(device, levels(seed, *source), left - 1, top - 1, right - 1, bottom - 1)
+@given(padding=PADDINGS)
+def test_padded_images_are_the_same(device: CudaDevice, padding: Padding) -> None:
+    padding.check(device)
 
 
 @many
-@given(**PATCHES)
-def test_patches_are_the_same_to_one_level(
-    device: CudaDevice,
-    seed: int,
-    source: tuple[int, int],
-    size: int,
-    step: float,
-    angle: float,
-    fractions: list[tuple[float, float]],
-) -> None:
-    check_gather(device, levels(seed, *source), size, step, angle, fractions)
+@given(gathering=GATHERINGS)
+def test_patches_are_the_same_to_one_level(device: CudaDevice, gathering: Gathering) -> None:
+    gathering.check(device)
 
 
 @many
-@given(**MAPS)
-def test_warped_images_are_the_same_to_one_level(
-    device: CudaDevice,
-    seed: int,
-    source: tuple[int, int],
-    target: tuple[int, int],
-    angle: float,
-    step: float,
-    stretch: float,
-    corner: tuple[float, float],
-) -> None:
-    check_warp(device, levels(seed, *source), target, angle, step, stretch, corner)
+@given(warping=WARPINGS)
+def test_warped_images_are_the_same_to_one_level(device: CudaDevice, warping: Warping) -> None:
+    warping.check(device)
 
 
 def test_frames_of_a_ring_that_is_pinned(device: CudaDevice) -> None:
@@ -108,8 +89,6 @@ def test_a_thousand_frames_take_no_more_memory(device: CudaDevice) -> None:
     assert run(1000) >= before - (1 << 20)
 
 
-@pytest.mark.parametrize(
-    ("step", "angle", "share"), [(1.3, 0.2, 0.001), (2.7, -1.0, 0.001), (1.5, 0.0, 0.001), (3.0, 0.0, 0.001)]
-)
-def test_hardly_any_pixel_is_a_level_apart(device: CudaDevice, step: float, angle: float, share: float) -> None:
-    assert max(share_apart(device, step, angle)) <= share
+@pytest.mark.parametrize(("step", "angle"), STEPS_AND_ANGLES)
+def test_hardly_any_pixel_is_a_level_apart(device: CudaDevice, step: float, angle: float) -> None:
+    assert max(share_apart(device, step, angle)) <= SHARE_APART
