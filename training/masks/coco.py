@@ -1,0 +1,170 @@
+"""COCO segmentation files: every annotation without keypoints is a defect, one with keypoints says where the part is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from pipeline import plain_file
+from pipeline.errors import DataError
+from pipeline.geometry import Region
+from training.labels.coco import LARGEST_BYTES, CocoImage
+from training.masks.outline import polygon_mask, run_lengths, run_mask
+from training.masks.sample import GOOD, Mask, MaskedImage, MaskedSet
+
+_ALLOWED = 'polygons [[x, y, …], …], or {"size": [height, width], "counts": […] or "…"}'
+
+
+class Runs(msgspec.Struct, frozen=True):
+    """A mask as lengths of runs; as text they are compressed."""
+
+    size: tuple[int, int]
+    counts: list[int] | str
+
+
+class DefectAnnotation(msgspec.Struct, frozen=True):
+    """One entry of ``annotations``."""
+
+    id: int
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float] | None = None
+    segmentation: list[list[float]] | Runs | None = None
+
+
+class Category(msgspec.Struct, frozen=True):
+    """One entry of ``categories``; with keypoints it is the part."""
+
+    id: int
+    name: str
+    keypoints: list[str] = []
+
+
+class SegmentationFile(msgspec.Struct, frozen=True):
+    """What is used of a COCO file; other keys are ignored."""
+
+    images: list[CocoImage]
+    annotations: list[DefectAnnotation]
+    categories: list[Category]
+
+
+def read_coco_masks(path: Path, images: Path) -> MaskedSet:
+    """Read the defects of a COCO file: polygons, or runs, compressed or not.
+
+    An image without a defect shows a good part. Where a category has keypoints, its annotations are the parts: each is a sample
+    of its own, with its ``bbox`` as region, and defects of all the image in its mask. Images without one count as a whole.
+    The kinds of an image's defects, sorted, joined by "+", are its kind. Every file is a group.
+
+    Args:
+        path: the JSON file.
+        images: the folder that its ``file_name`` entries are relative to.
+
+    Raises:
+        DataError: names the image or annotation that is wrong and what is allowed. Masks are drawn when they are loaded,
+            so that some faults show only then.
+    """
+    coco = _decode(path)
+    return MaskedSet(_Reader(coco, path, images).read(), str(path))
+
+
+def _decode(path: Path) -> SegmentationFile:
+    try:
+        return msgspec.json.decode(plain_file.read(path, LARGEST_BYTES, DataError), type=SegmentationFile)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise DataError(
+            f"is not a COCO segmentation file: {problem}",
+            where=str(path),
+            allowed="JSON with images, annotations (segmentation) and categories",
+        ) from None
+
+
+class _Reader:
+    """One file, with what belongs together looked up."""
+
+    def __init__(self, coco: SegmentationFile, path: Path, folder: Path) -> None:
+        self.path, self.folder = path, folder
+        self.categories = {category.id: category for category in coco.categories}
+        if len(self.categories) != len(coco.categories):
+            raise DataError("a category id is used twice", where=str(path), allowed="every id once")
+        self.images = {image.id: image for image in coco.images}
+        if len(self.images) != len(coco.images):
+            raise DataError("an image id is used twice", where=str(path), allowed="every id once")
+        self.defects: dict[int, list[DefectAnnotation]] = {image: [] for image in self.images}
+        self.parts: dict[int, list[DefectAnnotation]] = {image: [] for image in self.images}
+        for annotation in coco.annotations:
+            self._sort(annotation)
+
+    def read(self) -> Iterator[MaskedImage]:
+        """Every part of every image, in the order of the images' names."""
+        for image in sorted(self.images.values(), key=lambda image: image.file_name):
+            file = plain_file.below(self.folder, image.file_name, DataError, where=f"{self.path}: image {image.id}")
+            if not file.is_file():
+                raise DataError(
+                    f"there is no file {file}",
+                    where=f"{self.path}: image {image.id}",
+                    allowed="file_name relative to the folder given by --images",
+                )
+            defects = tuple(self.defects[image.id])
+            kinds = {self.categories[defect.category_id].name for defect in defects}
+            drawn = partial(_drawn, defects, (image.height, image.width), f"{self.path}: {image.file_name}")
+            kind = "+".join(sorted(kinds)) or GOOD
+            regions: list[Region | None] = [self._region(part, image) for part in self.parts[image.id]]
+            regions = regions or [None]
+            for number, region in enumerate(regions):
+                name = image.file_name if len(regions) == 1 else f"{image.file_name}#{number}"
+                yield MaskedImage(name, file, drawn, kind, image.file_name, region)
+
+    def _sort(self, annotation: DefectAnnotation) -> None:
+        where = f"{self.path}: annotation {annotation.id}"
+        image = self.images.get(annotation.image_id)
+        if image is None:
+            raise DataError(f"image_id {annotation.image_id} is not in images", where=where, allowed="an id of images")
+        category = self.categories.get(annotation.category_id)
+        where = f"{where} of {image.file_name}"
+        if category is None:
+            raise DataError(
+                f"category_id {annotation.category_id} is not in categories",
+                where=where,
+                allowed=", ".join(map(str, self.categories)),
+            )
+        if category.keypoints:
+            self.parts[image.id].append(annotation)
+        elif not annotation.segmentation:
+            raise DataError("there is no segmentation", where=where, allowed=_ALLOWED)
+        elif isinstance(annotation.segmentation, Runs) and annotation.segmentation.size != (image.height, image.width):
+            raise DataError(
+                f"the segmentation's size is {list(annotation.segmentation.size)}",
+                where=where,
+                allowed=f"[{image.height}, {image.width}], the image's height and width",
+            )
+        else:
+            self.defects[image.id].append(annotation)
+
+    def _region(self, part: DefectAnnotation, image: CocoImage) -> Region:
+        if part.bbox is None or part.bbox[2] <= 0 or part.bbox[3] <= 0:
+            raise DataError(
+                "there is no bbox" if part.bbox is None else f"bbox is {list(part.bbox)}",
+                where=f"{self.path}: annotation {part.id} of {image.file_name}",
+                allowed="[x, y, width, height] of the part",
+            )
+        return Region(*part.bbox)
+
+
+def _drawn(defects: tuple[DefectAnnotation, ...], hw: tuple[int, int], where: str, _: tuple[int, int]) -> Mask:
+    """All defects of an image of height and width ``hw``."""
+    mask = np.zeros(hw, np.bool_)
+    for defect in defects:
+        shape = defect.segmentation
+        try:
+            if isinstance(shape, Runs):
+                counts = run_lengths(shape.counts) if isinstance(shape.counts, str) else shape.counts
+                mask |= run_mask(counts, hw)
+            else:
+                mask |= polygon_mask(shape or [], hw)
+        except ValueError as problem:
+            raise DataError(str(problem), where=f"{where}: annotation {defect.id}", allowed=_ALLOWED) from None
+    return mask
