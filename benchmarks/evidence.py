@@ -8,28 +8,28 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import zmq
 
 from benchmarks import report
 from benchmarks.report import Figure, Measured
-from pipeline import messages
 from pipeline.camera_settings import SyntheticSettings
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.config import ArchiveSettings, Station
 from pipeline.evidence.image_name import HOUR_NS, image_path
 from pipeline.evidence.image_store import ImageStore
 from pipeline.frame import FrameInfo, PixelFormat
-from pipeline.messages import Copied, Copy, EvidenceHello, Stored
+from pipeline.messages import Copied, Copy, EvidenceHello, Stored, ToLedger
 from pipeline.result import Evaluation
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime
 from pipeline.supervisor.processes import processes
 from pipeline.vitals import Vitals
+from pipeline.workers.switchboard import Switchboard
 from simulator.render import PartRenderer
 
 WIDTH, HEIGHT, SLOTS = 1280, 1024, 8
@@ -61,11 +61,8 @@ class Bench:
             self.ring.grant(slot, slot + 1, 0)
             self.ring.payload(slot)[:] = np.ascontiguousarray(renderer.render(slot).image).data.cast("B")
             self.ring.accept(slot, slot + 1, 0, info)
-        self._context = zmq.Context[zmq.Socket[bytes]]()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        self._socket.sndhwm = self._socket.rcvhwm = 0
-        self._socket.bind(self.runtime.ledger_endpoint)
+        self._switchboard = Switchboard(self.runtime.ledger_path)
+        self._heard: deque[ToLedger] = deque()
         words = [sys.executable, "-m", "pipeline", "worker", "evidence", "--run-dir", self.runtime.folder]
         self._child = subprocess.Popen([*words, "--parent", str(os.getpid())])
         self._seq = 0
@@ -100,13 +97,15 @@ class Bench:
         path = image_path(1, self._seq, "top", utc_ns(), Evaluation.NOT_OK)
         result = b'{"text":"' + b"x" * RESULT_BYTES + b'"}'
         order = Copy(slot, slot + 1, self._seq, "top", Evaluation.NOT_OK, path, result, 1)
-        self._socket.send_multipart([b"evidence", messages.encode(order)])
+        self._switchboard.tell("evidence", order)
 
-    def _hear(self, timeout_ms: int) -> messages.ToLedger | None:
-        if not self._socket.poll(timeout_ms):
-            return None
-        message: messages.ToLedger = messages.decode_to_ledger(self._socket.recv_multipart()[1])
-        return message
+    def _hear(self, timeout_ms: int) -> ToLedger | None:
+        """The next message; None when none comes in time."""
+        until_ns = monotonic_ns() + timeout_ms * 1_000_000
+        while not self._heard and (left_ms := (until_ns - monotonic_ns()) // 1_000_000) >= 0:
+            self._switchboard.wait(left_ms)
+            self._heard += self._switchboard.hear()
+        return self._heard.popleft() if self._heard else None
 
     def bytes_an_image(self) -> float:
         """Mean size of what lies in the folder now."""
@@ -117,8 +116,7 @@ class Bench:
         """End the copier and remove what was made."""
         self._child.terminate()
         self._child.wait()
-        self._socket.close()
-        self._context.term()
+        self._switchboard.close()
         self.vitals.close()
         self.runtime.remove()
         self.ring.close(unlink=True)

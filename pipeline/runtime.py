@@ -42,9 +42,9 @@ class Runtime(msgspec.Struct, frozen=True):
         return Path(self.folder) / "runtime.json"
 
     @property
-    def ledger_endpoint(self) -> str:
-        """ZeroMQ address at which the ledger hears the workers."""
-        return f"ipc://{self.folder}/ledger"
+    def ledger_path(self) -> Path:
+        """The socket at which the ledger hears the workers."""
+        return Path(self.folder) / "ledger"
 
     @property
     def results_endpoint(self) -> str:
@@ -62,7 +62,7 @@ class Runtime(msgspec.Struct, frozen=True):
 
     def remove(self) -> None:
         """Remove the files and the folder of the run, but not the frame ring, which is locked."""
-        for path in (self.file_path, self.vitals_path, Path(self.folder) / "ledger"):
+        for path in (self.file_path, self.vitals_path, self.ledger_path):
             with contextlib.suppress(OSError):  # somebody else's business
                 path.unlink()
         with contextlib.suppress(OSError):  # there is more in it, or it is systemd's

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import zmq
 
-from pipeline import messages
 from pipeline import result as result_schema
 from pipeline.camera_settings import SyntheticSettings
 from pipeline.clock import iso_utc, utc_ns
@@ -26,6 +25,7 @@ from pipeline.status import Heartbeat, JournalReport
 from pipeline.vitals import Vitals
 from pipeline.worker import WorkerContext
 from pipeline.workers.requests import RequestsWorker
+from tests.played_ledger import PlayedLedger
 from tests.results import result
 
 
@@ -68,10 +68,7 @@ class PlayedStation:
         self.seq = 0
         self._context = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._context, self.runtime.station.security)
-        self._workers = self._context.socket(zmq.ROUTER)
-        self._workers.linger = 0
-        self._workers.router_handover = True
-        self._workers.bind(self.runtime.ledger_endpoint)
+        self._workers = PlayedLedger(self.runtime.ledger_path)
         self._stream = ResultStream(self._context, self.name, self.endpoint, self._gate)
         self.ring.begin_session(self.session)
 
@@ -130,15 +127,11 @@ class PlayedStation:
 
     def hear(self, *kinds: type[ToLedger], timeout_s: float = 10.0) -> ToLedger | None:
         """What the requests process says to the ledger, None when nothing of these kinds comes in time."""
-        while self._workers.poll(int(timeout_s * 1000)):
-            message: ToLedger = messages.decode_to_ledger(self._workers.recv_multipart()[1])
-            if not kinds or isinstance(message, kinds):
-                return message
-        return None
+        return self._workers.hear(*kinds, timeout_ms=int(timeout_s * 1000))
 
     def tell(self, message: FromLedger) -> None:
         """The ledger's message to the requests process."""
-        self._workers.send_multipart([b"requests", messages.encode(message)])
+        self._workers.tell("requests", message)
 
     @contextmanager
     def answering(self) -> Iterator[RequestsWorker]:

@@ -53,7 +53,7 @@ class EvidenceWorker:
         runtime = context.runtime
         self._cameras = list(runtime.station.camera)
         self._ring = FrameRing.attach(runtime.ring_path)
-        self._link = LedgerLink(runtime.ledger_endpoint, context.name)
+        self._link = LedgerLink(runtime.ledger_path, context.name)
         self._pool = BufferPool(self._ring.layout.slot_bytes)
         self._writer = ImageWriter(Path(runtime.state_folder), runtime.station.archive, self._pool)
         self._session = 0  # of the ledger that has our hello

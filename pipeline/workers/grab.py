@@ -53,7 +53,7 @@ class GrabWorker:
         self._settings = cameras[self._name]
         self._index = list(cameras).index(self._name)
         self._ring = FrameRing.attach(context.runtime.ring_path)
-        self._ledger = CameraLink(LedgerLink(context.runtime.ledger_endpoint, context.name), self._ring, self._name)
+        self._ledger = CameraLink(LedgerLink(context.runtime.ledger_path, context.name), self._ring, self._name)
         self._faults, self._ups = RepeatedLog(log.error, now_ns), RepeatedLog(log.info, now_ns)
         self._up_since_ns: int | None = None
         self._counter_read_ns = 0

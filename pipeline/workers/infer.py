@@ -70,7 +70,7 @@ class InferWorker:
         self._inspectors = inspectors
         self._ring = FrameRing.attach(context.runtime.ring_path)
         inspectors.pin(np.frombuffer(self._ring.payloads, np.uint8))
-        self._link = LedgerLink(context.runtime.ledger_endpoint, context.name)
+        self._link = LedgerLink(context.runtime.ledger_path, context.name)
         self._session = 0  # of the ledger that has our hello
         self._orders: deque[FromLedger] = deque()  # received and not carried out
         self._parts: dict[int, Partial] = {}

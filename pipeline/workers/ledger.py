@@ -121,7 +121,7 @@ class LedgerWorker:
             binds_part_ids=station.part.part_id == "plc",
         )
         self._keeping = Keeping(station.archive)
-        self._switchboard = Switchboard(self._zmq, runtime.ledger_endpoint)
+        self._switchboard = Switchboard(runtime.ledger_path)
         self._carrier = Carrier(
             self._ring,
             self._book,

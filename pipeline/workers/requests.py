@@ -58,7 +58,7 @@ class RequestsWorker:
         self._pending = Pending()
         self._replays = Replays(JournalReader.open(Path(runtime.state_folder)))
         self._checkpoints = Checkpoints(Path(runtime.state_folder))
-        self._link = LedgerLink(runtime.ledger_endpoint, context.name)
+        self._link = LedgerLink(runtime.ledger_path, context.name)
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._zmq, runtime.station.security)
         self._clients = bound_router(self._zmq, self._gate, runtime.control_endpoint)
@@ -72,7 +72,8 @@ class RequestsWorker:
             self._greet()
             poller = zmq.Poller()
             poller.register(self._clients, zmq.POLLIN)
-            poller.register(self._link.socket, zmq.POLLIN)
+            if self._link.descriptor is not None:
+                poller.register(self._link.descriptor, zmq.POLLIN)
             poller.poll(0 if self._replays else TURN_MS)
             self._hear_ledger()
             self._hear_clients()

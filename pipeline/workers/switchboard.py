@@ -1,48 +1,62 @@
-"""The ledger's lines to the other workers: one ZeroMQ ROUTER socket, and word of each process that ends."""
+"""The ledger's lines to the other workers, and word of each process that ends."""
 
 import os
+import select
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
-
-import zmq
+from pathlib import Path
 
 from pipeline import messages
 from pipeline.messages import FromLedger, ToLedger
+from pipeline.workers.line import Line
 
-MESSAGES_A_TURN = 200
+BACKLOG = 64  # workers that connect at once
 
 
 class Switchboard:
-    """Hears the workers and tells them; each is known by its name in the process list."""
+    """Hears the workers and tells them; each is known by its name in the process list, the first that it says on its line."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> None:
+    def __init__(self, path: Path) -> None:
+        """Listen at `path`, in the place of a ledger that has died. Raises OSError where that cannot be."""
         self.pids: dict[str, int] = {}
-        self._socket = context.socket(zmq.ROUTER)
-        self._socket.router_handover = True  # a restarted worker takes its forerunner's name over
-        self._socket.sndhwm = self._socket.rcvhwm = 0
-        self._socket.linger = 0
-        self._socket.bind(endpoint)
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        path.unlink(missing_ok=True)
+        self._listener.bind(str(path))
+        self._listener.listen(BACKLOG)
+        self._listener.setblocking(False)
+        self._poller = select.poll()
+        self._poller.register(self._listener, select.POLLIN)
+        self._lines: list[Line] = []  # in the order in which they came: a worker's forerunner is heard before it
+        self._unnamed: list[Line] = []
+        self._named: dict[str, Line] = {}
         self._watched: dict[str, int] = {}
         self._ended: list[str] = []
 
     def wait(self, timeout_ms: int) -> None:
         """Until a worker has something to say, or has ended, or the time is over."""
-        ready = dict(self._poller.poll(0 if self._ended else timeout_ms))
+        ready = {descriptor for descriptor, _ in self._poller.poll(0 if self._ended else timeout_ms)}
         for name, descriptor in list(self._watched.items()):
             if descriptor in ready:
                 self._forget(name)
                 self._ended.append(name)
+        if self._listener.fileno() in ready:
+            self._accept()
 
     def hear(self) -> Iterator[ToLedger]:
-        """What the workers have said by now; no more than a turn's worth, as deadlines wait meanwhile."""
-        for _ in range(MESSAGES_A_TURN):
-            try:
-                _, payload = self._socket.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                return
-            yield messages.decode_to_ledger(payload)
+        """What the workers have said by now; of each no more than a turn's worth, as deadlines wait meanwhile."""
+        for line in list(self._lines):
+            payloads = line.receive()
+            if payloads and line in self._unnamed:
+                self._unnamed.remove(line)
+                self._named[payloads.pop(0).decode()] = line
+            if line.has_unsent:
+                line.flush()
+                self._watch(line)
+            if not line.is_open:
+                self._hang_up(line)
+            for payload in payloads:
+                yield messages.decode_to_ledger(payload)
 
     def ended(self) -> list[str]:
         """Workers that said their hello and have ended since the last call, and did not come back yet."""
@@ -60,11 +74,35 @@ class Switchboard:
             self._ended.append(name)
             return
         self._watched[name] = descriptor
-        self._poller.register(descriptor, zmq.POLLIN)
+        self._poller.register(descriptor, select.POLLIN)
 
     def tell(self, name: str, message: FromLedger) -> None:
         """Queue a message; nothing happens when the worker is not there."""
-        self._socket.send_multipart([name.encode(), messages.encode(message)])
+        line = self._named.get(name)
+        if line is not None:
+            line.send(messages.encode(message))
+            if line.has_unsent:
+                self._watch(line)
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError):
+            while True:
+                line = Line(self._listener.accept()[0])
+                self._lines.append(line)
+                self._unnamed.append(line)
+                self._watch(line)
+
+    def _watch(self, line: Line) -> None:
+        """Wake up for what it says and, where it takes no more, when it does again."""
+        self._poller.register(line.descriptor, select.POLLIN | (select.POLLOUT if line.has_unsent else 0))
+
+    def _hang_up(self, line: Line) -> None:
+        self._poller.unregister(line.descriptor)
+        self._lines.remove(line)
+        if line in self._unnamed:
+            self._unnamed.remove(line)
+        self._named = {name: other for name, other in self._named.items() if other is not line}
+        line.close()
 
     def _forget(self, name: str) -> None:
         descriptor = self._watched.pop(name, None)
@@ -76,6 +114,7 @@ class Switchboard:
         """Let go of everything."""
         for name in list(self._watched):
             self._forget(name)
-        with suppress(zmq.ZMQError):
-            self._poller.unregister(self._socket)
-        self._socket.close()
+        for line in list(self._lines):
+            self._hang_up(line)
+        self._poller.unregister(self._listener)
+        self._listener.close()

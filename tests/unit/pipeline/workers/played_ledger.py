@@ -7,47 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import zmq
-
-from pipeline import messages
 from pipeline.camera_settings import CameraSettings
 from pipeline.config import Station
-from pipeline.messages import FromLedger, ToLedger
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime
 from pipeline.vitals import Vitals
 from pipeline.worker import WorkerContext
 from pipeline.workers.grab import GrabWorker
+from tests.played_ledger import PlayedLedger
 
 SESSION = 7
 SIDE = 64
-
-
-class PlayedLedger:
-    """Hears what the workers say and tells them what the test wants."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._context = zmq.Context[zmq.Socket[bytes]]()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        self._socket.router_handover = True  # a worker that was restarted takes the place of its forerunner
-        self._socket.bind(endpoint)
-
-    def tell(self, name: str, message: FromLedger) -> None:
-        self._socket.send_multipart([name.encode(), messages.encode(message)])
-
-    def hear(self, *kinds: type[ToLedger], timeout_ms: int = 10_000) -> ToLedger | None:
-        """The next message of these kinds (of any kind without), None when none comes in time."""
-        while self._socket.poll(timeout_ms):
-            message: ToLedger = messages.decode_to_ledger(self._socket.recv_multipart()[1])
-            if not kinds or isinstance(message, kinds):
-                return message
-        return None
-
-    def close(self) -> None:
-        self._socket.close()
-        self._context.term()
 
 
 class QuickClock:
@@ -94,7 +65,7 @@ def surroundings(kind: type[Kind], runtime: Runtime, layout: RingLayout) -> Iter
     """A station's shared memory, and a ledger that the test plays."""
     ring = FrameRing.create(runtime.ring_path, layout)
     vitals = Vitals(runtime.vitals_path, rows=len(runtime.processes))
-    ledger = PlayedLedger(runtime.ledger_endpoint)
+    ledger = PlayedLedger(runtime.ledger_path)
     try:
         yield kind(runtime, ring, vitals, ledger)
     finally:
