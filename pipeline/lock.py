@@ -10,7 +10,8 @@ import msgspec
 
 from pipeline import plain_file, precision
 from pipeline.errors import RecipeError
-from pipeline.result import Keypoint
+from pipeline.result import Defect, Keypoint
+from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.thresholds import Thresholds
 
 FILE_NAME = "recipe.lock"
@@ -19,11 +20,12 @@ LARGEST_FILE_BYTES = 2 << 30  # of a recipe: what an ONNX file can have
 MOST_FILES = 10_000
 
 
-class ReferencePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReferencePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One part that the sealing backend found in a reference frame."""
 
     region: tuple[float, float, float, float]
     keypoints: list[Keypoint]
+    defects: list[Defect] = []
 
 
 class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,11 +35,12 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: list[ReferencePart]
 
 
-class LockedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LockedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is locked of one view."""
 
     thresholds: Thresholds
     references: list[Reference]
+    segment: SegmentThresholds | None = None
 
 
 class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

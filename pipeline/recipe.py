@@ -3,14 +3,14 @@
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from pipeline import lock, thresholds
+from pipeline import lock, segment_thresholds, thresholds
 from pipeline.errors import DatumdError, RecipeError
-from pipeline.lock import Reference
+from pipeline.lock import LockedView, Reference
 from pipeline.recipe_file import FILE_NAME, RecipeFile, ViewSettings, read_recipe_file
 from pipeline.view_files import ViewFiles, read_view_files
 
 NO_GUARD_BAND = "measurements are judged without a guard band: no calibration states their uncertainty"
-NOTHING_JUDGED = "nothing is judged, so every part that is found is OK: write measure or must_be_present"
+NOTHING_JUDGED = "nothing is judged, so every part that is found is OK: write measure, must_be_present or segment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +77,9 @@ def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
     views = {}
     for name, settings in file.view.items():
         files = read_view_files(folder / name, settings.keypoints)
-        if locked is not None and locked.views[name].thresholds != files.thresholds:
+        if locked is not None and (other := _other_thresholds(locked.views[name], files)):
             raise RecipeError(
-                f"locks other thresholds for view {name} than {thresholds.FILE_NAME} has",
+                f"locks other thresholds for view {name} than {other} has",
                 where=str(folder / lock.FILE_NAME),
                 next_command=lock.seal_command(folder),
             )
@@ -176,7 +176,16 @@ def _unless_twice(one: FoundRecipe, found: list[FoundRecipe]) -> FoundRecipe:
     return replace(one, recipe=fault)
 
 
+def _other_thresholds(locked: LockedView, files: ViewFiles) -> str:
+    """The file whose thresholds are not those that were locked; empty where all are."""
+    if locked.thresholds != files.thresholds:
+        return thresholds.FILE_NAME
+    segment = None if files.segment is None else files.segment.thresholds
+    return "" if locked.segment == segment else segment_thresholds.FILE_NAME
+
+
 def _warnings(file: RecipeFile) -> tuple[str, ...]:
     if file.measure:
         return (NO_GUARD_BAND,)
-    return () if any(view.must_be_present for view in file.view.values()) else (NOTHING_JUDGED,)
+    is_judged = any(view.must_be_present or view.segment is not None for view in file.view.values())
+    return () if is_judged else (NOTHING_JUDGED,)

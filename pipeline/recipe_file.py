@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline import precision, toml_file
 from pipeline.errors import RecipeError
+from pipeline.recipe_defects import SegmentSettings, ZoneSettings
 
 FILE_NAME = "recipe.toml"
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
@@ -89,9 +90,12 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     must_be_present: list[str] = []
     image: ImageSettings = ImageSettings()
     scale_mm_per_px: Positive | None = None
+    segment: SegmentSettings | None = None
 
     def __post_init__(self) -> None:
-        """Names must be unique and known."""
+        """Names must be unique and known, and what is in mm needs a scale."""
+        if self.segment is not None and self.segment.max_area_mm2 is not None and self.scale_mm_per_px is None:
+            raise ValueError("segment.max_area_mm2 needs scale_mm_per_px; or write max_area_px")
         doubled = next((name for name in self.keypoints if self.keypoints.count(name) > 1), None)
         if doubled is not None:
             raise ValueError(f"keypoint {doubled!r} is named twice")
@@ -177,20 +181,21 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     view: Annotated[dict[Name, ViewSettings], msgspec.Meta(min_length=1)]
     datum: dict[Name, DatumSettings] = {}
     measure: dict[Name, MeasureSettings] = {}
+    zone: dict[Name, ZoneSettings] = {}
 
-    def needed(self, measure: MeasureSettings) -> tuple[str, ...]:
-        """Names of every keypoint that a measurement needs, those of its datum included, each once."""
-        datum = self.datum.get(measure.datum or "")
-        return tuple(dict.fromkeys((*measure.keypoints(), *((datum.origin, datum.x_axis) if datum else ()))))
+    def needed(self, wanted: MeasureSettings | ZoneSettings) -> tuple[str, ...]:
+        """Names of every keypoint that a measurement or zone needs, those of its datum included, each once."""
+        datum = self.datum.get(wanted.datum or "")
+        return tuple(dict.fromkeys((*wanted.keypoints(), *((datum.origin, datum.x_axis) if datum else ()))))
 
-    def view_of(self, measure: MeasureSettings) -> str:
-        """The one view that shows all keypoints of a measurement. Raises ValueError with what is wrong."""
-        if measure.datum is not None and measure.datum not in self.datum:
-            raise ValueError(f"datum {measure.datum!r} is not defined; defined: {', '.join(self.datum) or 'none'}")
-        if measure.view is not None and measure.view not in self.view:
-            raise ValueError(f"view {measure.view!r} is not defined; defined: {', '.join(self.view)}")
-        views = {name: self.view[name] for name in ([measure.view] if measure.view else self.view)}
-        names = self.needed(measure)
+    def view_of(self, wanted: MeasureSettings | ZoneSettings) -> str:
+        """The one view that shows all keypoints of a measurement or zone. Raises ValueError with what is wrong."""
+        if wanted.datum is not None and wanted.datum not in self.datum:
+            raise ValueError(f"datum {wanted.datum!r} is not defined; defined: {', '.join(self.datum) or 'none'}")
+        if wanted.view is not None and wanted.view not in self.view:
+            raise ValueError(f"view {wanted.view!r} is not defined; defined: {', '.join(self.view)}")
+        views = {name: self.view[name] for name in ([wanted.view] if wanted.view else self.view)}
+        names = self.needed(wanted)
         for name in names:
             if not any(name in view.keypoints for view in views.values()):
                 known = ", ".join(f"{view} has {', '.join(settings.keypoints)}" for view, settings in views.items())
@@ -198,7 +203,7 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         showing = [name for name, view in views.items() if set(names) <= set(view.keypoints)]
         if len(showing) != 1:
             found = f"{', '.join(showing)} all show" if showing else "no single view shows"
-            raise ValueError(f"{found} {', '.join(names)}; write view = NAME, or measure within one view")
+            raise ValueError(f"{found} {', '.join(names)}; write view = NAME, or stay within one view")
         return showing[0]
 
 
@@ -208,9 +213,22 @@ def read_recipe_file(path: Path) -> RecipeFile:
     if precision.FOLDER in recipe.view:
         where = toml_file.at(path, "view", precision.FOLDER)
         raise RecipeError("is no name for a view: networks in other precisions lie in that folder", where=where)
-    for name, measure in recipe.measure.items():
-        try:
-            recipe.view_of(measure)
-        except ValueError as problem:
-            raise RecipeError(str(problem), where=toml_file.at(path, "measure", name)) from None
+    for kind, tables in (("measure", recipe.measure), ("zone", recipe.zone)):
+        for name, wanted in tables.items():
+            try:
+                _check_view(recipe, wanted)
+            except ValueError as problem:
+                raise RecipeError(str(problem), where=toml_file.at(path, kind, name)) from None
     return recipe
+
+
+def _check_view(recipe: RecipeFile, wanted: MeasureSettings | ZoneSettings) -> None:
+    """Raises ValueError where no view, or no fitting one, shows what is wanted."""
+    name = recipe.view_of(wanted)
+    if isinstance(wanted, MeasureSettings):
+        return
+    view, key = recipe.view[name], wanted.needs_scale()
+    if view.segment is None:
+        raise ValueError(f"no defects are looked for in view {name}: write [view.{name}.segment]")
+    if key and view.scale_mm_per_px is None:
+        raise ValueError(f"{key} is in mm, and view {name} has no scale_mm_per_px")

@@ -77,7 +77,8 @@ def seal(
             reference_frames.draft(folder / name, images)
         for view in recipe.views.values():
             references, figures = _references(folder, inspector, view, drafted=view.name in chosen)
-            views[view.name] = LockedView(view.thresholds, references)
+            segment = None if view.segment is None else view.segment.thresholds
+            views[view.name] = LockedView(view.thresholds, references, segment)
             shown += figures
         with reference_frames.swapped(replaced):
             lock.write_lock(folder, Lock(1, lock.hash_files(folder), views, limit_px, inspector.backend))

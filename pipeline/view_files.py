@@ -5,11 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import shape, sigma, thresholds
+from pipeline import segment_thresholds, shape, sigma, thresholds
 from pipeline.errors import RecipeError
+from pipeline.segment_thresholds import SegmentThresholds, read_segment_thresholds
 from pipeline.shape import ShapeModel
 from pipeline.sigma import SigmaScale
 from pipeline.thresholds import Thresholds
+
+TRAIN_SEGMENT = "datumd train --method prompted_sam --sam DIR --masks DIR --out RECIPE --view NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFiles:
+    """The two networks that find defects, and what counts as one, from `segment.toml`."""
+
+    encoder: Path
+    decoder: Path
+    thresholds: SegmentThresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +33,7 @@ class ViewFiles:
         shape: where its keypoints lie to one another, from `shape.json`.
         thresholds: from `visibility.toml`, the defaults without.
         sigma: from `sigma.toml`.
+        segment: from `segment_encoder.onnx`, `segment_decoder.onnx` and `segment.toml`.
     """
 
     coarse: Path
@@ -29,10 +42,11 @@ class ViewFiles:
     shape: ShapeModel | None
     thresholds: Thresholds
     sigma: SigmaScale | None
+    segment: SegmentFiles | None = None
 
     @property
     def networks(self) -> tuple[Path | None, Path | None, Path | None]:
-        """Coarse, posed, refine."""
+        """Those that find keypoints: coarse, posed, refine."""
         return self.coarse, self.posed, self.refine
 
 
@@ -40,7 +54,8 @@ def read_view_files(folder: Path, keypoints: Sequence[str]) -> ViewFiles:
     """Find the networks in a view's folder and read the rest.
 
     Raises:
-        RecipeError: there is no coarse network, or a file is faulty or of other keypoints than `keypoints`.
+        RecipeError: there is no coarse network or one of the two that find defects without the other, or a file is faulty
+            or of other keypoints than `keypoints`.
     """
     return ViewFiles(
         coarse=_coarse(folder / "coarse.onnx"),
@@ -49,7 +64,22 @@ def read_view_files(folder: Path, keypoints: Sequence[str]) -> ViewFiles:
         shape=shape.read_shape(folder / shape.FILE_NAME, keypoints),
         thresholds=thresholds.read_thresholds(folder / thresholds.FILE_NAME, keypoints),
         sigma=sigma.read_sigma(folder / sigma.FILE_NAME, keypoints),
+        segment=_segment(folder),
     )
+
+
+def _segment(folder: Path) -> SegmentFiles | None:
+    encoder, decoder = (_network(folder / f"segment_{part}.onnx") for part in ("encoder", "decoder"))
+    if encoder is None and decoder is None:
+        return None
+    if encoder is None or decoder is None:
+        there, missing = ("encoder", "decoder") if decoder is None else ("decoder", "encoder")
+        raise RecipeError(
+            f"there is segment_{there}.onnx without its {missing}",
+            where=str(folder / f"segment_{missing}.onnx"),
+            next_command=TRAIN_SEGMENT,
+        )
+    return SegmentFiles(encoder, decoder, read_segment_thresholds(folder / segment_thresholds.FILE_NAME))
 
 
 def _coarse(path: Path) -> Path:

@@ -50,7 +50,11 @@ def test_a_good_recipe_is_read(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("locate = { fixed", "locat = { fixed", "view.top.locat: unknown key; allowed: locate, keypoints, "),
-        ("[datum]", "[zone]\n[datum]", "zone: unknown key; allowed: format, name, number, view, datum, measure"),
+        (
+            "[datum]",
+            "[zones]\n[datum]",
+            "zones: unknown key; allowed: format, name, number, view, datum, measure, zone",
+        ),
         ("number = 7", 'number = "7"', "number: found '7'; allowed: a whole number at least 0, at most 65535"),
         ("number = 7", "", "number: is missing; allowed: a whole number"),
         ("format = 1", "format = 2", "format: found 2; allowed: 1"),
