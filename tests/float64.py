@@ -97,7 +97,8 @@ def _conv(attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None
 
 def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     a, b = (x.T if attributes.get(turned) else x for x, turned in ((a, "transA"), (b, "transB")))
-    return attributes.get("alpha", 1.0) * (a @ b) + attributes.get("beta", 1.0) * c
+    alpha, beta = (float(attributes.get(name, 1.0)) for name in ("alpha", "beta"))
+    return alpha * (a @ b) + beta * c
 
 
 def _gather(attributes: Attributes, x: Tensor, index: Tensor) -> Tensor:
@@ -139,7 +140,9 @@ def _slice(_: Attributes, x: Tensor, starts: Tensor, ends: Tensor, axes: Tensor,
 
 def _split(attributes: Attributes, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
     axis = attributes.get("axis", 0)
-    return x.split(_integers(sizes), axis) if sizes is not None else x.tensor_split(attributes["num_outputs"], axis)
+    if sizes is None:
+        return x.tensor_split(attributes["num_outputs"], axis)
+    return torch.split(x, _integers(sizes), axis)
 
 
 def _squeeze(_: Attributes, x: Tensor, axes: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ from tests.recipes import make_recipe
 
 BRACKET = Path(__file__).parents[3] / "examples" / "bracket"
 IMAGES, HELD_OUT = 10, 14
-ROLES = {"coarse": CoarseCard, "posed": PosedCard, "refine": RefineCard}
+ROLES: dict[str, Any] = {"coarse": CoarseCard, "posed": PosedCard, "refine": RefineCard}
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_every_weight_of_an_int8_layer_is_signed_symmetric_and_per_channel(recip
             assert made_by[dequantise.input[0]].op_type == "QuantizeLinear"
         for node in quantised_inputs(model):
             assert tensors[node.input[1]].shape == ()
-            assert (tensors[node.input[2]].dtype, int(tensors[node.input[2]])) == (np.int8, 0)
+            assert (tensors[node.input[2]].dtype, int(tensors[node.input[2]])) == (np.dtype(np.int8), 0)
     assert lowered > 0
 
 
@@ -199,13 +200,13 @@ def test_a_search_keeps_what_moves_keypoints_and_no_more() -> None:
 
 
 def test_a_search_keeps_nothing_where_all_is_borne_and_everything_where_nothing_is() -> None:
-    assert Search(judge, LAYERS, [].append).kept(2.0) == []
-    assert len(Search(judge, LAYERS, [].append).kept(0.0)) == len(LAYERS)
+    assert Search(judge, LAYERS, list[str]().append).kept(2.0) == []
+    assert len(Search(judge, LAYERS, list[str]().append).kept(0.0)) == len(LAYERS)
 
 
 def test_a_recipe_without_layers_is_written_as_it_is(tmp_path: Path) -> None:
     folder = make_recipe(tmp_path / "part", ["top", "side"])
-    written = quantise(load_recipe(folder), "int8", {}, [].append)
+    written = quantise(load_recipe(folder), "int8", {}, list[str]().append)
     assert [one.path.relative_to(folder).as_posix() for one in written] == [
         f"precision/{view}/{name}.int8.onnx" for view in ("top", "side") for name in ("coarse", "refine")
     ]
