@@ -1,17 +1,21 @@
 """The inspection of a part: every stage, in order."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engines.devices.device import AnyDevice
 from pipeline.frame import Frame
+from pipeline.geometry import Region
 from pipeline.precision import Precision
 from pipeline.recipe import Recipe
+from pipeline.result import Evaluation, Reason
 from pipeline.stages.image import ImageFigures
 from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
 from pipeline.stages.values import Decision, ViewFindings
 from pipeline.stages.verdict import verdict
+from pipeline.stages.zones import Zones
 from pipeline.view_stages import Inference, ViewStages, load_views
 
 
@@ -23,7 +27,7 @@ class Inspector:
         self.recipe = recipe
         self.precision = precision
         self._views = views
-        self._measure = Measure(recipe.file)
+        self._measure, self._zones = Measure(recipe.file), Zones(recipe.file)
         stages = {id(view.keypoint_stages): view.keypoint_stages for view in views.values()}
         self._blank_runs = [run for one in stages.values() for run in one.blank_runs]
 
@@ -45,7 +49,7 @@ class Inspector:
     @property
     def backends(self) -> list[str]:
         """Every library, with its version, that runs one of the networks, that of the first network first."""
-        return list(dict.fromkeys(name for view in self._views.values() for name in view.keypoint_stages.backends))
+        return list(dict.fromkeys(name for view in self._views.values() for name in view.backends))
 
     @property
     def backend(self) -> str:
@@ -56,11 +60,14 @@ class Inspector:
     @property
     def devices(self) -> list[AnyDevice]:
         """Where the images of each view live."""
-        return [view.keypoint_stages.device for view in self._views.values()]
+        return [device for view in self._views.values() for device in view.devices]
 
     @property
     def blank_runs(self) -> Sequence[Callable[[], None]]:
-        """Each runs one network on zeros, to keep it warm. They raise NetworkError where it fails."""
+        """Each runs one network on zeros, to keep it warm. They raise NetworkError where it fails.
+
+        Those that look for defects are not among them: a frame that came meanwhile would wait for all of such a run.
+        """
         return self._blank_runs
 
     def figures(self, view: str, frame: Frame) -> list[ImageFigures]:
@@ -72,16 +79,21 @@ class Inspector:
         """Whether frames of both views can be inspected together: their networks and what belongs to them are the same."""
         return self._views[view].keypoint_stages is self._views[other].keypoint_stages
 
-    def inspect(self, view: str, frame: Frame) -> list[ViewFindings]:
-        """Find the keypoints of every part in a frame, in the order of the parts. No part, no findings.
+    def inspect(self, view: str, frame: Frame, *, whole: bool = False) -> list[ViewFindings]:
+        """Find the keypoints and defects of every part in a frame, in the order of the parts. No part, no findings.
+
+        Args:
+            view: its name.
+            frame: of its camera.
+            whole: defects are looked for even where the recipe wants it only as long as nothing else is wrong.
 
         Raises:
             NetworkError: a network failed.
         """
-        return self.inspect_together([(view, frame)])[0]
+        return self.inspect_together([(view, frame)], whole=whole)[0]
 
-    def inspect_together(self, frames: Sequence[tuple[str, Frame]]) -> list[list[ViewFindings]]:
-        """As `inspect`, frames of several views that are alike, through each network in one batch.
+    def inspect_together(self, frames: Sequence[tuple[str, Frame]], *, whole: bool = False) -> list[list[ViewFindings]]:
+        """As `inspect`, frames of several views that are alike, through each network of keypoints in one batch.
 
         The times of the stages, which they share, are told with the first part that is found.
 
@@ -114,7 +126,32 @@ class Inspector:
         for number, (owner, part, (why, keypoints)) in enumerate(zip(owners, parts, seen, strict=True)):
             shared = {} if number else laps.ns
             answers[owner].append(ViewFindings(frames[owner][0], part.region, why, keypoints, shared))
+        for (_, frame), stages, (regions, _), parts_there in zip(frames, views, located, answers, strict=True):
+            for number, findings in enumerate(parts_there):
+                if self._is_searched(stages, findings, whole=whole):
+                    parts_there[number] = self._with_defects(stages, frame, regions, number, findings)
+                    laps.lap("segment")
         return answers
+
+    def _is_searched(self, stages: ViewStages, findings: ViewFindings, *, whole: bool) -> bool:
+        """Whether defects are looked for: always, or as long as nothing else in this view has made the part NOT_OK."""
+        segment = stages.view.settings.segment
+        if segment is None or stages.segment_stage is None or findings.image_reasons:
+            return False
+        if whole or segment.when == "always":
+            return True
+        measured = self._measure.of_view(findings)
+        known = verdict({findings.view: stages.view.settings}, {findings.view: findings}, measured, {})
+        return known[1] is not Evaluation.NOT_OK
+
+    def _with_defects(
+        self, stages: ViewStages, frame: Frame, regions: Sequence[Region], number: int, findings: ViewFindings
+    ) -> ViewFindings:
+        defects = stages.segment(frame, regions, number)
+        if defects is None:  # as with keypoints: nothing that the networks gave can be trusted
+            return replace(findings, image_reasons=(Reason("network_not_finite", view=findings.view),), keypoints=())
+        named, unplaced = self._zones(findings.view, findings.keypoints, defects)
+        return replace(findings, defects=named, unplaced=unplaced)
 
     def decide(self, views: Mapping[str, ViewFindings]) -> Decision:
         """Measure one part and reach its verdict from what its views found; a view without this part is left out."""
@@ -122,7 +159,7 @@ class Inspector:
         measured = self._measure(views)
         laps.lap("measure")
         settings = {name: view.settings for name, view in self.recipe.views.items()}
-        state, evaluation, reasons = verdict(settings, views, measured)
+        state, evaluation, reasons = verdict(settings, views, measured, self.recipe.file.zone)
         laps.lap("verdict")
         for findings in views.values():
             laps.add(findings.stages_ns)
@@ -133,4 +170,5 @@ class Inspector:
             keypoints=tuple(keypoint for findings in views.values() for keypoint in findings.keypoints),
             measurements=tuple(one.measurement for one in measured),
             stages_ns=laps.ns,
+            defects=tuple(defect for findings in views.values() for defect in findings.defects),
         )

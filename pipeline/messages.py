@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.loss import LossKind
 from pipeline.requests import Command
-from pipeline.result import Evaluation, Keypoint, Measurement, Reason, ResultState
+from pipeline.result import Defect, Evaluation, Keypoint, Measurement, Reason, ResultState
 
 
 class CameraHello(msgspec.Struct, frozen=True, tag="camera_hello"):
@@ -114,6 +114,7 @@ class PartAnswer(msgspec.Struct, frozen=True):
     measurements: list[Measurement]
     stages_ns: dict[str, int]
     regions: dict[str, tuple[float, float, float, float]]
+    defects: list[Defect] = []
 
 
 class Inspected(msgspec.Struct, frozen=True, tag="inspected"):

@@ -6,6 +6,7 @@ compared with the sealed network at every load, and the reference frames, which 
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -103,6 +104,13 @@ def precision_file(recipe: Path, network: Path, precision: Precision) -> Precisi
     if (found := _sha256(path)) != note.sha256:
         raise RecipeError("was changed since it was made", where=str(path), next_command=command)
     return PrecisionFile(path, found, source)
+
+
+def made_or_sealed(recipe: Path, network: Path, precision: Precision) -> PrecisionFile:
+    """As `precision_file`, but `network` itself where there is no file of it in this precision. Raises RecipeError."""
+    if precision != "fp32" and not os.path.lexists(derived_path(recipe, network, precision)):
+        precision = "fp32"
+    return precision_file(recipe, network, precision)
 
 
 def quantise_command(recipe: Path, precision: Precision) -> str:

@@ -10,7 +10,10 @@ LANGUAGES = ("en", "de")
 
 
 class ReasonTexts:
-    """The texts of one language, from `reasons.LANGUAGE.toml` beside this module: code to a text with {parameters}."""
+    """The texts of one language, from `reasons.LANGUAGE.toml` beside this module: code to a text with {parameters}.
+
+    `CODE_in_zone` is the text of a code that may name a zone, where it does.
+    """
 
     def __init__(self, language: str) -> None:
         """Read the texts. Raises FileNotFoundError for a language that is none of LANGUAGES."""
@@ -19,7 +22,8 @@ class ReasonTexts:
 
     def text(self, reason: Reason) -> str:
         """One line for people; a code without a text is given as it is."""
-        template = self.texts.get(reason.code)
+        template = self.texts.get(f"{reason.code}_in_zone") if reason.name else None
+        template = template or self.texts.get(reason.code)
         if template is None:
             return " ".join(filter(None, (reason.code, reason.name, reason.view)))
         return template.format(

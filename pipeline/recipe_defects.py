@@ -9,7 +9,7 @@ import msgspec
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0.0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-MM2, PX2 = "mm²", "px²"
+MM2, PX2 = "mm2", "px2"  # as UCUM writes them: plain letters, that any terminal and picture can show
 
 
 class SegmentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -48,7 +48,8 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why the verdict is what it is: a stable code with its parameters; texts come from `reasons.<language>.toml`.
 
     Codes: `<measurement>.low`, `<measurement>.high` are written as code `low` or `high` with `name`; likewise `hidden`,
-    `unsure` (keypoint `name` and `view`), `uncertain` (measurement `name`), and the loss kinds with `view`.
+    `unsure` (keypoint `name` and `view`), `uncertain` (measurement `name`), `defect`, `defects` (zone `name`, "" for the
+    whole part), `zone_unplaced` (zone `name`), and the loss kinds with `view`.
     """
 
     code: str

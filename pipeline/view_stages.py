@@ -6,22 +6,26 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.devices.device import AnyDevice
 from pipeline import geometry
 from pipeline.errors import NetworkError, RecipeError
 from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.keypoint_stages import KeypointStages, load_keypoint_stages
 from pipeline.lock import seal_command
-from pipeline.network import KeypointCard, Network, load_network
-from pipeline.precision import Precision, precision_file
+from pipeline.network import Card, KeypointCard, Network, load_network
+from pipeline.precision import Precision, PrecisionFile, made_or_sealed, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.recipe_file import ImageSettings
-from pipeline.result import Keypoint, Reason
+from pipeline.result import Defect, Keypoint, Reason
+from pipeline.segment_stage import load_segment
 from pipeline.sigma import apply
 from pipeline.stages.image import ImageFigures, check_image, image_figures
 from pipeline.stages.locate import Locate, make_locate
+from pipeline.stages.segment import Segment
 from pipeline.stages.values import CoarseKeypoints, Prepared, RefinedKeypoints
 from pipeline.stages.visibility import as_keypoints, visibility
+from pipeline.view_files import TRAIN_SEGMENT
 
 _NO_LIMITS = ImageSettings()
 
@@ -37,6 +41,17 @@ class ViewStages:
     view: ViewRecipe
     locate_stage: Locate
     keypoint_stages: KeypointStages
+    segment_stage: Segment | None = None
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The libraries, with their versions, that run its networks."""
+        return (*self.keypoint_stages.backends, *(self.segment_stage.backends if self.segment_stage else ()))
+
+    @property
+    def devices(self) -> tuple[AnyDevice, ...]:
+        """Where its images live."""
+        return (self.keypoint_stages.device, *((self.segment_stage.device,) if self.segment_stage else ()))
 
     def locate(self, frame: Frame) -> tuple[list[Region], tuple[Reason, ...]]:
         """Regions of the parts, and why they cannot be trusted, if so."""
@@ -82,6 +97,13 @@ class ViewStages:
             sigma_sensor_px = np.where(refined.is_placed, raw_sensor_px, apply(scale, raw_sensor_px))
         return (), as_keypoints(self.view.name, names, xy_sensor_px, seen, sigma_sensor_px)
 
+    def segment(self, frame: Frame, regions: Sequence[Region], number: int) -> tuple[Defect, ...] | None:
+        """The defects of one of a frame's parts; None where a network failed on it. Only where the recipe asks for it."""
+        if self.segment_stage is None or self.view.segment is None:
+            return ()
+        limits, scale = self.view.segment.thresholds, self.view.settings.scale_mm_per_px
+        return self.segment_stage(frame, regions, number, limits, view=self.view.name, mm_per_px=scale)
+
 
 @dataclass(frozen=True, slots=True)
 class Inference:
@@ -104,13 +126,15 @@ def load_views(recipe: Recipe, inference: Inference) -> dict[str, ViewStages]:
     """
     identities = {name: _identity(recipe, view, inference.precision) for name, view in recipe.views.items()}
     loaded: dict[str, ViewStages] = {}
+    segments: dict[tuple[str, str], Segment] = {}
     for name, view in recipe.views.items():
         same = [other for other in recipe.views if identities[other] == identities[name]]
         first = loaded.get(same[0])
         stages = (
             first.keypoint_stages if first else _load_stages(recipe, view, inference, min(len(same), inference.batch))
         )
-        loaded[name] = ViewStages(view, make_locate(view.settings.locate, name, stages.device), stages)
+        locate = make_locate(view.settings.locate, name, stages.device)
+        loaded[name] = ViewStages(view, locate, stages, _segment(recipe, view, inference, segments))
     return loaded
 
 
@@ -124,24 +148,53 @@ def _identity(recipe: Recipe, view: ViewRecipe, precision: Precision) -> tuple[o
 
 def _load_stages(recipe: Recipe, view: ViewRecipe, inference: Inference, frames: int) -> KeypointStages:
     def load(path: Path, role: type[KeypointCard]) -> Network[KeypointCard]:
-        return _load(recipe, view, path, role, inference)
+        return _load_of_keypoints(recipe, view, path, role, inference)
 
     return load_keypoint_stages(view, view.settings.keypoints, load, frames)
 
 
-def _load(
+def _segment(
+    recipe: Recipe, view: ViewRecipe, inference: Inference, loaded: dict[tuple[str, str], Segment]
+) -> Segment | None:
+    """The stage that looks for defects where the recipe asks for it; views with the same networks have it together."""
+    if view.settings.segment is None:
+        return None
+    files = view.segment
+    if files is None:
+        raise RecipeError(
+            f"defects are looked for in view {view.name}, and there is no network for it",
+            where=str(recipe.folder / view.name / "segment_encoder.onnx"),
+            next_command=TRAIN_SEGMENT,
+        )
+    made = {path: made_or_sealed(recipe.folder, path, inference.precision) for path in (files.encoder, files.decoder)}
+    key = made[files.encoder].sha256, made[files.decoder].sha256
+
+    def load(path: Path, role: type[Card]) -> Network[Card]:
+        return _load(recipe, made[path], path, role, inference)
+
+    if key not in loaded:
+        loaded[key] = load_segment(files, load)
+    return loaded[key]
+
+
+def _load_of_keypoints(
     recipe: Recipe, view: ViewRecipe, path: Path, role: type[KeypointCard], inference: Inference
 ) -> Network[KeypointCard]:
-    file = precision_file(recipe.folder, path, inference.precision)
-    network = load_network(file.path, role, backend=inference.backend, threads=inference.threads, plans=inference.plans)
-    locked = recipe.files.get(path.relative_to(recipe.folder).as_posix())
-    if network.engine.spec.sha256 != file.sha256 or (recipe.files and file.source_sha256 != locked):
-        next_command = seal_command(recipe.folder)
-        raise RecipeError("was changed while the recipe was loaded", where=str(path), next_command=next_command)
+    network = _load(recipe, precision_file(recipe.folder, path, inference.precision), path, role, inference)
     if network.card.keypoints != view.settings.keypoints:
         raise NetworkError(
             f"finds the keypoints {', '.join(network.card.keypoints)}",
             where=str(path),
             allowed=f"{', '.join(view.settings.keypoints)}, as view.{view.name}.keypoints, in this order",
         )
+    return network
+
+
+def _load(recipe: Recipe, file: PrecisionFile, path: Path, role: type[Card], inference: Inference) -> Network[Card]:
+    """The network at `path` of the recipe, from `file`."""
+    network = load_network(file.path, role, backend=inference.backend, threads=inference.threads, plans=inference.plans)
+    locked = recipe.files.get(path.relative_to(recipe.folder).as_posix())
+    if network.engine.spec.sha256 != file.sha256 or (recipe.files and file.source_sha256 != locked):
+        next_command = seal_command(recipe.folder)
+        raise RecipeError("was changed while the recipe was loaded", where=str(path), next_command=next_command)
     return network

@@ -118,6 +118,7 @@ class Answering:
             stages_ns=answer.stages_ns,
             times=_times(part, moment),
             journaled=journaled,
+            defects=answer.defects,
         )
 
     def _view(

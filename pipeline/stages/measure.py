@@ -41,6 +41,10 @@ class Measure:
         """Measure one part. A view that is missing or whose picture is bad leaves its measurements UNDEFINED."""
         return tuple(_measured(plan, views.get(plan.view)) for plan in self._plans)
 
+    def of_view(self, findings: ViewFindings) -> tuple[Measured, ...]:
+        """Only what is measured in the view of these findings."""
+        return tuple(_measured(plan, findings) for plan in self._plans if plan.view == findings.view)
+
 
 def _plan(recipe: RecipeFile, name: str, settings: MeasureSettings) -> _Plan:
     view = recipe.view_of(settings)
@@ -108,16 +112,16 @@ def _value(plan: _Plan, xy: Mapping[str, Points]) -> float | None:
     origin = np.zeros(2)
     if plan.datum is not None:
         origin = xy[plan.datum.origin]
-        direction = _direction(origin, xy[plan.datum.x_axis])
-        if direction is None:
+        along = direction(origin, xy[plan.datum.x_axis])
+        if along is None:
             return None
-        axes = np.array([direction, [-direction[1], direction[0]]])
+        axes = np.array([along, [-along[1], along[0]]])
     if settings.position is not None:
         place = axes @ (xy[settings.position] - origin) * plan.mm_per_px
         return 2.0 * math.dist(place, np.asarray(settings.nominal))
     if settings.angle is not None:
-        direction = _direction(xy[settings.angle[0]], xy[settings.angle[1]])
-        return None if direction is None else _angle_deg(axes @ direction, plan.nominal or 0.0)
+        along = direction(xy[settings.angle[0]], xy[settings.angle[1]])
+        return None if along is None else _angle_deg(axes @ along, plan.nominal or 0.0)
     length_px = _distance_px(settings, xy)
     return None if length_px is None else length_px * plan.mm_per_px
 
@@ -128,19 +132,20 @@ def _distance_px(settings: MeasureSettings, xy: Mapping[str, Points]) -> float |
     if others:
         return math.dist(xy[point], xy[others[0]])
     start, end = next(line for line in ends if isinstance(line, tuple))
-    direction = _direction(xy[start], xy[end])
-    if direction is None:
+    along = direction(xy[start], xy[end])
+    if along is None:
         return None
     across = xy[point] - xy[start]
-    return abs(float(direction[0] * across[1] - direction[1] * across[0]))
+    return abs(float(along[0] * across[1] - along[1] * across[0]))
 
 
-def _direction(start: Points, end: Points) -> Points | None:
+def direction(start: Points, end: Points) -> Points | None:
+    """From one point to another, of length 1; None where they lie too close together to give one."""
     length = math.dist(start, end)
     return None if length < _TINY_PX else (end - start) / length
 
 
-def _angle_deg(direction: Points, nominal: float) -> float:
+def _angle_deg(along: Points, nominal: float) -> float:
     """From the x axis to the y axis, of the turns that come out the same the one nearest to nominal."""
-    angle = math.degrees(math.atan2(direction[1], direction[0]))
+    angle = math.degrees(math.atan2(along[1], along[0]))
     return nominal + math.remainder(angle - nominal, 360.0)

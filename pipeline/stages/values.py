@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engines.devices.device import DeviceImage
 from pipeline.geometry import Matrix, Points, Region, resize
-from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
+from pipeline.result import Defect, Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class ViewFindings:
         image_reasons: why the picture cannot be judged (image_dark, image_saturated, image_blurred,
             part_count, region_outside), or that a network failed on it (network_not_finite); then there are no keypoints.
         stages_ns: time of each stage; what a frame's parts share is told with its first part.
+        defects: none where they were not looked for, too.
+        unplaced: zones that should have been looked at, but nobody knows where they are.
     """
 
     view: str
@@ -97,6 +99,8 @@ class ViewFindings:
     image_reasons: tuple[Reason, ...]
     keypoints: tuple[Keypoint, ...]
     stages_ns: dict[str, int]
+    defects: tuple[Defect, ...] = ()
+    unplaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +121,4 @@ class Decision:
     keypoints: tuple[Keypoint, ...]
     measurements: tuple[Measurement, ...]
     stages_ns: dict[str, int]
+    defects: tuple[Defect, ...] = ()

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pipeline.recipe_defects import ZoneSettings
 from pipeline.recipe_file import ViewSettings
 from pipeline.result import Evaluation, KeypointState, Reason, ResultState
+from pipeline.stages.defect_limits import exceeded
 from pipeline.stages.values import Measured, ViewFindings
 
 PRECEDENCE = tuple(Evaluation)  # NOT_OK, UNDEFINED, NOT_DECIDABLE, OK
@@ -11,21 +13,28 @@ Finding = tuple[Evaluation, Reason]
 
 
 def verdict(
-    views: Mapping[str, ViewSettings], findings: Mapping[str, ViewFindings], measured: Sequence[Measured]
+    views: Mapping[str, ViewSettings],
+    findings: Mapping[str, ViewFindings],
+    measured: Sequence[Measured],
+    zones: Mapping[str, ZoneSettings],
 ) -> tuple[ResultState, Evaluation, tuple[Reason, ...]]:
     """Weigh what was found on one part.
 
-    NOT_OK: a tolerance is violated, or a keypoint that must be present is hidden. UNDEFINED, state FAILED: a view shows
-    no part, its picture is bad or a network failed on it. NOT_DECIDABLE: a keypoint that is needed is unsure or hidden.
+    NOT_OK: a tolerance is violated, a keypoint that must be present is hidden, or there are defects that are not allowed.
+    UNDEFINED, state FAILED: a view shows no part, its picture is bad or a network failed on it. NOT_DECIDABLE: a keypoint
+    that is needed, for a measurement or to place a zone, is unsure or hidden.
     The first that occurs in this order is the verdict; its reasons come first.
 
     Args:
         views: every view of the recipe.
         findings: of the views in which this part was found.
         measured: of this part.
+        zones: of the recipe.
     """
     found = [finding for view, settings in views.items() for finding in _of_view(view, settings, findings.get(view))]
     found += [finding for one in measured for finding in _of_measurement(one)]
+    for view, settings in views.items():
+        found += _of_defects(view, settings, findings.get(view), zones)
     found.sort(key=lambda finding: PRECEDENCE.index(finding[0]))
     evaluation = found[0][0] if found else Evaluation.OK
     state = ResultState.FAILED if evaluation is Evaluation.UNDEFINED else ResultState.COMPLETED
@@ -47,6 +56,21 @@ def _of_view(view: str, settings: ViewSettings, findings: ViewFindings | None) -
                 yield Evaluation.NOT_OK, Reason("hidden", name=keypoint.name, view=view)
             elif keypoint.state is KeypointState.unsure:
                 yield Evaluation.NOT_DECIDABLE, Reason("unsure", name=keypoint.name, view=view)
+
+
+def _of_defects(
+    view: str, settings: ViewSettings, findings: ViewFindings | None, zones: Mapping[str, ZoneSettings]
+) -> Iterator[Finding]:
+    if findings is None or settings.segment is None:
+        return
+    for reason in exceeded(findings.defects, settings.segment.limit(), zone="", view=view):
+        yield Evaluation.NOT_OK, reason
+    for name, zone in zones.items():
+        inside = [defect for defect in findings.defects if name in defect.zones]
+        for reason in exceeded(inside, zone.limit(), zone=name, view=view):
+            yield Evaluation.NOT_OK, reason
+    for name in findings.unplaced:
+        yield Evaluation.NOT_DECIDABLE, Reason("zone_unplaced", name=name, view=view)
 
 
 def _of_measurement(measured: Measured) -> Iterator[Finding]:

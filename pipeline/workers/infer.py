@@ -215,6 +215,7 @@ def _answer(inspector: Inspector, views: Mapping[str, ViewFindings]) -> PartAnsw
         measurements=list(decision.measurements),
         stages_ns=decision.stages_ns,
         regions={view: findings.region for view, findings in views.items()},
+        defects=list(decision.defects),
     )
 
 

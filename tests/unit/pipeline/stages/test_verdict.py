@@ -29,7 +29,7 @@ def measurement(value: float | None, evaluation: Evaluation) -> Measurement:
 
 
 def codes(*views: ViewFindings, measured: tuple[Measured, ...] = ()) -> tuple[ResultState, Evaluation, list[str]]:
-    state, evaluation, reasons = verdict(VIEWS, {one.view: one for one in views}, measured)
+    state, evaluation, reasons = verdict(VIEWS, {one.view: one for one in views}, measured, {})
     return state, evaluation, [".".join(filter(None, (one.view, one.name, one.code))) for one in reasons]
 
 
@@ -67,7 +67,7 @@ def test_precedence(views: list[ViewFindings], state: str, evaluation: str, reas
 @pytest.mark.parametrize(("value", "code", "limit"), [(8.5, "low", 9.0), (11.5, "high", 11.0)])
 def test_a_violated_tolerance_is_not_ok(value: float, code: str, limit: float) -> None:
     findings = {name: view(name) for name in VIEWS}
-    state, evaluation, reasons = verdict(VIEWS, findings, [Measured(measurement(value, Evaluation.NOT_OK))])
+    state, evaluation, reasons = verdict(VIEWS, findings, [Measured(measurement(value, Evaluation.NOT_OK))], {})
     assert (state, evaluation) == (ResultState.COMPLETED, Evaluation.NOT_OK)
     assert reasons == (Reason(code, name="span", view="top", value=value, limit=limit, unit="mm"),)
 
