@@ -86,6 +86,10 @@ def restarts_of(name: str, status: Status) -> int:
     return next(process.restarts for process in status.processes if process.name == name)
 
 
+def warmed_of(name: str, status: Status) -> int:
+    return next(process.warmed for process in status.processes if process.name == name)
+
+
 def test_every_trigger_of_the_line_is_answered_once_whatever_goes_wrong(
     bench: Bench, line: Callable[..., LineProcess]
 ) -> None:
@@ -113,8 +117,9 @@ def test_every_trigger_of_the_line_is_answered_once_whatever_goes_wrong(
     assert 'datumd_losses_total{reason="incomplete"} 1.0' in metrics
 
 
+@pytest.mark.parametrize("infer", ["", "[infer]\nbatch = 2\nkeep_warm_ms = 20\n"], ids=["", "together and warm"])
 def test_two_views_make_one_result_and_a_missing_view_none_at_all(
-    bench: Bench, line: Callable[..., LineProcess]
+    bench: Bench, line: Callable[..., LineProcess], infer: str
 ) -> None:
     make_recipe(bench.folder / "recipes" / "part", ["top", "side"])
     cameras = line("--devices", "2", "--triggers", str(PARTS), "--rate-hz", "30", "--fault", "drop:device=1:at=5")
@@ -123,11 +128,13 @@ def test_two_views_make_one_result_and_a_missing_view_none_at_all(
         + 'view = "top"\n'
         + simulated_camera("b", 1, cti_path())
         + 'view = "side"\n'
+        + infer
     )
     heard = Heard()
     with running(bench.station(rest), bench.port, cameras.environment) as (_, subscription):
         cameras.go()
         hear(subscription, heard, triggers=PARTS)
+        hear_until(subscription, heard, lambda status: (warmed_of("infer.0", status) > 0) == bool(infer))
     assert_each_answered_once(cameras, heard)
     whole = [result for result in heard.results if result.result_state is ResultState.COMPLETED]
     assert len(whole) == PARTS - 1
@@ -217,7 +224,7 @@ def test_systemd_is_told_of_readiness_and_progress(bench: Bench) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(bench.folder / "notify"))
         systemd.settimeout(10)
-        heard = []
+        heard: list[Result] = []
         with running(station, bench.port, {"NOTIFY_SOCKET": str(bench.folder / "notify")}):
             # Nobody read until here, as when systemd is busy: what did not fit was tried again.
             while heard.count("WATCHDOG=1") < 20 or not any(text.startswith(ALL_READY) for text in heard):
