@@ -224,7 +224,7 @@ def test_systemd_is_told_of_readiness_and_progress(bench: Bench) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(bench.folder / "notify"))
         systemd.settimeout(10)
-        heard: list[Result] = []
+        heard: list[str] = []
         with running(station, bench.port, {"NOTIFY_SOCKET": str(bench.folder / "notify")}):
             # Nobody read until here, as when systemd is busy: what did not fit was tried again.
             while heard.count("WATCHDOG=1") < 20 or not any(text.startswith(ALL_READY) for text in heard):
