@@ -78,22 +78,23 @@ def calibrate_segment(
         images: parts that are new to them, some with a defect of more than 30 sensor px².
         detection: share of these defects that is to be found.
         min_area_px: taken over as it is, sensor px².
-        where: the region of a part; by default that of its labels.
+        where: the place of a part; by default that of its labels.
 
     Raises:
         DataError: none of the parts has such a defect, or an image or a mask cannot be read.
     """
-    region_of = where or labelled(images)
+    place_of = where or labelled(images)
     counts, kept = PixelCounts(), []
     for index in range(len(images)):
         sample = images.load(index)
-        region = region_of(index, sample)
-        if region is None:
+        place = place_of(index, sample)
+        if place is None:
             continue
-        maps = predict(sample.image, region)
-        seen = window(maps.area, (sample.image.shape[1], sample.image.shape[0]))
-        counts.add(on_sensor(maps, seen), sample.mask[seen.rows, seen.columns])
-        kept.append((index, maps))
+        maps = predict(sample.image, place.region)
+        wh = sample.image.shape[1], sample.image.shape[0]
+        seen = window(place.region, wh)
+        counts.add(on_sensor(maps, place.own(maps, wh), seen), sample.mask[seen.rows, seen.columns])
+        kept.append((index, place, maps))
     if not counts.defects:
         raise DataError("no part has a defect", where=images.where, allowed="some with a mask that is not empty")
     level, iou = counts.best_threshold()
@@ -101,12 +102,12 @@ def calibrate_segment(
     limits = SegmentThresholds(
         mask_above=round(mask_above, 6), score_above=0.0, min_area_px=min_area_px, detection=detection
     )
-    parts = [scored(maps, limits, images.load(index), None) for index, maps in kept]
+    parts = [scored(maps, place, limits, images.load(index), None) for index, place, maps in kept]
     if not any(part.counted for part in parts):
         raise DataError("no part has a defect of more than 30 px²", where=images.where, allowed="larger ones, too")
     above = detection_score(parts, detection) or _LOWEST
     limits = msgspec.structs.replace(limits, score_above=above)
-    parts = [scored(maps, limits, images.load(index), None) for index, maps in kept]
+    parts = [scored(maps, place, limits, images.load(index), None) for index, place, maps in kept]
     return SegmentCalibrated(_counted(limits, parts), iou, sum(len(part.counted) for part in parts))
 
 

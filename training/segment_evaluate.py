@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from pipeline.geometry import Region
+from pipeline.result import Defect
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.defects import find_defects
-from training.masks.sample import MaskedSample, MaskedSet
+from training.masks.sample import Mask, MaskedSample, MaskedSet
 from training.segment_compare import ScoredPart, compare, lost_part
 from training.segment_counts import PixelCounts
-from training.segment_maps import Maps, Predict, on_sensor, window
+from training.segment_maps import Maps, Place, Predict, on_sensor, window
 
-Where = Callable[[int, MaskedSample], Region | None]
+Where = Callable[[int, MaskedSample], Place | None]
 Progress = Callable[[int, int], None]
 
 
@@ -30,10 +32,18 @@ class Evaluated:
 
 def labelled(images: MaskedSet) -> Where:
     """Takes the region of each part from its labels, the whole image where there are none."""
+    regions: dict[Path, list[Region]] = {}
+    number: list[int] = []
+    for image in images.images:
+        others = regions.setdefault(image.file, [])
+        number.append(len(others))
+        if image.region is not None:
+            others.append(image.region)
 
-    def where(index: int, sample: MaskedSample) -> Region:
+    def where(index: int, sample: MaskedSample) -> Place:
         height, width = sample.image.shape
-        return images.images[index].region or Region(0.0, 0.0, float(width), float(height))
+        given = regions[images.images[index].file]
+        return Place(given, number[index]) if given else Place([Region(0.0, 0.0, float(width), float(height))])
 
     return where
 
@@ -52,33 +62,42 @@ def evaluate(
         predict: the networks.
         limits: what counts as found.
         images: the set.
-        where: the region of a part; by default that of its labels. None for one that is not found.
+        where: the place of a part; by default that of its labels. None for one that is not located.
         progress: called with parts done and their count.
 
     Raises:
         DataError: an image or a mask cannot be read.
     """
-    region_of = where or labelled(images)
+    place_of = where or labelled(images)
     parts, counts, lost = [], PixelCounts(), 0
     for index in range(len(images)):
         sample = images.load(index)
-        region = region_of(index, sample)
-        if region is None:
+        place = place_of(index, sample)
+        if place is None:
             lost += 1
             parts.append(lost_part(sample.mask, name=sample.name, kind=sample.kind))
         else:
-            parts.append(scored(predict(sample.image, region), limits, sample, counts))
+            parts.append(scored(predict(sample.image, place.region), place, limits, sample, counts))
         if progress:
             progress(index + 1, len(images))
     return Evaluated(tuple(parts), counts, lost)
 
 
-def scored(maps: Maps, limits: SegmentThresholds, sample: MaskedSample, counts: PixelCounts | None) -> ScoredPart:
+def scored(
+    maps: Maps, place: Place, limits: SegmentThresholds, sample: MaskedSample, counts: PixelCounts | None
+) -> ScoredPart:
     """One part from its maps; its pixels are added to ``counts``."""
     height, width = sample.mask.shape
-    seen = window(maps.area, (width, height))
+    own, seen = place.own(maps, (width, height)), window(place.region, (width, height))
     if counts is not None:
-        counts.add(on_sensor(maps, seen), sample.mask[seen.rows, seen.columns])
-    every = msgspec.structs.replace(limits, score_above=0.0, min_area_px=0.0)
-    found = find_defects(maps.mask_logits, maps.heatmap, maps.sensor_from_mask(), every, view="", mm_per_px=None)
+        counts.add(on_sensor(maps, own, seen), sample.mask[seen.rows, seen.columns])
+    found = every_defect(maps, own, limits)
     return compare(sample.mask, found, limits, seen, name=sample.name, kind=sample.kind)
+
+
+def every_defect(maps: Maps, own: Mask, limits: SegmentThresholds) -> tuple[Defect, ...]:
+    """What is found at the limits' ``mask_above`` with any score and area."""
+    every = msgspec.structs.replace(limits, score_above=0.0, min_area_px=0.0)
+    return find_defects(
+        maps.mask_logits, maps.heatmap, maps.sensor_from_mask, every, view="", mm_per_px=None, counted=own
+    )

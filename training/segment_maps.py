@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.devices.cpu import CpuDevice
-from pipeline.errors import NetworkError
 from pipeline.geometry import Matrix, Region
-from pipeline.network import load_network
+from pipeline.network import Network, load_network
 from pipeline.pixels import mono8_frame
 from pipeline.result import DefectMask
 from pipeline.run_length import decode
-from pipeline.segment_card import SegmentDecoderCard, SegmentEncoderCard
-from pipeline.stages.crop import Crop, sensor_from_map
+from pipeline.segment_card import SegmentCard, SegmentDecoderCard, SegmentEncoderCard
+from pipeline.segment_stage import load_segment
+from pipeline.segment_thresholds import SegmentThresholds
+from pipeline.stages.segment import own_cells
+from pipeline.view_files import SegmentFiles
 from training.masks.sample import Image, Mask
 
 ENCODER, DECODER = "segment_encoder.onnx", "segment_decoder.onnx"
+_Card = TypeVar("_Card", SegmentEncoderCard, SegmentDecoderCard)
+_ROUNDING = 1e-6  # px: an edge that lies on a pixel's centre but for what floats lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +33,48 @@ class Maps:
 
     Attributes:
         mask_logits: (Hm, Wm) float32.
-        heatmap: (Hh, Wh) float32, 0 to 1.
-        area: what both show, in sensor px, whole px, corner convention. It may reach out of the sensor.
+        heatmap: (Hh, Wh) float32, 0 to 1; shows the same area.
+        sensor_from_mask: px to px; scales and moves.
     """
 
     mask_logits: NDArray[np.float32]
     heatmap: NDArray[np.float32]
-    area: Region
+    sensor_from_mask: Matrix
 
-    def sensor_from_mask(self) -> Matrix:
-        """The map from px of the mask to px of the sensor."""
-        rows, columns = self.mask_logits.shape
-        return sensor_from_map(self.area, (columns, rows))
+    def corner(self) -> tuple[float, float]:
+        """Of the area that both show, upper left, in sensor px, corner convention."""
+        scale, move = self.sensor_from_mask[[0, 1], [0, 1]], self.sensor_from_mask[:2, 2]
+        x, y = (move - 0.5 * scale + 0.5).tolist()
+        return x, y
+
+    def cell_wh(self) -> tuple[float, float]:
+        """Of a cell of the mask, in sensor px."""
+        return float(self.sensor_from_mask[0, 0]), float(self.sensor_from_mask[1, 1])
 
 
 Predict = Callable[[Image, Region], Maps]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part lies on its image: the regions of all parts that are there, and which of them it is."""
+
+    regions: Sequence[Region]
+    number: int = 0
+
+    @property
+    def region(self) -> Region:
+        """Its own."""
+        return self.regions[self.number]
+
+    def own(self, maps: Maps, wh: tuple[int, int]) -> Mask:
+        """The cells of its mask that count on a sensor of this width and height: what the daemon counts."""
+        return own_cells(self.regions, self.number, wh, maps.sensor_from_mask, maps.mask_logits.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """The part of an area that lies on the sensor: rows and columns in px."""
+    """Rows and columns of a sensor, in px."""
 
     rows: slice
     columns: slice
@@ -63,60 +89,57 @@ class ShippedSegment:
         Raises:
             NetworkError: one is missing, does not fit its place, or they do not belong together.
         """
-        self._encoder = load_network(folder / ENCODER, SegmentEncoderCard, backend=backend, threads=threads)
-        self._decoder = load_network(folder / DECODER, SegmentDecoderCard, backend=backend, threads=threads)
-        self.card = self._decoder.card
-        apart = self.card.disagreement(self._encoder.card)
-        if apart:
-            raise NetworkError(
-                f"was made for another encoder: {apart}",
-                where=str(folder / DECODER),
-                allowed=f"both files of one training, as {ENCODER} is",
-            )
-        self._crop = Crop(self.card.image_wh, CpuDevice())
-        for network in (self._encoder, self._decoder):
-            network.warm_up(1)
+        cards: list[SegmentCard] = []
+
+        def load(path: Path, role: type[_Card]) -> Network[_Card]:
+            network = load_network(path, role, backend=backend, threads=threads)
+            cards.append(network.card)
+            return network
+
+        self._stage = load_segment(SegmentFiles(folder / ENCODER, folder / DECODER, SegmentThresholds()), load)
+        self.weights: str = cards[0].weights  # which segment-anything model is inside
 
     def __call__(self, image: Image, region: Region) -> Maps:
         """The maps of the part in ``region`` of a grey image (h, w)."""
-        cut = self._crop(mono8_frame(image), region)
-        features = self._encoder.run({"image": cut.image})
-        found = self._decoder.run({name: features[name] for name in ("intermediate", "embedding")})
-        return Maps(found["mask"][0].copy(), found["heatmap"][0].copy(), cut.region)
+        mask, heatmap, sensor_from_mask = self._stage.maps(mono8_frame(image), region)
+        return Maps(mask.copy(), heatmap.copy(), sensor_from_mask)
 
 
-def window(area: Region, wh: tuple[int, int]) -> Window:
-    """Of an area, what lies on a sensor of this width and height; may be empty."""
-    left, top = max(round(area.x), 0), max(round(area.y), 0)
-    right, bottom = min(round(area.x + area.w), wh[0]), min(round(area.y + area.h), wh[1])
-    return Window(slice(top, max(top, bottom)), slice(left, max(left, right)))
+def window(region: Region, wh: tuple[int, int]) -> Window:
+    """The px of a sensor of this width and height whose centres lie in a region; may be none."""
+    return Window(_inside(region.y, region.h, wh[1]), _inside(region.x, region.w, wh[0]))
 
 
-def on_sensor(maps: Maps, seen: Window) -> NDArray[np.float32]:
-    """For every sensor px of a window the logit of the cell that its centre lies in: what a reported mask says of it."""
+def on_sensor(maps: Maps, own: Mask, seen: Window) -> NDArray[np.float32]:
+    """For every sensor px of a window the logit of the cell that its centre lies in: what a reported mask says of it.
+
+    Cells that are not ``own`` say that there is nothing. A window must lie where the maps show.
+    """
+    (x, y), (wide, high) = maps.corner(), maps.cell_wh()
     rows, columns = maps.mask_logits.shape
-    row = _cells(seen.rows, maps.area.y, maps.area.h, rows)
-    column = _cells(seen.columns, maps.area.x, maps.area.w, columns)
-    return maps.mask_logits[row[:, None], column[None, :]]
+    row, column = _cells(seen.rows, y, high, rows), _cells(seen.columns, x, wide, columns)
+    return np.where(own, maps.mask_logits, -np.inf)[row[:, None], column[None, :]].astype(np.float32)
 
 
 def draw(mask: DefectMask, label: int, labels: NDArray[np.int32]) -> None:
     """Write ``label`` to the px of ``labels`` (h, w), the whole sensor, whose centres lie in a cell of the mask that is on."""
     height, width = labels.shape
-    grid: Mask = decode(mask.counts, mask.rows, mask.columns)
-    # the pixels whose centres lie in the box
-    first_x, first_y = (max(0, int(np.ceil(edge - 0.5 - 1e-6))) for edge in (mask.x, mask.y))
-    last_x = min(width, int(np.ceil(mask.x + mask.width - 0.5 - 1e-6)))
-    last_y = min(height, int(np.ceil(mask.y + mask.height - 0.5 - 1e-6)))
-    if first_x >= last_x or first_y >= last_y:
-        return
-    rows, columns = slice(first_y, last_y), slice(first_x, last_x)
-    row = _cells(rows, mask.y, mask.height, mask.rows)
-    column = _cells(columns, mask.x, mask.width, mask.columns)
-    labels[rows, columns][grid[row[:, None], column[None, :]]] = label
+    rows, columns = _inside(mask.y, mask.height, height), _inside(mask.x, mask.width, width)
+    if rows.start < rows.stop and columns.start < columns.stop:
+        grid: Mask = decode(mask.counts, mask.rows, mask.columns)
+        row = _cells(rows, mask.y, mask.height / mask.rows, mask.rows)
+        column = _cells(columns, mask.x, mask.width / mask.columns, mask.columns)
+        labels[rows, columns][grid[row[:, None], column[None, :]]] = label
 
 
-def _cells(pixels: slice, start: float, length: float, count: int) -> NDArray[np.int64]:
-    """Of ``count`` cells over ``length`` px from ``start`` on, in which the centre of each pixel lies."""
+def _inside(start: float, length: float, sensor: int) -> slice:
+    """The px whose centres, half a px from their corners, lie between start and start + length."""
+    first, last = (int(np.ceil(edge - 0.5 - _ROUNDING)) for edge in (start, start + length))
+    first = min(max(first, 0), sensor)
+    return slice(first, min(max(last, first), sensor))
+
+
+def _cells(pixels: slice, start: float, size: float, count: int) -> NDArray[np.int64]:
+    """Of ``count`` cells of ``size`` px from ``start`` on, in which the centre of each pixel lies."""
     centres = np.arange(pixels.start, pixels.stop) + 0.5
-    return np.clip(np.floor((centres - start) * (count / length) + 1e-6), 0, count - 1).astype(np.int64)
+    return np.clip(np.floor((centres - start) / size + _ROUNDING), 0, count - 1).astype(np.int64)

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.segment_thresholds import SegmentThresholds
-from pipeline.stages.defects import find_defects
-from training.masks.sample import Mask, MaskedSample, MaskedSet
+from training.masks.sample import MaskedSample, MaskedSet
 from training.segment_compare import ScoredPart
-from training.segment_evaluate import Where, labelled
-from training.segment_maps import Maps, Predict, draw
+from training.segment_evaluate import Where, every_defect, labelled
+from training.segment_maps import Maps, Place, Predict, draw
 
 _SIDE = 300  # px of a picture, three of which are a tile
 _TEXT = 20
@@ -55,70 +53,63 @@ def contact_sheet(
         return
     height = max(len(column) for column in columns) * (_SIDE + _TEXT)
     sheet = np.zeros((height, 3 * _SIDE * len(columns), 3), np.uint8)
-    region_of = where or labelled(images)
+    place_of = where or labelled(images)
     for across, column in enumerate(columns):
         for down, index in enumerate(column):
             sample = images.load(index)
-            region = region_of(index, sample)
-            maps = None if region is None else predict(sample.image, region)
-            tile = _tile(parts[index], sample, maps, limits)
+            place = place_of(index, sample)
+            tile = _head(parts[index], is_located=place is not None)
+            if place is not None:
+                _fill(tile, sample, place, predict(sample.image, place.region), limits)
             rows = slice(down * tile.shape[0], (down + 1) * tile.shape[0])
             sheet[rows, across * tile.shape[1] : (across + 1) * tile.shape[1]] = tile
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), sheet)
 
 
-def _tile(part: ScoredPart, sample: MaskedSample, maps: Maps | None, limits: SegmentThresholds) -> Picture:
+def _head(part: ScoredPart, *, is_located: bool) -> Picture:
+    """A tile with its line of text."""
     tile = np.zeros((_SIDE + _TEXT, 3 * _SIDE, 3), np.uint8)
-    text = f"{part.name[-44:]}  {part.kind or 'good'}  IoU {part.iou:.2f}  score {part.score:.3f}"
-    cv2.putText(tile, text if maps else f"{part.name[-60:]}: not located", (4, 14), _FONT, 0.45, _WHITE, 1, cv2.LINE_AA)
-    if maps is None:
-        return tile
+    figures = f"IoU {part.iou:.2f}  score {part.score:.3f}" if is_located else "not located"
+    text = f"{part.name[-44:]}  {part.kind or 'good'}  {figures}"
+    cv2.putText(tile, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _WHITE, 1, cv2.LINE_AA)
+    return tile
+
+
+def _fill(tile: Picture, sample: MaskedSample, place: Place, maps: Maps, limits: SegmentThresholds) -> None:
+    """Draw the three pictures below the text."""
     plain = _seen(np.asarray(cv2.cvtColor(sample.image, cv2.COLOR_GRAY2BGR), np.uint8), maps)
     outlined = plain.copy()
-    for mask, colour in ((sample.mask, _TRUE), *_found(sample, maps, limits)):
-        _outline(outlined, _seen(mask.astype(np.uint8), maps) > 0, colour)
+    height, width = sample.mask.shape
+    found = every_defect(maps, place.own(maps, (width, height)), limits)
+    counts = [defect.score >= limits.score_above and defect.area_px >= limits.min_area_px for defect in found]
+    _outline(outlined, _seen(sample.mask.astype(np.uint8), maps), _TRUE)
+    for wanted, colour in ((False, _LOW), (True, _FOUND)):
+        labels = np.zeros(sample.mask.shape, np.int32)
+        for defect, is_counted in zip(found, counts, strict=True):
+            if is_counted == wanted:
+                draw(defect.mask, 1, labels)
+        _outline(outlined, _seen(labels.astype(np.uint8), maps), colour)
     heat = cv2.applyColorMap(np.rint(255 * np.clip(maps.heatmap, 0, 1)).astype(np.uint8), cv2.COLORMAP_INFERNO)
     heat = cv2.resize(heat, plain.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     blended = np.asarray(cv2.addWeighted(plain, 0.5, heat, 0.8, 0.0), np.uint8)
     for number, picture in enumerate((plain, outlined, blended)):
         high, wide = picture.shape[:2]
         tile[_TEXT : _TEXT + high, number * _SIDE : number * _SIDE + wide] = picture
-    return tile
-
-
-def _found(sample: MaskedSample, maps: Maps, limits: SegmentThresholds) -> list[tuple[Mask, tuple[int, int, int]]]:
-    """What was found with any score, then what counts, as masks of the sensor."""
-    found = []
-    every = msgspec.structs.replace(limits, score_above=0.0, min_area_px=0.0)
-    for wanted, colour in ((every, _LOW), (limits, _FOUND)):
-        labels = np.zeros(sample.mask.shape, np.int32)
-        defects = find_defects(maps.mask_logits, maps.heatmap, maps.sensor_from_mask(), wanted, view="", mm_per_px=None)
-        for defect in defects:
-            draw(defect.mask, 1, labels)
-        found.append((np.asarray(labels > 0, np.bool_), colour))
-    return found
 
 
 def _seen(picture: Picture, maps: Maps) -> Picture:
     """The area that the network saw, as large as a tile has room for; outside of the sensor it is black."""
-    scale = _SIDE / max(maps.area.w, maps.area.h)
-    matrix = np.array(
-        [
-            [scale, 0.0, 0.5 * scale - 0.5 - maps.area.x * scale],
-            [0.0, scale, 0.5 * scale - 0.5 - maps.area.y * scale],
-        ]
-    )
-    wh = max(1, round(maps.area.w * scale)), max(1, round(maps.area.h * scale))
-    nearest = picture.ndim == 2  # a mask
-    return np.asarray(
-        cv2.warpAffine(picture, matrix, wh, flags=cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR), np.uint8
-    )
+    rows, columns = maps.mask_logits.shape
+    cell_wide, cell_high = maps.cell_wh()
+    scale = _SIDE / max(columns * cell_wide, rows * cell_high)
+    x, y = maps.corner()
+    matrix = np.array([[scale, 0.0, (0.5 - x) * scale - 0.5], [0.0, scale, (0.5 - y) * scale - 0.5]])
+    wh = max(1, round(columns * cell_wide * scale)), max(1, round(rows * cell_high * scale))
+    flags = cv2.INTER_NEAREST if picture.ndim == 2 else cv2.INTER_LINEAR  # a mask stays one
+    return np.asarray(cv2.warpAffine(picture, matrix, wh, flags=flags), np.uint8)
 
 
-def _outline(picture: Picture, mask: Mask, colour: tuple[int, int, int]) -> None:
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+def _outline(picture: Picture, mask: Picture, colour: tuple[int, int, int]) -> None:
+    outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outlines, -1, colour, 1)
-
-
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
