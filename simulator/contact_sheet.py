@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.defects import close_up
 from simulator.render import Rendered
 from simulator.truth import State
 
@@ -21,10 +22,11 @@ _HEAD = 52
 
 
 def contact_sheet(frames: list[Rendered], keypoints: tuple[str, ...], *, columns: int = 4) -> Picture:
-    """The first frame large with the names of its keypoints, the others small below it.
+    """The first frame large with the names of its keypoints, the others small below it, then their defects enlarged.
 
     Returns:
-        (H, W, 3) uint8, blue, green, red. Green crosses are visible, orange hidden, red missing features.
+        (H, W, 3) uint8, blue, green, red. Green crosses are visible, orange hidden, red missing features; a colour for
+        each kind of defect outlines its mask.
     """
     height, width = frames[0].image.shape
     tile_height, tile_width = round(height * _SMALL), round(width * _SMALL)
@@ -38,7 +40,7 @@ def contact_sheet(frames: list[Rendered], keypoints: tuple[str, ...], *, columns
         top = _HEAD + height + _MARGIN + (index // columns) * (tile_height + _MARGIN)
         left = _MARGIN + (index % columns) * (tile_width + _MARGIN)
         sheet[top : top + tile_height, left : left + tile_width] = annotated(frame, (), scale=_SMALL)
-    return sheet
+    return _with_close_ups(sheet, frames) if any(frame.defects for frame in frames) else sheet
 
 
 def annotated(frame: Rendered, names: tuple[str, ...], *, scale: float = 1.0) -> Picture:
@@ -53,10 +55,22 @@ def annotated(frame: Rendered, names: tuple[str, ...], *, scale: float = 1.0) ->
     colours = [_COLOUR[State(int(state))] for state in frame.state]
     for point, colour in zip(xy, colours, strict=True):
         _cross(picture, point, colour, 11 if names else 7)
+    for defect in frame.defects:
+        close_up.outline(picture, defect, (0.0, 0.0), scale)
     taken: list[Box] = []
     for name, point, colour in zip(names, xy, colours, strict=False):
         _name(picture, name, (float(point[0]), float(point[1])), colour, taken)
     return picture
+
+
+def _with_close_ups(sheet: Picture, frames: list[Rendered]) -> Picture:
+    for position, (kind, colour) in enumerate(close_up.COLOUR.items()):
+        _text(sheet, kind.value, (800 + 110 * position, 34), colour, 0.7)
+    columns = max(1, (sheet.shape[1] - 2 * _MARGIN) // (2 * close_up.SIDE + _MARGIN))
+    enlarged = close_up.close_ups([(frame.image, frame.defects) for frame in frames], columns)
+    below = np.full((enlarged.shape[0] + _MARGIN, sheet.shape[1], 3), _INK, np.uint8)
+    below[: enlarged.shape[0], _MARGIN : _MARGIN + enlarged.shape[1]] = enlarged[:, : sheet.shape[1] - _MARGIN]
+    return np.concatenate([sheet, below])
 
 
 def _cross(picture: Picture, point: NDArray[np.float64], colour: Colour, arm: int) -> None:

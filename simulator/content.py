@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.camera.image_file import read_image
 from pipeline.errors import DatumdError
-from simulator.render import Occlusion, PartRenderer, frame_seed
+from simulator.render import Occlusion, PartRenderer, Rendered, frame_seed
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 _RING = 16  # images held per camera when there are too many to hold all
@@ -31,7 +31,7 @@ class Content(Protocol):
         """What this camera sees of this picture."""
         ...
 
-    def describe(self, picture: int) -> dict[str, int | str]:
+    def describe(self, picture: int) -> dict[str, int | float | str]:
         """What the line's log says of it, for example its seed or its file."""
         ...
 
@@ -59,7 +59,7 @@ class PatternContent:
         """The pattern of this camera and picture."""
         return pattern(device, picture, width=self.shape[1], height=self.shape[0])
 
-    def describe(self, picture: int) -> dict[str, int | str]:
+    def describe(self, picture: int) -> dict[str, int | float | str]:
         """The picture's number."""
         return {"picture": picture}
 
@@ -120,7 +120,7 @@ class FolderContent:
             raise DatumdError("the image is gone or has another size", where=str(self._files[picture]))
         return image
 
-    def describe(self, picture: int) -> dict[str, int | str]:
+    def describe(self, picture: int) -> dict[str, int | float | str]:
         """Number and file name."""
         return {"picture": picture, "file": self._files[picture].name}
 
@@ -132,6 +132,7 @@ class RenderedContent:
         families: one per camera; the last one serves all further cameras.
         seed: of the whole sequence.
         occlusion: how much lies on the parts.
+        defects: share of the parts with scratches, dents, stains or burrs.
         pictures: how many different parts pass before they repeat; they are rendered at the start (about 50 ms each).
     """
 
@@ -141,20 +142,30 @@ class RenderedContent:
         *,
         seed: int = 0,
         occlusion: Occlusion = Occlusion.SPARSE,
+        defects: float = 0.0,
         pictures: int = 48,
         width: int = 1280,
         height: int = 1024,
     ) -> None:
         self.shape: tuple[int, ...] = (height, width)
         self.pictures = pictures
-        self._seed, self._occlusion = seed, occlusion
+        self._seed, self._occlusion, self._defects = seed, occlusion, defects
         self._renderers = [PartRenderer(family, width=width, height=height) for family in families]
 
     def image(self, device: int, picture: int) -> NDArray[np.uint8]:
         """The part as this camera sees it."""
-        renderer = self._renderers[min(device, len(self._renderers) - 1)]
-        return renderer.render(frame_seed(self._seed, picture), occlusion=self._occlusion).image
+        return self.rendered(device, picture).image
 
-    def describe(self, picture: int) -> dict[str, int | str]:
+    def rendered(self, device: int, picture: int) -> Rendered:
+        """The part as this camera sees it, with its truth: keypoints and the masks of its defects."""
+        renderer = self._renderers[min(device, len(self._renderers) - 1)]
+        return renderer.render(frame_seed(self._seed, picture), occlusion=self._occlusion, defects=self._defects)
+
+    def describe(self, picture: int) -> dict[str, int | float | str]:
         """Number, and what ``PartRenderer.render`` needs to show it again."""
-        return {"picture": picture, "seed": frame_seed(self._seed, picture), "occlusion": self._occlusion.value}
+        needed: dict[str, int | float | str] = {
+            "picture": picture,
+            "seed": frame_seed(self._seed, picture),
+            "occlusion": self._occlusion.value,
+        }
+        return needed | {"defects": self._defects} if self._defects else needed

@@ -21,6 +21,12 @@ def illumination(scene: Scene, width: int, height: int) -> NDArray[np.float32]:
     return np.asarray(plane + strength * fall_off, dtype=np.float32)
 
 
+def glint(steepness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Light from metal that slopes by ``steepness`` towards the lamp, 1 where it is level: diffuse, and a glint."""
+    towards_lamp = np.maximum(steepness, 0.0)
+    return np.asarray(1.0 + 0.5 * steepness + 0.9 * towards_lamp * towards_lamp, dtype=np.float32)
+
+
 def unshadowed(
     at: tuple[int, int], solid: NDArray[np.uint8], scene: Scene, height_px: float, shape: tuple[int, ...], depth: float
 ) -> NDArray[np.float32]:

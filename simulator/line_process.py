@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--family", action="append", help=f"part family, once per camera: {', '.join(families())}")
     kinds = [kind.value for kind in Occlusion]
     add("--occlusion", choices=kinds, default="sparse", help="how much lies on rendered parts (%(default)s)")
+    add("--defects", type=_share, default=0.0, metavar="SHARE", help="share of rendered parts with defects (none)")
     add("--turn", action="store_true", help="turn images of the folder that are upright, or lie, unlike the first")
     add("--colour", action="store_true", help="images of the folder in RGB instead of grey")
     add("--pool", type=int, default=48, help="images held in memory per camera (%(default)s)")
@@ -80,11 +81,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0.0 <= share <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: 0 to 1")
+    return share
+
+
 def _content(arguments: argparse.Namespace) -> Content:
     if arguments.source == "renderer":
         chosen = tuple(arguments.family or families()[:1])
         return RenderedContent(
-            chosen, seed=arguments.seed, occlusion=Occlusion(arguments.occlusion), pictures=arguments.pool
+            chosen,
+            seed=arguments.seed,
+            occlusion=Occlusion(arguments.occlusion),
+            defects=arguments.defects,
+            pictures=arguments.pool,
         )
     if arguments.source == "pattern":
         return PatternContent()

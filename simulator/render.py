@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import texture
+from simulator.defects.defect import Defect
+from simulator.defects.draw import draw_defects
+from simulator.defects.workpiece import workpiece
 from simulator.families import blueprint, families
-from simulator.light import illumination, unshadowed
+from simulator.light import glint, illumination, unshadowed
 from simulator.occluder import Occluder, sample_occluder
-from simulator.scene import Occlusion, Scene, sample_scene
+from simulator.scene import LEAST_BLUR_PX, Occlusion, Scene, sample_scene
 from simulator.sprite import FLAT
 from simulator.surface import GAIN_ONE, PartSurface, Surface, part_to_image
 from simulator.truth import PartTruth
@@ -21,6 +24,7 @@ __all__ = ["Occlusion", "PartRenderer", "Rendered", "families", "frame_seed"]
 
 _PIVOT_GREY = 95.0  # contrast is reduced around this level
 _HEAVY_SHARE = (0.25, 0.40)
+_DEFECT_STREAM = 1
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Rendered:
         family: name of the part family.
         attributes: rotation_deg (clockwise), contrast, blur_px, noise_levels, occluded_fraction (of the part's area),
             mm_per_px, and the true dimensions of this part by name.
+        defects: scratches, dents, stains and burrs; their masks share no pixel. None unless they were asked for.
     """
 
     image: NDArray[np.uint8]
@@ -43,6 +48,7 @@ class Rendered:
     box_xywh_sensor_px: tuple[float, float, float, float]
     family: str
     attributes: dict[str, float]
+    defects: tuple[Defect, ...] = ()
 
 
 def frame_seed(set_seed: int, index: int) -> int:
@@ -65,14 +71,21 @@ class PartRenderer:
         self.keypoints: tuple[str, ...] = self._blueprint.keypoints
         self.mm_per_px: float = self._blueprint.mm_per_px
 
-    def render(self, seed: int, *, occlusion: Occlusion = Occlusion.ORDINARY) -> Rendered:
-        """Render the frame of one seed (0 ≤ seed)."""
+    def render(self, seed: int, *, occlusion: Occlusion = Occlusion.ORDINARY, defects: float = 0.0) -> Rendered:
+        """Render the frame of one seed (0 ≤ seed).
+
+        Args:
+            seed: of the frame.
+            occlusion: how much is in the way of the camera.
+            defects: chance, 0..1, that the part has scratches, dents, stains or burrs. Everything else in the frame
+                stays as it is without them, to the sensor's noise, and a larger chance only adds parts.
+        """
         rng = np.random.default_rng(seed)
         scene = sample_scene(self._blueprint, rng, occlusion, width=self._width, height=self._height)
         box = self._truth.box_px(scene)
         surface = self._surface.draw(scene, box)
         occluders, cover = self._occluders(rng, scene, surface, occlusion)
-        image = self._picture(rng, scene, surface, occluders)
+        image, found = self._picture(rng, scene, surface, occluders, _defect_chances(seed, defects))
         xy_px = self._truth.keypoints_px(scene)
         return Rendered(
             image=_sensor(image, rng, scene),
@@ -89,6 +102,7 @@ class PartRenderer:
                 "mm_per_px": self.mm_per_px,
                 **self._truth.dimensions(scene),
             },
+            defects=found,
         )
 
     def _occluders(
@@ -124,9 +138,14 @@ class PartRenderer:
         return placed, cover
 
     def _picture(
-        self, rng: np.random.Generator, scene: Scene, surface: Surface, occluders: list[Occluder]
-    ) -> NDArray[np.uint8]:
-        """Light on belt, part and occluders: (H, W) uint8 before lens and sensor."""
+        self,
+        rng: np.random.Generator,
+        scene: Scene,
+        surface: Surface,
+        occluders: list[Occluder],
+        defect_rng: np.random.Generator | None,
+    ) -> tuple[NDArray[np.uint8], tuple[Defect, ...]]:
+        """Light on belt, part and occluders: (H, W) uint8 before lens and sensor; and the part's defects."""
         light = illumination(scene, self._width, self._height)
         for occluder in occluders:
             light *= unshadowed(occluder.at, occluder.cover, scene, occluder.height_px, light.shape, 0.5)
@@ -135,21 +154,29 @@ class PartRenderer:
         belt = texture.cut(texture.belt(), rng, self._height, self._width)
         lit_belt = cv2.multiply(belt, cv2.resize(light * part_shadow, size), dtype=cv2.CV_8U)
         image = np.asarray(lit_belt, dtype=np.uint8)
-        metal = self._metal(rng, scene, surface, np.asarray(cv2.resize(light, size), dtype=np.float32))
-        _composite(image, surface.at, metal, surface.solid)
+        light = np.asarray(cv2.resize(light, size), dtype=np.float32)
+        metal, steepness = self._metal(rng, scene, surface, light)
+        shown = np.asarray(
+            cv2.convertScaleAbs(metal), dtype=np.uint8
+        )  # rounds and saturates; there is nothing negative
+        _composite(image, surface.at, shown, surface.solid)
+        defects: tuple[Defect, ...] = ()
+        if defect_rng is not None:
+            work = workpiece(scene, surface, metal, steepness, light, image, occluders)
+            defects = draw_defects(defect_rng, work, image)
         for occluder in occluders:
             _composite(image, occluder.at, occluder.grey, occluder.cover)
-        return image
+        return image, defects
 
     def _metal(
         self, rng: np.random.Generator, scene: Scene, surface: Surface, light: NDArray[np.float32]
-    ) -> NDArray[np.uint8]:
-        """Brushed metal under the lamp, (h, w) uint8 in the surface's window: diffuse and a glint on edges."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Brushed metal under the lamp in the surface's window, (h, w) float32: grey levels, slope towards the lamp."""
         height, width = surface.solid.shape
         to_image = part_to_image(scene, self.mm_per_px)
         turn = to_image[:2, :2] * self.mm_per_px
         lamp_x, lamp_y = np.array(scene.light) @ turn  # into the part's frame, where the slopes are
-        steepness = cv2.addWeighted(
+        leaning = cv2.addWeighted(
             surface.slope_x,
             lamp_x / 127,
             surface.slope_y,
@@ -157,8 +184,7 @@ class PartRenderer:
             -FLAT * (lamp_x + lamp_y) / 127,
             dtype=cv2.CV_32F,
         )
-        towards_lamp = np.maximum(steepness, 0.0)
-        glint = 1.0 + 0.5 * steepness + 0.9 * towards_lamp * towards_lamp
+        steepness = np.asarray(leaning, dtype=np.float32)
         pool = texture.brushed_metal()
         middle = rng.uniform(0.38, 0.62, 2) * pool.shape[::-1]
         origin = np.array((width / 2, height / 2)) - turn @ middle
@@ -167,7 +193,13 @@ class PartRenderer:
         x, y = surface.at
         lit = cv2.multiply(metal, light[y : y + height, x : x + width], scale=scene.metal_grey / 128, dtype=cv2.CV_32F)
         cv2.multiply(lit, surface.gain, lit, scale=1 / GAIN_ONE, dtype=cv2.CV_32F)
-        return np.asarray(cv2.multiply(lit, glint, dtype=cv2.CV_8U), dtype=np.uint8)
+        return np.asarray(cv2.multiply(lit, glint(steepness)), dtype=np.float32), steepness
+
+
+def _defect_chances(seed: int, chance: float) -> np.random.Generator | None:
+    """What decides about the defects of a frame, apart from all that its own seed decides; None for a good part."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DEFECT_STREAM,)))
+    return rng if rng.random() < chance else None
 
 
 def _composite(
@@ -182,7 +214,7 @@ def _composite(
 
 def _sensor(image: NDArray[np.uint8], rng: np.random.Generator, scene: Scene) -> NDArray[np.uint8]:
     """Lens blur, contrast and sensor noise."""
-    if scene.blur_px > 0.15:
+    if scene.blur_px > LEAST_BLUR_PX:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), scene.blur_px), dtype=np.uint8)
     pool = texture.cut(texture.noise(), rng, *image.shape)
     offset = _PIVOT_GREY * (1.0 - scene.contrast) + scene.brightness

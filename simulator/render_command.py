@@ -25,10 +25,16 @@ examples:
   datumd render sets/train --count 10000 --seed 1 --jobs 2
   datumd render sets/test  --count 500   --seed 2
   datumd render sets/flange --count 200  --seed 1 --family flange --occlusion heavy
+  datumd render sets/defects --count 2000 --seed 3 --occlusion sparse --defects 0.5
 
 OUT then holds images/000000.png …, annotations.json (COCO keypoints; v is 2 for visible and 1 for hidden, the
 field "missing" of an annotation names features that were not made) and contact_sheet.png: look at it first.
 Sets with different seeds share no frame. Frame i of seed S is always the same picture.
+
+With --defects the part in about that share of the images has one to four scratches, dents, stains or burrs; all else in
+an image stays as it is without. Each is one more annotation of annotations.json with category, segmentation (COCO's
+uncompressed run lengths), area, bbox and "levels", the grey levels by which it changes the picture. Masks are of what
+can be seen: nothing below an occluder, nothing that drowns in the noise (such a defect is not drawn either).
 """
 
 
@@ -51,6 +57,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=[level.value for level in Occlusion],
         help="how much is in the way of the camera (default: %(default)s)",
     )
+    parser.add_argument(
+        "--defects",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the parts with defects and their masks, 0 to 1 (default: %(default)g)",
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes to render with (default: 1)")
     parser.add_argument("--force", action="store_true", help="delete an earlier set in OUT first")
     parser.set_defaults(run=run)
@@ -65,23 +78,30 @@ def run(args: argparse.Namespace) -> int:
     for name, least in (("count", 1), ("seed", 0), ("jobs", 1)):
         if getattr(args, name) < least:
             raise DataError(f"--{name} is {getattr(args, name)}", allowed=f"{least} or more")
+    if not 0.0 <= args.defects <= 1.0:  # refuses what is not a number, too
+        raise DataError(f"--defects is {args.defects:g}", allowed="0 to 1, the share of the parts with defects")
     keypoints = blueprint(args.family).keypoints
     _prepare(args.out, force=args.force)
-    occlusion = Occlusion(args.occlusion)
-    writer = CocoWriter(
-        args.family, keypoints, f"{COMMAND} --count {args.count} --seed {args.seed} --occlusion {args.occlusion}"
-    )
+    said = f"{COMMAND} --count {args.count} --seed {args.seed} --occlusion {args.occlusion}"
+    if args.defects:
+        said += f" --defects {args.defects:g}"
+    writer = CocoWriter(args.family, keypoints, said, has_defects=args.defects > 0.0)
     writer.write(args.out / "annotations.json")  # of no image yet: says whose the folder is if this is interrupted
     sheet: dict[int, Rendered] = {}
+    bad = 0
     started = time.monotonic()
-    for done, (index, rendered) in enumerate(_frames(args, occlusion), start=1):
+    for done, (index, rendered) in enumerate(_frames(args), start=1):
         writer.add(index, f"{index:06d}.png", frame_seed(args.seed, index), rendered)
+        bad += bool(rendered.defects)
         if index < _SHEET_FRAMES:
             sheet[index] = rendered
         _progress(done, args.count, time.monotonic() - started)
     writer.write(args.out / "annotations.json")
     cv2.imwrite(str(args.out / "contact_sheet.png"), contact_sheet([sheet[i] for i in sorted(sheet)], keypoints))
-    sys.stdout.write(f"{args.count} images of {args.family}, annotations.json and contact_sheet.png in {args.out}\n")
+    defective = f", {bad} with defects" if args.defects else ""
+    sys.stdout.write(
+        f"{args.count} images of {args.family}{defective}, annotations.json and contact_sheet.png in {args.out}\n"
+    )
     return 0
 
 
@@ -107,8 +127,9 @@ def _prepare(out: Path, *, force: bool) -> None:
         raise DataError(what, where=str(out), allowed="a place that you may write to") from None
 
 
-def _frames(args: argparse.Namespace, occlusion: Occlusion) -> Iterator[tuple[int, Rendered]]:
-    job = partial(_render_one, args.out / "images", args.seed, args.family, occlusion)
+def _frames(args: argparse.Namespace) -> Iterator[tuple[int, Rendered]]:
+    occlusion = Occlusion(args.occlusion)
+    job = partial(_render_one, args.out / "images", args.seed, args.family, occlusion, args.defects)
     if args.jobs == 1:
         yield from map(job, range(args.count))
         return
@@ -126,8 +147,10 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)  # the processes share the cores already
 
 
-def _render_one(folder: Path, set_seed: int, family: str, occlusion: Occlusion, index: int) -> tuple[int, Rendered]:
-    rendered = _renderer(family).render(frame_seed(set_seed, index), occlusion=occlusion)
+def _render_one(
+    folder: Path, set_seed: int, family: str, occlusion: Occlusion, defects: float, index: int
+) -> tuple[int, Rendered]:
+    rendered = _renderer(family).render(frame_seed(set_seed, index), occlusion=occlusion, defects=defects)
     path = folder / f"{index:06d}.png"
     if not cv2.imwrite(str(path), rendered.image, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
         raise DataError("the image cannot be written", where=str(path), allowed="a folder with room to write")

@@ -11,6 +11,8 @@ import numpy as np
 from simulator.parts import Blueprint, Dimension
 from simulator.shape import Point
 
+LEAST_BLUR_PX = 0.15  # a lens that blurs less is taken as sharp
+
 
 class Occlusion(Enum):
     """How much is in the way of the camera."""

@@ -1,0 +1,1 @@
+"""Scratches, dents, stains and burrs on rendered parts, with exact masks."""
