@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError, RecipeError
+from training import segment_evaluate_command
 
 if TYPE_CHECKING:
     from training.score import Errors, Report
@@ -27,15 +28,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "evaluate",
         help="measure a recipe on a labelled set",
-        description="Run a recipe's stages over labelled images and tell how far keypoints are off and what is missed.",
-        epilog=_EPILOG,
+        description="Run a recipe's stages over labelled images and tell how far keypoints are off and what is missed, "
+        "or how well defects are found.",
+        epilog=_EPILOG + segment_evaluate_command.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", metavar="RECIPE", type=Path, help="recipe folder")
-    parser.add_argument("--coco", required=True, metavar="FILE", type=Path, help="COCO keypoint annotations")
-    parser.add_argument("--images", required=True, metavar="DIR", type=Path, help="folder of the images")
+    parser.add_argument("--coco", metavar="FILE", type=Path, help="COCO keypoint annotations")
+    parser.add_argument("--images", metavar="DIR", type=Path, help="folder of the images")
     parser.add_argument("--json", required=True, metavar="FILE", type=Path, help="where the figures are written")
     parser.add_argument("--view", metavar="NAME", help="view to evaluate; needed where the recipe has several")
+    segment_evaluate_command.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -45,6 +48,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         DatumdError: the recipe or the set cannot be used.
     """
+    if segment_evaluate_command.is_asked_for(args):
+        return segment_evaluate_command.run(args)
+    if args.coco is None or args.images is None:
+        raise DataError("no labels are given", allowed="--coco FILE and --images DIR")
     import cv2
     import msgspec
 

@@ -14,8 +14,9 @@ from pipeline.segment_thresholds import SegmentThresholds
 from training.masks.sample import MaskedSet
 from training.segment_compare import ScoredPart
 from training.segment_counts import PixelCounts
-from training.segment_evaluate import Where, labelled, scored
+from training.segment_evaluate import scored
 from training.segment_maps import Predict, on_sensor, window
+from training.segment_regions import Where, labelled
 from training.segment_score import detection_score
 
 _MASK_ABOVE = (0.02, 0.98)  # beyond, a network that was trained with cross-entropy is not to be believed

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
-from pipeline.geometry import Region
 from pipeline.result import Defect
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.defects import find_defects
@@ -16,8 +14,8 @@ from training.masks.sample import Mask, MaskedSample, MaskedSet
 from training.segment_compare import ScoredPart, compare, lost_part
 from training.segment_counts import PixelCounts
 from training.segment_maps import Maps, Place, Predict, on_sensor, window
+from training.segment_regions import Where, labelled
 
-Where = Callable[[int, MaskedSample], Place | None]
 Progress = Callable[[int, int], None]
 
 
@@ -28,24 +26,6 @@ class Evaluated:
     parts: tuple[ScoredPart, ...]
     counts: PixelCounts
     lost: int
-
-
-def labelled(images: MaskedSet) -> Where:
-    """Takes the region of each part from its labels, the whole image where there are none."""
-    regions: dict[Path, list[Region]] = {}
-    number: list[int] = []
-    for image in images.images:
-        others = regions.setdefault(image.file, [])
-        number.append(len(others))
-        if image.region is not None:
-            others.append(image.region)
-
-    def where(index: int, sample: MaskedSample) -> Place:
-        height, width = sample.image.shape
-        given = regions[images.images[index].file]
-        return Place(given, number[index]) if given else Place([Region(0.0, 0.0, float(width), float(height))])
-
-    return where
 
 
 def evaluate(

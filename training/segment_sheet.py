@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pipeline.segment_thresholds import SegmentThresholds
 from training.masks.sample import MaskedSample, MaskedSet
 from training.segment_compare import ScoredPart
-from training.segment_evaluate import Where, every_defect, labelled
+from training.segment_evaluate import every_defect
 from training.segment_maps import Maps, Place, Predict, draw
+from training.segment_regions import Where, labelled
 
 _SIDE = 300  # px of a picture, three of which are a tile
 _TEXT = 20

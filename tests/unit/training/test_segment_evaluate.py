@@ -16,8 +16,9 @@ from pipeline.segment_thresholds import SegmentThresholds, read_segment_threshol
 from pipeline.stages.crop import Crop
 from training.masks.sample import Image, Mask, MaskedImage, MaskedSet
 from training.segment_calibrate import calibrate_segment
-from training.segment_evaluate import evaluate, labelled
+from training.segment_evaluate import evaluate
 from training.segment_maps import Maps, Place
+from training.segment_regions import labelled
 from training.segment_sheet import contact_sheet
 
 WH = (96, 80)

@@ -1,0 +1,89 @@
+"""Where the parts of a set of masks are looked for: as the labels say, or as a recipe locates them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.geometry import Region
+from pipeline.recipe_file import LocateSettings
+from training.canvas import overlap
+from training.evaluate import matched
+from training.masks.sample import Image, MaskedSample, MaskedSet
+from training.segment_maps import Place
+
+Where = Callable[[int, MaskedSample], Place | None]
+Locate = Callable[[Image], Sequence[Region]]
+
+
+def labelled(images: MaskedSet) -> Where:
+    """Takes the region of each part from its labels, the whole image where there are none."""
+    regions, number = _of_files(images)
+
+    def where(index: int, sample: MaskedSample) -> Place:
+        height, width = sample.image.shape
+        given = regions[images.images[index].file]
+        return Place(given, number[index]) if given else Place([Region(0.0, 0.0, float(width), float(height))])
+
+    return where
+
+
+def located(images: MaskedSet, locate: Locate) -> Where:
+    """Looks for the parts as a recipe does; each labelled part is the found one that overlaps it most, no two the same.
+
+    An image without labelled parts shows one part: the largest that is found.
+    """
+    regions, number = _of_files(images)
+
+    def where(index: int, sample: MaskedSample) -> Place | None:
+        found = list(locate(sample.image))
+        labels = regions[images.images[index].file]
+        own = matched(labels, found)[number[index]] if labels else _largest(found)
+        return None if own is None else Place(found, own)
+
+    return where
+
+
+def as_trained(images: MaskedSet, locate: LocateSettings) -> MaskedSet:
+    """The set with regions that stand for a recipe's ``locate`` in training, as `training.canvas.region_of` has them.
+
+    A fixed region or nest is what it is. Where parts are found as blobs, the labelled region (the whole image where there is
+    none) is widened by the blob's margin.
+    """
+    if locate.blob is None:
+        nests = [Region(*nest) for nest in ([locate.fixed] if locate.fixed is not None else locate.nests or [])]
+        placed = [replace(one, region=_nest(nests, one.region)) for one in images.images]
+    else:
+        margin = locate.blob.margin
+        placed = [
+            one if one.region is None else replace(one, region=grown(one.region, margin)) for one in images.images
+        ]
+    return MaskedSet(placed, images.where)
+
+
+def grown(region: Region, margin: float) -> Region:
+    """Wider on every side by a share of its longer side."""
+    x, y, w, h = region
+    by = margin * max(w, h)
+    return Region(x - by, y - by, w + 2 * by, h + 2 * by)
+
+
+def _of_files(images: MaskedSet) -> tuple[dict[Path, list[Region]], list[int]]:
+    """The labelled regions of each file, and for every image of the set which of them is its own."""
+    regions: dict[Path, list[Region]] = {}
+    number = []
+    for image in images.images:
+        others = regions.setdefault(image.file, [])
+        number.append(len(others))
+        if image.region is not None:
+            others.append(image.region)
+    return regions, number
+
+
+def _nest(nests: Sequence[Region], part: Region | None) -> Region:
+    return nests[0] if part is None else max(nests, key=lambda nest: overlap(part, nest))
+
+
+def _largest(regions: Sequence[Region]) -> int | None:
+    return max(range(len(regions)), key=lambda index: regions[index].w * regions[index].h, default=None)
