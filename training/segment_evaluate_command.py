@@ -103,7 +103,7 @@ def _view(args: argparse.Namespace, images: MaskedSet) -> tuple[str, Where]:
     if args.labelled:
         there = sorted(path.parent.name for path in args.recipe.glob(f"*/{ENCODER}"))
         name = args.view or (there[0] if len(there) == 1 else None)
-        if name not in there:
+        if name is None or name not in there:
             raise RecipeError(
                 f"--view is {name!r}", where=str(args.recipe), allowed=", ".join(there) or f"VIEW/{ENCODER}"
             )
