@@ -91,7 +91,7 @@ def calibrate_segment(
         place = place_of(index, sample)
         if place is None:
             continue
-        maps = predict(sample.image, place.region)
+        maps = predict(sample, place.region)
         wh = sample.image.shape[1], sample.image.shape[0]
         seen = window(place.region, wh)
         counts.add(on_sensor(maps, place.own(maps, wh), seen), sample.mask[seen.rows, seen.columns])

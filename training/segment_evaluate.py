@@ -57,7 +57,7 @@ def evaluate(
             lost += 1
             parts.append(lost_part(sample.mask, name=sample.name, kind=sample.kind))
         else:
-            parts.append(scored(predict(sample.image, place.region), place, limits, sample, counts))
+            parts.append(scored(predict(sample, place.region), place, limits, sample, counts))
         if progress:
             progress(index + 1, len(images))
     return Evaluated(tuple(parts), counts, lost)

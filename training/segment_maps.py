@@ -20,7 +20,7 @@ from pipeline.segment_stage import load_segment
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.segment import own_cells
 from pipeline.view_files import SegmentFiles
-from training.masks.sample import Image, Mask
+from training.masks.sample import Mask, MaskedSample
 
 ENCODER, DECODER = "segment_encoder.onnx", "segment_decoder.onnx"
 _Card = TypeVar("_Card", SegmentEncoderCard, SegmentDecoderCard)
@@ -52,7 +52,7 @@ class Maps:
         return float(self.sensor_from_mask[0, 0]), float(self.sensor_from_mask[1, 1])
 
 
-Predict = Callable[[Image, Region], Maps]
+Predict = Callable[[MaskedSample, Region], Maps]  # of the part in a region; only perfect prompts look at the truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class ShippedSegment:
         self._stage = load_segment(SegmentFiles(folder / ENCODER, folder / DECODER, SegmentThresholds()), load)
         self.weights: str = cards[0].weights  # which segment-anything model is inside
 
-    def __call__(self, image: Image, region: Region) -> Maps:
-        """The maps of the part in ``region`` of a grey image (h, w)."""
-        mask, heatmap, sensor_from_mask = self._stage.maps(mono8_frame(image), region)
+    def __call__(self, sample: MaskedSample, region: Region) -> Maps:
+        """The maps of the part in ``region`` of an image."""
+        mask, heatmap, sensor_from_mask = self._stage.maps(mono8_frame(sample.image), region)
         return Maps(mask.copy(), heatmap.copy(), sensor_from_mask)
 
 

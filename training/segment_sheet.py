@@ -61,7 +61,7 @@ def contact_sheet(
             place = place_of(index, sample)
             tile = _head(parts[index], is_located=place is not None)
             if place is not None:
-                _fill(tile, sample, place, predict(sample.image, place.region), limits)
+                _fill(tile, sample, place, predict(sample, place.region), limits)
             rows = slice(down * tile.shape[0], (down + 1) * tile.shape[0])
             sheet[rows, across * tile.shape[1] : (across + 1) * tile.shape[1]] = tile
     path.parent.mkdir(parents=True, exist_ok=True)

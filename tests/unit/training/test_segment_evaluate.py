@@ -14,7 +14,7 @@ from pipeline.geometry import Region
 from pipeline.pixels import mono8_frame
 from pipeline.segment_thresholds import SegmentThresholds, read_segment_thresholds, write_segment_thresholds
 from pipeline.stages.crop import Crop
-from training.masks.sample import Image, Mask, MaskedImage, MaskedSet
+from training.masks.sample import Mask, MaskedImage, MaskedSample, MaskedSet
 from training.segment_calibrate import calibrate_segment
 from training.segment_evaluate import evaluate
 from training.segment_maps import Maps, Place
@@ -33,8 +33,8 @@ class Bright:
         self._level = level
         self._crop = Crop((SIDE, SIDE), CpuDevice())
 
-    def __call__(self, image: Image, region: Region) -> Maps:
-        cut = self._crop(mono8_frame(image), region)
+    def __call__(self, sample: MaskedSample, region: Region) -> Maps:
+        cut = self._crop(mono8_frame(sample.image), region)
         seen = np.asarray(cut.image[0, :, :, 0], np.float32)
         heat = cv2.resize(cv2.dilate(seen, np.ones((5, 5), np.uint8)) / 255.0, (12, 12), interpolation=cv2.INTER_AREA)
         return Maps((seen - self._level) / 10.0, heat, cut.sensor_from((SIDE, SIDE)))

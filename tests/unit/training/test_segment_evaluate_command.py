@@ -13,6 +13,7 @@ from pipeline.geometry import Region
 from pipeline.segment_thresholds import SegmentThresholds, write_segment_thresholds
 from tests.recipes import frame_with_part
 from tests.segment_networks import cards, make_defect_recipe, with_defect, write_segment
+from training.masks.sample import MaskedSample
 from training.segment_maps import ShippedSegment
 
 
@@ -39,7 +40,8 @@ def test_the_networks_run_as_in_the_daemon(tmp_path: Path) -> None:
     networks = ShippedSegment(tmp_path)
     assert networks.weights == "none, for tests"
     image = with_defect(np.full((1000, 1200), 10, np.uint8), 400, 300, 32, 16)
-    maps = networks(image, Region(176, 156, 512, 512))
+    sample = MaskedSample("a", image, image == 0, "dent", "a")
+    maps = networks(sample, Region(176, 156, 512, 512))
     assert maps.mask_logits.shape == (64, 64)
     assert maps.corner() == (176, 156)
     assert np.argwhere(maps.mask_logits > 0).tolist() == [[18, column] for column in range(28, 32)] + [
