@@ -1,4 +1,4 @@
-"""How far keypoints lie from where they belong on every backend and in every precision, and how long that takes."""
+"""How far keypoints and defects are from what they should be on every backend and in every precision, and how long it takes."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.load import BACKENDS
+from pipeline.defect_parity import DefectDifferences
 from pipeline.errors import DatumdError, EngineError, NetworkError, RecipeError
 from pipeline.frame import Frame
 from pipeline.inspector import Inspector
@@ -16,7 +17,8 @@ from pipeline.plans import plans_folder
 from pipeline.precision import PRECISIONS, ParityPx, Precision
 from pipeline.qualify import PROBABILITY_LIMIT, distance_px, read_grey
 from pipeline.recipe import Recipe
-from pipeline.result import Keypoint, KeypointState
+from pipeline.result import Defect, Keypoint, KeypointState
+from pipeline.stages.values import ViewFindings
 
 REFERENCE = "onnxruntime"  # in fp32: what everything else is compared with
 
@@ -27,11 +29,12 @@ Parts = list[list[Keypoint]]  # of one frame: the keypoints of every part; none 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A frame of a view, and what belongs there."""
+    """A frame of a view, and what belongs there: keypoints, and defects, of every part."""
 
     view: str
     frame: Frame
     expected: Parts
+    defects: Sequence[Sequence[Defect]] = ()
 
 
 @dataclass(slots=True)
@@ -78,6 +81,7 @@ class Row:
         missing: why it cannot be run here; empty where it ran.
         refused: why a recipe is not run so; empty where all is within the limits.
         network_ms: median of what the networks of a frame take, the cutting of their images included.
+        masks: None where no defects are looked for.
     """
 
     backend: str
@@ -87,6 +91,16 @@ class Row:
     px: ParityPx = _NOT_RUN
     probability: float = 0.0
     network_ms: float = 0.0
+    masks: "MaskParity | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskParity:
+    """Of defects that both find: the smallest IoU, the farthest that a boundary moved in cells of the mask, and a score."""
+
+    iou: float
+    boundary_cells: float
+    score: float
 
 
 def reference_cases(recipe: Recipe) -> list[Case]:
@@ -96,6 +110,7 @@ def reference_cases(recipe: Recipe) -> list[Case]:
             view.name,
             mono8_frame(read_grey(recipe.folder / reference.image)),
             [part.keypoints for part in reference.parts],
+            [part.defects for part in reference.parts],
         )
         for view in recipe.views.values()
         for reference in view.references
@@ -112,18 +127,27 @@ def cases(images: Mapping[str, Sequence[Path]], inspector: Inspector) -> list[Ca
     usable = []
     for view, paths in images.items():
         frames = [mono8_frame(read_grey(path)) for path in paths]
-        of_view = [Case(view, frame, find(inspector, view, frame)[0]) for frame in frames]
+        of_view = [_case(inspector, view, frame) for frame in frames]
         usable += [case for case in of_view if any(case.expected)]
         if paths and not any(any(case.expected) for case in of_view):
             raise RecipeError(f"none of {len(paths)} images shows a part that can be judged", where=f"view {view}")
     return usable
 
 
+def _case(inspector: Inspector, view: str, frame: Frame) -> Case:
+    findings = inspector.inspect(view, frame, whole=True)
+    return Case(view, frame, [list(part.keypoints) for part in findings], [part.defects for part in findings])
+
+
 def find(inspector: Inspector, view: str, frame: Frame) -> tuple[Parts, float]:
     """The keypoints of a frame, and what its networks took in ms, 0 without a part. Raises NetworkError."""
     findings = inspector.inspect(view, frame)
+    return [list(part.keypoints) for part in findings], _network_ms(findings)
+
+
+def _network_ms(findings: Sequence[ViewFindings]) -> float:
     took_ns = findings[0].stages_ns if findings else {}
-    return [list(part.keypoints) for part in findings], (took_ns.get("coarse", 0) + took_ns.get("refine", 0)) / 1e6
+    return sum(took_ns.get(stage, 0) for stage in ("coarse", "refine", "segment")) / 1e6
 
 
 def parity(
@@ -154,7 +178,9 @@ class _Run:
 
     def __init__(self, recipe: Recipe, backend: str, precision: Precision, threads: int, plans: Path) -> None:
         self._row = Row(backend, precision)
+        self._recipe = recipe
         self._references, self._every = Differences(), Differences()
+        self._reference_defects, self._every_defect = DefectDifferences(), DefectDifferences()
         self._took_ms: list[float] = []
         self._inspector: Inspector | None = None
         try:
@@ -169,13 +195,19 @@ class _Run:
         if self._inspector is None:
             return
         try:
-            found, took_ms = find(self._inspector, case.view, case.frame)
+            findings = self._inspector.inspect(case.view, case.frame, whole=True)
         except NetworkError as problem:
             self._row, self._inspector = Row(self._row.backend, self._row.precision, refused=_said(problem)), None
             return
         for differences in (self._every, self._references) if is_reference else (self._every,):
-            differences.add(case.expected, found)
-        self._took_ms.append(took_ms)
+            differences.add(case.expected, [list(part.keypoints) for part in findings])
+        files = self._recipe.views[case.view].segment
+        if files is not None and len(findings) == len(case.defects):  # another number of parts has been told above
+            every = (self._every_defect, self._reference_defects) if is_reference else (self._every_defect,)
+            for part, expected in zip(findings, case.defects, strict=True):
+                for defects in every:
+                    defects.add(expected, part.defects, files.thresholds)
+        self._took_ms.append(_network_ms(findings))
 
     def row(self, limit_px: float) -> Row:
         """What was found."""
@@ -184,11 +216,20 @@ class _Run:
         return Row(
             backend=self._row.backend,
             precision=self._row.precision,
-            refused=over_limit(self._references, self._every, limit_px),
+            refused=over_limit(self._references, self._every, limit_px)
+            or over_limit_of_defects(self._reference_defects, self._every_defect),
             px=self._every.parity_px(),
             probability=self._every.p99_probability(),
             network_ms=statistics.median(self._took_ms),
+            masks=self._masks(),
         )
+
+    def _masks(self) -> MaskParity | None:
+        every = self._every_defect
+        if all(view.settings.segment is None for view in self._recipe.views.values()):
+            return None
+        worst = max(every.boundary_cells, default=0.0), max(every.score, default=0.0)
+        return MaskParity(min(every.iou, default=1.0), *worst)
 
 
 def over_limit(references: Differences, every: Differences, limit_px: float) -> str:
@@ -209,6 +250,15 @@ def over_limit(references: Differences, every: Differences, limit_px: float) -> 
         return f"{found} px at the 99th percentile, allowed {limit_px}"
     if (found := every.p99_probability()) > PROBABILITY_LIMIT:
         return f"visibility moves by {found:.3f} at the 99th percentile, allowed {PROBABILITY_LIMIT}"
+    return ""
+
+
+def over_limit_of_defects(references: DefectDifferences, every: DefectDifferences) -> str:
+    """What is not allowed: other defects on a reference frame, or on more than one part in a hundred. Empty where nothing is."""
+    if references.faults:
+        return f"{references.faults[0]}, on a reference frame"
+    if 100 * len(every.faults) > every.parts:
+        return f"other defects on {len(every.faults)} of {every.parts} part(s), as: {every.faults[0]}"
     return ""
 
 

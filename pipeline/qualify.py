@@ -1,4 +1,4 @@
-"""A recipe against its reference frames: the same parts, the same keypoints, in px, on the backend at hand."""
+"""A recipe against its reference frames: the same parts, the same keypoints and defects, in px, on the backend at hand."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.camera.image_file import read_image
+from pipeline.defect_parity import DefectDifferences
 from pipeline.errors import RecipeError
 from pipeline.inspector import Inspector
 from pipeline.lock import Reference, ReferencePart, seal_command
@@ -16,6 +17,7 @@ from pipeline.pixels import mono8_frame
 from pipeline.precision import quantise_command
 from pipeline.recipe import Recipe
 from pipeline.result import Keypoint
+from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.values import ViewFindings
 
 PROBABILITY_LIMIT = 0.05  # how far a visibility may move; a state at its threshold may then change
@@ -23,38 +25,43 @@ PROBABILITY_LIMIT = 0.05  # how far a visibility may move; a state at its thresh
 
 @dataclass(frozen=True, slots=True)
 class Qualification:
-    """How far the backend departs from the one that sealed, over all reference frames: px and probability."""
+    """How far the backend departs from the one that sealed, over all reference frames: px, probability, IoU of defects."""
 
     max_px: float
     max_probability: float
     frames: int
+    min_iou: float = 1.0
 
 
 def qualify(recipe: Recipe, inspector: Inspector) -> Qualification:
     """Run the reference frames of a sealed recipe.
 
     Raises:
-        RecipeError: a frame cannot be read, another number of parts is found, or a keypoint lies farther than the
-            recipe's limit from its place.
+        RecipeError: a frame cannot be read, another number of parts is found, a keypoint lies farther than the
+            recipe's limit from its place, or other defects are found than when it was sealed.
     """
     px, probability, frames = [0.0], [0.0], 0
+    defects = DefectDifferences()
     for view in recipe.views.values():
         for reference in view.references:
             path = recipe.folder / reference.image
             frames += 1
-            found = inspector.inspect(view.name, mono8_frame(read_grey(path)))
+            found = inspector.inspect(view.name, mono8_frame(read_grey(path)), whole=True)
             if len(found) != len(reference.parts):
                 raise _refused(recipe, path, inspector, f"shows {len(found)} part(s)", f"{len(reference.parts)}")
             for findings, expected in zip(found, reference.parts, strict=True):
                 moved_px, moved = _compare(recipe, path, inspector, findings, expected)
                 px.append(moved_px)
                 probability.append(moved)
-    return Qualification(max(px), max(probability), frames)
+                limits = SegmentThresholds() if view.segment is None else view.segment.thresholds
+                if fault := defects.add(expected.defects, findings.defects, limits):
+                    raise _refused(recipe, path, inspector, f"shows {fault}", "the defects that it was sealed with")
+    return Qualification(max(px), max(probability), frames, min(defects.iou, default=1.0))
 
 
 def make_reference(image: str, found: Sequence[ViewFindings]) -> Reference:
     """What the sealing backend found in a reference frame, `image` being its path in the recipe's folder."""
-    parts = [ReferencePart(findings.region, list(findings.keypoints)) for findings in found]
+    parts = [ReferencePart(part.region, list(part.keypoints), list(part.defects)) for part in found]
     return Reference(image, parts)
 
 

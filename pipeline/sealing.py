@@ -26,7 +26,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFigures:
-    """What a reference frame shows: parts, keypoints that are visible, and the picture of every part."""
+    """What a reference frame shows: parts, keypoints that are visible, defects, and the picture of every part."""
 
     view: str
     image: str
@@ -34,6 +34,7 @@ class ReferenceFigures:
     visible: int
     keypoints: int
     figures: tuple[ImageFigures, ...]
+    defects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _usable(inspector: Inspector, view: str, paths: Sequence[Path], keep: int) -
     images: list[NDArray[np.uint8]] = []
     for place in order:
         image = read_grey(paths[place])
-        found = inspector.inspect(view, mono8_frame(image))
+        found = inspector.inspect(view, mono8_frame(image), whole=True)
         if not _useless(found):
             images.append(image)
         if len(images) == keep:
@@ -160,7 +161,7 @@ def _references(
     place = folder / view.name / reference_frames.FOLDER
     for path in reference_frames.files(folder / view.name, drafted=drafted):
         frame = mono8_frame(read_grey(path))
-        found = inspector.inspect(view.name, frame)
+        found = inspector.inspect(view.name, frame, whole=True)
         if what := _useless(found):
             raise RecipeError(what, where=str(path), next_command=f"{lock.seal_command(folder)} --frames DIR")
         references.append(make_reference((place / path.name).relative_to(folder).as_posix(), found))
@@ -173,6 +174,7 @@ def _references(
                 visible=sum(keypoint.state is KeypointState.visible for keypoint in keypoints),
                 keypoints=len(keypoints),
                 figures=tuple(inspector.figures(view.name, frame)),
+                defects=sum(len(part.defects) for part in found),
             )
         )
     if not references:

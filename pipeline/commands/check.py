@@ -145,9 +145,11 @@ def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str,
     _regions(recipe, sizes)
     inspector = open_inspector(station.infer, recipe)
     qualification = qualify(recipe, inspector)
+    looks = any(view.settings.segment is not None for view in recipe.views.values())
+    masks = f" and masks within an IoU of {qualification.min_iou:.3f}" if looks else ""
     found = (
         f"{recipe.name}, number {recipe.number}, configuration {recipe.configuration_id}, within "
-        f"{qualification.max_px:.3f} px on {qualification.frames} reference frame(s), "
+        f"{qualification.max_px:.3f} px{masks} on {qualification.frames} reference frame(s), "
         f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     )
     return "; ".join([found, *(f"warning: {warning}" for warning in recipe.warnings)])

@@ -1,4 +1,4 @@
-"""`datumd parity`: the same keypoints from every backend and precision?"""
+"""`datumd parity`: the same keypoints and defects from every backend and precision?"""
 
 import argparse
 from pathlib import Path
@@ -16,10 +16,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command."""
     parser = subparsers.add_parser(
         "parity",
-        help="compare the keypoints of every backend and precision",
+        help="compare the keypoints and defects of every backend and precision",
         description="Inspect the reference frames of a sealed recipe, and other images, on every backend and in every "
         "precision that is present, and print how far keypoints lie from where they belong: where they were when the "
-        "recipe was sealed, and in other images where onnxruntime finds them in fp32.",
+        "recipe was sealed, and in other images where onnxruntime finds them in fp32. Where the recipe looks for defects, how "
+        "much of their masks is the same (IoU), how far boundaries moved, in cells of the mask, and how far scores did.",
         epilog="Example: datumd parity recipes/bracket --images shots/   "
         "Exit code 1: a backend or precision that is present is over the recipe's limit.",
     )
@@ -64,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     rows = parity(recipe, others, repeat=args.repeat, threads=args.threads, plans=plans_folder(args.plans))
     frames = sum(len(view.references) for view in recipe.views.values())
     print(f"{recipe.name}: {frames} reference frame(s), {len(others)} other(s); allowed {recipe.limit_px} px")
+    masks = f" {'IoU':>7} {'edge':>6} {'score':>6}" if any(row.masks for row in rows) else ""
     print(
-        f"{'backend':<13} {'precision':<9} {'p50 px':>7} {'p99 px':>7} {'max px':>7} {'visibility':>10} {'ms':>7} {'':>6}"
+        f"{'backend':<13} {'precision':<9} {'p50 px':>7} {'p99 px':>7} {'max px':>7} {'visibility':>10} {'ms':>7} {'':>6}{masks}"
     )
     base_ms = next((row.network_ms for row in rows if (row.backend, row.precision) == (REFERENCE, "fp32")), 0.0)
     for row in rows:
@@ -81,4 +83,6 @@ def _line(row: "Row", base_ms: float) -> str:
         return f"{name} REFUSED: {row.refused}"
     ratio = f"{row.network_ms / base_ms:.2f}x" if base_ms else ""
     figures = f"{row.px.p50:7.3f} {row.px.p99:7.3f} {row.px.max:7.3f} {row.probability:10.3f} {row.network_ms:7.2f} {ratio:>6}"
+    if row.masks is not None:
+        figures += f" {row.masks.iou:7.4f} {row.masks.boundary_cells:6.1f} {row.masks.score:6.3f}"
     return f"{name} {figures}" + (f"  OVER: {row.refused}" if row.refused else "")

@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_reference(reference: "ReferenceFigures") -> None:
     seen = f"{reference.visible} of {reference.keypoints} keypoints visible"
+    seen += f", {reference.defects} defect(s)" if reference.defects else ""
     print(f"{reference.view}/{reference.image}: {reference.parts} part(s), {seen}")
     for figures in reference.figures:
         print(
