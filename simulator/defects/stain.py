@@ -29,7 +29,7 @@ class _Coat:
 def sample_stain(rng: np.random.Generator, work: Workpiece, spot: tuple[float, float]) -> Mark | None:
     """A stain around ``spot`` (px of the image); None if it leaves the window."""
     radius = math.exp(rng.uniform(*np.log(RADIUS_PX)))
-    grid = FineGrid.around(work, np.array([spot]), 2.0 * radius + 6.0, _FINE)
+    grid = FineGrid.around(work, np.array([spot]), 2.8 * radius + 6.0, _FINE)
     if grid is None:
         return None
     depth = _depth_px(rng, grid, spot, radius)

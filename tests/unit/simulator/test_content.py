@@ -59,6 +59,21 @@ def test_rendered_parts_come_again_from_the_logged_seed() -> None:
         np.testing.assert_array_equal(content.image(device, 2), again)
 
 
+def test_rendered_parts_with_defects_come_with_their_masks_and_again_from_what_is_logged() -> None:
+    content = RenderedContent(seed=3, pictures=4, defects=1.0)
+    logged = content.describe(1)
+    shown = content.rendered(0, 1)
+    assert shown.defects
+    np.testing.assert_array_equal(shown.image, content.image(0, 1))
+    again = PartRenderer().render(
+        int(logged["seed"]), occlusion=Occlusion(logged["occlusion"]), defects=float(logged["defects"])
+    )
+    np.testing.assert_array_equal(again.image, shown.image)
+    plain = RenderedContent(seed=3, pictures=4)
+    assert "defects" not in plain.describe(1)
+    assert (plain.image(0, 1) != shown.image).any()
+
+
 @pytest.mark.parametrize(("pictures", "pool", "slots"), [(16, 48, 16), (48, 48, 48), (90, 48, 16), (90, 8, 8)])
 def test_what_fits_the_pool_is_held_and_the_rest_goes_through_a_ring(pictures: int, pool: int, slots: int) -> None:
     assert slots_for(PatternContent(pictures=pictures), pool) == slots

@@ -52,6 +52,37 @@ def test_truth_is_written_in_the_corner_convention(rendered_set: Path) -> None:
         assert (grey == frame.image).all()
 
 
+def test_a_set_with_defects_holds_the_same_parts_and_the_masks_that_the_renderer_gives(
+    rendered_set: Path, tmp_path: Path
+) -> None:
+    assert render(tmp_path / "out", "--defects", "0.7") == 0
+    without = json.loads((rendered_set / "annotations.json").read_text())
+    truth = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert truth["images"] == without["images"]
+    assert truth["annotations"][:3] == without["annotations"]
+    assert truth["info"]["description"] == f"{without['info']['description']} --defects 0.7"
+    renderer = PartRenderer()
+    drawn = {image["id"]: renderer.render(image["seed"], defects=0.7) for image in truth["images"]}
+    expected = [(number, defect) for number, frame in drawn.items() for defect in frame.defects]
+    assert expected
+    for annotation, (number, defect) in zip(truth["annotations"][3:], expected, strict=True):
+        assert annotation["image_id"] == number
+        assert truth["categories"][annotation["category_id"] - 1]["name"] == defect.kind
+        assert annotation["area"] == defect.area_px == sum(annotation["segmentation"]["counts"][1::2])
+        assert annotation["bbox"] == [*defect.at, defect.mask.shape[1], defect.mask.shape[0]]
+    for number, frame in drawn.items():
+        file = f"{number - 1:06d}.png"
+        grey = cv2.imread(str(tmp_path / "out" / "images" / file), cv2.IMREAD_UNCHANGED)
+        assert grey is not None
+        assert (grey == frame.image).all()
+        same = (rendered_set / "images" / file).read_bytes() == (tmp_path / "out" / "images" / file).read_bytes()
+        assert same is not bool(frame.defects)
+    sheets = [cv2.imread(str(folder / "contact_sheet.png")) for folder in (rendered_set, tmp_path / "out")]
+    assert sheets[0] is not None
+    assert sheets[1] is not None
+    assert sheets[1].shape[0] > sheets[0].shape[0] + 200, "close-ups of the defects below"
+
+
 def test_two_processes_write_the_same_set(rendered_set: Path, tmp_path: Path) -> None:
     assert render(tmp_path / "out", "--jobs", "2") == 0
     for path in sorted(rendered_set.rglob("*.*")):
@@ -108,6 +139,8 @@ def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         (("--count", "0"), "--count is 0; allowed: 1 or more"),
         (("--seed", "-1"), "--seed is -1; allowed: 0 or more"),
         (("--jobs", "0"), "--jobs is 0; allowed: 1 or more"),
+        (("--defects", "1.5"), "--defects is 1.5; allowed: 0 to 1"),
+        (("--defects", "nan"), "--defects is nan; allowed: 0 to 1"),
         (("--family", "gasket"), "--family: there is no part family 'gasket'; allowed: bracket"),
     ],
 )
