@@ -1,5 +1,6 @@
-"""A result drawn over its picture, for people: keypoints, measured quantities, the verdict and its reasons."""
+"""A result drawn over its picture, for people: keypoints, measured quantities, defects, the verdict and its reasons."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -7,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.defect_mask import sampled
 from pipeline.recipe_file import MeasureSettings
-from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement, Result
-from pipeline.result_text import reason_text
+from pipeline.result import Defect, Evaluation, Keypoint, KeypointState, Measurement, Result
+from pipeline.result_text import area_text, reason_text
 
 Colour = tuple[int, int, int]
 
@@ -21,6 +23,7 @@ COLOURS = {
     Evaluation.UNDEFINED: ORANGE,
 }
 SHIFT = 4  # fractional bits of drawn positions
+FILL = 0.35  # of a defect's mask; what is under it stays to be seen
 
 
 def segments(measures: Mapping[str, MeasureSettings]) -> dict[str, tuple[str, ...]]:
@@ -47,6 +50,10 @@ def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str
     """
     canvas: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()  # type: ignore[assignment]  # OpenCV's stubs know no dtype
     size = max(0.4, image.shape[1] / 2000)
+    forbidden = any(reason.code in ("defect", "defects") for reason in result.reasons)
+    for defect in result.defects:
+        if defect.view == view:
+            _defect(canvas, defect, RED if forbidden else ORANGE, size)
     seen = {point.name: point for point in result.keypoints if point.view == view and point.x is not None}
     for measurement in result.measurements:
         _measurement(
@@ -64,6 +71,22 @@ def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str
         scale = size * (1.6 if row == 0 else 1.0)
         _text(canvas, text, (round(24 * size), round((56 + 44 * row) * size)), scale, colour)
     return canvas
+
+
+def _defect(canvas: NDArray[np.uint8], defect: Defect, colour: Colour, size: float) -> None:
+    """Its mask, outlined and lightly filled, with its area."""
+    mask = defect.mask
+    left, top = max(0, math.floor(mask.x)), max(0, math.floor(mask.y))
+    right = min(canvas.shape[1], math.ceil(mask.x + mask.width))
+    bottom = min(canvas.shape[0], math.ceil(mask.y + mask.height))
+    if left >= right or top >= bottom:  # of a picture that was cut since
+        return
+    covered = sampled(mask, np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5)
+    shown = canvas[top:bottom, left:right]
+    shown[covered] = (shown[covered] * (1.0 - FILL) + np.array(colour) * FILL).astype(np.uint8)
+    outlines, _ = cv2.findContours(covered.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(left, top))
+    cv2.drawContours(canvas, outlines, -1, colour, max(1, round(2 * size)), cv2.LINE_AA)
+    _text(canvas, area_text(defect), (right + round(6 * size), top), size * 0.7, colour)
 
 
 def _keypoint(canvas: NDArray[np.uint8], point: Keypoint, size: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pipeline.requests import Gap
-from pipeline.result import Reason, Result
+from pipeline.result import Defect, Reason, Result
 
 NEWEST = 100_000  # times that a summary keeps, so that it may go on for months
 
@@ -51,10 +51,19 @@ def reason_text(reason: Reason) -> str:
 
 
 def measured(result: Result) -> str:
-    """The measured values of a result that has no reason to complain."""
-    return "  ".join(
+    """The measured values of a result that has no reason to complain, and the defects that are allowed."""
+    values = [
         f"{entry.name} {entry.value:.3f} {entry.unit}" for entry in result.measurements if entry.value is not None
-    )
+    ]
+    if result.defects:
+        largest = max(result.defects, key=lambda defect: defect.area_px)
+        values.append(f"{len(result.defects)} defect(s), the largest {area_text(largest)}")
+    return "  ".join(values)
+
+
+def area_text(defect: Defect) -> str:
+    """How large it is, in mm2 where the view has a scale: `0.35 mm2`."""
+    return f"{defect.area_px:.4g} px2" if defect.area_mm2 is None else f"{defect.area_mm2:.3g} mm2"
 
 
 @dataclass(slots=True)

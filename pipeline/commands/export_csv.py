@@ -1,8 +1,9 @@
-"""Results as CSV: one line each, a column for every measurement that occurs. Safe to open in a spreadsheet."""
+"""Results as CSV: one line each, columns for every measurement that occurs and for defects. Safe to open in a spreadsheet."""
 
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
@@ -24,6 +25,7 @@ COLUMNS = (
     "disposition",
     "reasons",
 )
+DEFECT_COLUMNS = ("defects", "largest_defect_mm2", "largest_defect_px2")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -33,6 +35,13 @@ class Measured(msgspec.Struct, frozen=True):
     name: str
     value: float | None = None
     view: str = ""
+
+
+class DefectSize(msgspec.Struct, frozen=True):
+    """What a line needs of a defect."""
+
+    area_px: float
+    area_mm2: float | None = None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -47,29 +56,47 @@ class Line(msgspec.Struct, frozen=True):
     disposition: str = ""
     reasons: list[Reason] = []
     measurements: list[Measured] = []
+    defects: list[DefectSize] = []
+    stages_ns: dict[str, int] = {}
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether defects were looked for."""
+        return "segment" in self.stages_ns
 
 
 Column = tuple[str, str]  # name and view of a measurement
 _decode = msgspec.json.Decoder(Line).decode
 
 
-def columns_of(results: Iterable[Exported]) -> list[Column]:
-    """Every measurement that occurs, in the order in which they first do. Raises JournalError."""
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Every measurement that occurs, in the order in which they first do, and whether defects were ever looked for."""
+
+    measurements: list[Column]
+    defects: bool
+
+
+def columns_of(results: Iterable[Exported]) -> Columns:
+    """The columns that these results need. Raises JournalError."""
     found: dict[Column, None] = {}
+    defects = False
     for result in results:
-        found.update(((measured.name, measured.view), None) for measured in _line(result).measurements)
-    return list(found)
+        line = _line(result)
+        found.update(((measured.name, measured.view), None) for measured in line.measurements)
+        defects = defects or line.is_searched
+    return Columns(list(found), defects)
 
 
 class CsvWriter:
-    """Writes results with a column for each measurement of `columns`."""
+    """Writes results with a column for each measurement of `columns`, then those of defects where it has them."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Columns) -> None:
         self._columns = columns
         self._rows = Rows(file)
-        named = Counter(name for name, _ in columns)
-        titles = [f"{name} ({view})" if named[name] > 1 else name for name, view in columns]
-        self._rows.write([*COLUMNS, *titles])
+        named = Counter(name for name, _ in columns.measurements)
+        titles = [f"{name} ({view})" if named[name] > 1 else name for name, view in columns.measurements]
+        self._rows.write([*COLUMNS, *titles, *(DEFECT_COLUMNS if columns.defects else ())])
 
     def write(self, result: Exported) -> None:
         """Write one line. Raises JournalError."""
@@ -87,7 +114,8 @@ class CsvWriter:
                 line.result_evaluation,
                 line.disposition,
                 "; ".join(reason_text(reason) for reason in line.reasons),
-                *(values.get(column) for column in self._columns),
+                *(values.get(column) for column in self._columns.measurements),
+                *(_defects(line) if self._columns.defects else ()),
             ]
         )
 
@@ -105,6 +133,13 @@ class Rows:
             return self._file.write(cells.encode())
         self._writer.writerow([_harmless(cell) for cell in cells])
         return 0
+
+
+def _defects(line: Line) -> tuple[int | None, float | None, float | None]:
+    """How many there are, and the largest in mm2 and px2; nothing where they were not looked for."""
+    mm2 = max((one.area_mm2 for one in line.defects if one.area_mm2 is not None), default=None)
+    px2 = max((one.area_px for one in line.defects), default=None)
+    return len(line.defects) if line.is_searched else None, mm2, px2
 
 
 def _harmless(cell: str | float | None) -> str | float | None:

@@ -1,8 +1,9 @@
 """Results as lines for people."""
 
+import msgspec
 import pytest
 
-from pipeline.result import Evaluation, Reason, ResultState
+from pipeline.result import Defect, DefectMask, Evaluation, Reason, ResultState
 from pipeline.result_text import Summary, line, percentile
 from tests.results import RESULT, result
 
@@ -24,6 +25,16 @@ def test_a_line_names_trigger_verdict_time_and_reason() -> None:
 
 def test_a_good_part_shows_what_was_measured() -> None:
     assert "pin_span 12.810 mm" in line(result(result_evaluation=Evaluation.OK, reasons=[]))
+
+
+def test_a_good_part_shows_the_defects_that_are_allowed() -> None:
+    box = (0.0, 0.0, 1.0, 1.0)
+    mask = DefectMask(*box, 1, 1, [0, 1])
+    px = [Defect("top", area, box, 0.9, (0.0, 0.0, 0.9), mask) for area in (12.0, 345.6)]
+    good = {"result_evaluation": Evaluation.OK, "reasons": []}
+    assert line(result(**good, defects=px)).endswith("pin_span 12.810 mm  2 defect(s), the largest 345.6 px2")
+    mm = [msgspec.structs.replace(defect, area_mm2=defect.area_px / 100) for defect in px]
+    assert line(result(**good, defects=mm)).endswith("2 defect(s), the largest 3.46 mm2")
 
 
 def test_parts_of_one_frame_are_told_apart() -> None:

@@ -18,7 +18,7 @@ from pipeline.commands.export_time import utc_ns_of
 from pipeline.errors import ConfigError
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.journal_rows import Row
-from pipeline.result import Evaluation, Measurement, Result
+from pipeline.result import Defect, DefectMask, Evaluation, Measurement, Result
 from tests.journals import DAY_NS, RING
 from tests.results import result
 
@@ -121,6 +121,27 @@ def test_measurements_of_one_name_in_two_views_have_a_column_each(
     assert main(["export", str(tmp_path), "--format", "csv"]) == 0
     row = next(csv.DictReader(io.StringIO(capfd.readouterr().out)))
     assert (row["gap (top)"], row["gap (side)"]) == ("1.0", "2.0")
+
+
+def test_csv_has_columns_for_defects_where_they_were_looked_for(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    box = (0.0, 0.0, 1.0, 1.0)
+    defects = [
+        Defect("top", area, box, 0.9, (0.0, 0.0, 0.9), DefectMask(*box, 1, 1, [0, 1]), area_mm2=area / 100)
+        for area in (40.0, 50.0)
+    ]
+    looked = {"stages_ns": {"segment": 5}}
+    results = [result(seq=1, **looked), result(seq=2, defects=defects, **looked), result(seq=3)]
+    write_journal(tmp_path, results).close()
+    assert main(["export", str(tmp_path), "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+    assert list(rows[0])[-3:] == ["defects", "largest_defect_mm2", "largest_defect_px2"]
+    assert [(row["defects"], row["largest_defect_mm2"], row["largest_defect_px2"]) for row in rows] == [
+        ("0", "", ""),
+        ("2", "0.5", "50.0"),
+        ("", "", ""),
+    ]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "\nx", '"=1'])
