@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -121,10 +121,16 @@ def digest(images: MaskedSet) -> str:
     return sha.hexdigest()[:16]
 
 
-def joined(sets: Iterable[MaskedSet]) -> MaskedSet:
-    """Several sets as one, in the order given. Raises DataError where two images share a name."""
-    several = tuple(sets)
-    return MaskedSet([image for one in several for image in one.images], ", ".join(one.where for one in several))
+def joined(sets: Sequence[MaskedSet]) -> MaskedSet:
+    """Several sets as one, in the order given; names and groups of each begin with its number, as names may be used in all."""
+    if len(sets) == 1:
+        return sets[0]
+    images = [
+        replace(image, name=f"{number}:{image.name}", group=f"{number}:{image.group}")
+        for number, one in enumerate(sets)
+        for image in one.images
+    ]
+    return MaskedSet(images, ", ".join(one.where for one in sets))
 
 
 def read_image(file: Path) -> Image:

@@ -88,10 +88,13 @@ def test_sets_are_chosen_from_joined_and_told_apart(write_image: WriteImage) -> 
     whole = read_mask_folder(write_image("crack/b"))
     one, other = whole.chosen([1]), whole.chosen([0])
     assert one.names == ("crack/b.png",)
-    assert joined([one, other]).names == ("crack/b.png", "crack/a.png")
-    assert digest(joined([one, other])) != digest(whole)
-    assert digest(joined([other, one])) == digest(whole)
+    assert digest(one) != digest(other)
+    assert digest(whole.chosen([0, 1])) == digest(whole)
+    assert joined([whole]) is whole
+    twice = joined([whole, one])
+    assert twice.names == ("0:crack/a.png", "0:crack/b.png", "1:crack/b.png")
+    assert len(set(twice.groups)) == 3
     with pytest.raises(DataError, match="two images are called"):
-        joined([whole, one])
+        MaskedSet([*whole.images, *one.images], "twice")
     with pytest.raises(DataError, match="no images"):
         MaskedSet([], "nowhere")
