@@ -14,7 +14,7 @@ from pipeline.status import Heartbeat, StationState, Status
 
 READY_STATES = frozenset({StationState.Ready, StationState.SingleExecution, StationState.ContinuousExecution})
 LIVE_NS = 3_000_000_000  # three heartbeats
-STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0)
 ANSWER_BUCKETS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 PART_CODES = {
     "recipe_missing",

@@ -11,7 +11,9 @@ from pipeline.geometry import Matrix
 from pipeline.result import Defect, DefectMask
 from pipeline.segment_thresholds import SegmentThresholds
 
-MOST_DEFECTS = 100  # of one part, those of the highest score: a network that fails must not fill the journal
+# Of one part and view, those of the highest score: a network that fails must not fill the journal.
+MOST_DEFECTS = 100
+MOST_RUNS = 20_000  # of all their masks; that of one defect may have more
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
@@ -40,7 +42,7 @@ def find_defects(
         counted: (Hm, Wm), False where nothing counts, as outside of the part; None counts everything.
 
     Returns:
-        at most MOST_DEFECTS.
+        at most MOST_DEFECTS, and as many as MOST_RUNS allows.
     """
     level = math.log(limits.mask_above / (1.0 - limits.mask_above))
     is_on = mask_logits >= level
@@ -50,11 +52,15 @@ def find_defects(
     wanted = (areas_px >= limits.min_area_px) & (scores >= limits.score_above)
     wanted[0] = False  # what is off
     chosen = np.flatnonzero(wanted)
-    found = []
+    found: list[Defect] = []
+    runs = 0
     for label in chosen[np.argsort(-scores[chosen], kind="stable")][:MOST_DEFECTS].tolist():
         x, y, width, height = corners[label].tolist()
         grid = labels[y : y + height, x : x + width] == label
         mask = sensor_mask(grid, x, y, sensor_from_mask)
+        runs += len(mask.counts)
+        if found and runs > MOST_RUNS:
+            break
         area_px = float(areas_px[label])
         found.append(
             Defect(

@@ -18,7 +18,7 @@ from pipeline import result as result_schema
 from pipeline.ledger.wire import ResultStream
 from pipeline.loss import LOSS_KINDS
 from pipeline.requests import Gap, RecipeEntry, Reply
-from pipeline.result import Keypoint, Measurement, Reason, Result, View
+from pipeline.result import Defect, DefectMask, Keypoint, Measurement, Reason, Result, View
 from pipeline.security import Gate
 from pipeline.status import CameraReport, EvidenceReport, Heartbeat, JournalReport, ProcessReport, StationState, Status
 from tests.results import RESULT
@@ -93,6 +93,8 @@ def documented(heading: str) -> set[str]:
         ("View", View),
         ("Keypoint", Keypoint),
         ("Measurement", Measurement),
+        ("Defect", Defect),
+        ("Mask", DefectMask),
         ("Heartbeat", Heartbeat),
         ("Status", Status),
         ("Camera", CameraReport),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.geometry import identity, resize
 from pipeline.result import Defect
 from pipeline.segment_thresholds import SegmentThresholds
-from pipeline.stages.defects import MOST_DEFECTS, find_defects
+from pipeline.stages.defects import MOST_DEFECTS, MOST_RUNS, find_defects
 
 EVERYTHING = SegmentThresholds(score_above=0.0)
 
@@ -85,6 +85,22 @@ def test_of_very_many_those_of_the_highest_score_are_told() -> None:
     found = find(mask)
     assert len(found) == MOST_DEFECTS
     assert found[-1].score == pytest.approx(1 / (1 + math.exp(-(1024 - MOST_DEFECTS) / 1000)))
+
+
+def comb(mask: NDArray[np.float32], top: int, rows: int) -> None:
+    """One defect with a run for each of its teeth in each row."""
+    mask[top] = mask[top : top + rows, ::2] = 3.0 - top / 1000
+
+
+@pytest.mark.parametrize(("rows", "told"), [(36, 2), (76, 1), (100, 1)])
+def test_what_would_take_too_many_runs_is_left_out_but_the_first(rows: int, told: int) -> None:
+    mask = blank(256)
+    comb(mask, 0, rows)
+    comb(mask, 120, rows)
+    found = find(mask)
+    assert len(found) == told
+    assert found[0].area_px == 128 * (rows - 1) + 256
+    assert (rows == 100) is (len(found[0].mask.counts) > MOST_RUNS)
 
 
 def test_a_heatmap_finer_than_the_mask_is_looked_through_whole() -> None:
