@@ -26,7 +26,10 @@ def plans_folder(configured: str = "") -> Path:
 
 
 def profiles(view: ViewRecipe) -> dict[Path, Profile]:
-    """The batch sizes of each of a view's networks: a row for every part, of the refine network for every keypoint, too."""
+    """The batch sizes of each of a view's networks: a row for every part, of the refine network for every keypoint, too.
+
+    The networks that find defects see one part at a time, and are run only where the recipe looks for defects.
+    """
     locate = view.settings.locate
     parts = 1 if locate.fixed is not None else len(locate.nests or []) or locate.count
     found = {view.coarse: _profile(parts, 1)}
@@ -34,6 +37,8 @@ def profiles(view: ViewRecipe) -> dict[Path, Profile]:
         found[view.posed] = _profile(parts, 1)
     if view.refine is not None:
         found[view.refine] = _profile(parts, len(view.settings.keypoints))
+    if view.segment is not None and view.settings.segment is not None:
+        found |= {view.segment.encoder: _profile(1, 1), view.segment.decoder: _profile(1, 1)}
     return found
 
 

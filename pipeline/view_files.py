@@ -49,6 +49,10 @@ class ViewFiles:
         """Those that find keypoints: coarse, posed, refine."""
         return self.coarse, self.posed, self.refine
 
+    def is_of_defects(self, network: Path) -> bool:
+        """Whether this is one of the two that find defects."""
+        return self.segment is not None and network in (self.segment.encoder, self.segment.decoder)
+
 
 def read_view_files(folder: Path, keypoints: Sequence[str]) -> ViewFiles:
     """Find the networks in a view's folder and read the rest.

@@ -45,14 +45,18 @@ def run(args: argparse.Namespace) -> int:
     from engines.errors import EngineUnavailable
     from engines.load import choose
     from pipeline.plans import plans_folder, profiles
-    from pipeline.precision import precision_file
+    from pipeline.precision import made_or_sealed, precision_file
     from pipeline.recipe import load_recipe
     from pipeline.supervisor.systemd import Notifier
 
     # Everything that can be wrong with the recipes is told before the first plan takes its minutes.
     recipes = [load_recipe(folder, sealed=False) for folder in args.recipe]
     files = [
-        (path, precision_file(recipe.folder, path, args.precision), profile)
+        (
+            path,
+            (made_or_sealed if view.is_of_defects(path) else precision_file)(recipe.folder, path, args.precision),
+            profile,
+        )
         for recipe in recipes
         for view in recipe.views.values()
         for path, profile in profiles(view).items()
@@ -63,9 +67,10 @@ def run(args: argparse.Namespace) -> int:
         raise EngineError(problem.what, where="tensorrt", next_command=problem.next) from None
     notifier, folder = Notifier.from_environment(), plans_folder(args.plans)
     for number, (path, file, profile) in enumerate(files, start=1):
-        label = f"{path.parent.name}/{path.name} ({args.precision}, {number} of {len(files)})"
+        precision = "fp32" if file.path == path else args.precision
+        label = f"{path.parent.name}/{path.name} ({precision}, {number} of {len(files)})"
         started = time.monotonic()
-        built, is_new = _build(file.path, profile, args.precision, folder, _Teller(label, notifier))
+        built, is_new = _build(file.path, profile, precision, folder, _Teller(label, notifier))
         took = f"{time.monotonic() - started:.0f} s" if is_new else "was there"
         cleared = "\033[K" if sys.stdout.isatty() else ""
         print(f"{cleared}{label}: {built} ({built.stat().st_size / 2**20:.1f} MiB, {took})", flush=True)

@@ -16,6 +16,7 @@ from pipeline.inspectors import open_inspector
 from pipeline.plans import plans_folder, profiles
 from pipeline.recipe import load_recipe
 from tests.recipes import KEYPOINTS, make_recipe
+from tests.segment_networks import make_defect_recipe
 
 NO_GPU = pytest.mark.skipif(libcuda.missing() is None, reason="there is a GPU here")
 
@@ -40,6 +41,16 @@ def test_a_plan_takes_the_parts_of_a_frame_at_a_time(
     assert len(KEYPOINTS) == 4
     view = load_recipe(make_recipe(tmp_path / "part", ["top"], locate=locate, sealed=False), sealed=False).views["top"]
     assert profiles(view) == {view.coarse: coarse, view.refine: refine}
+
+
+def test_networks_that_find_defects_see_one_part_at_a_time(tmp_path: Path) -> None:
+    nests = "{ nests = [[0, 0, 99, 99], [100, 0, 99, 99]] }"
+    folder = make_defect_recipe(tmp_path / "part", locate=nests, sealed=False)
+    found = {path.name: profile for path, profile in profiles(load_recipe(folder, sealed=False).views["top"]).items()}
+    assert found["segment_encoder.onnx"] == found["segment_decoder.onnx"] == Profile(1, 1)
+    text = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(text.replace('[view.top.segment]\nwhen = "always"', ""))
+    assert len(profiles(load_recipe(folder, sealed=False).views["top"])) == 2
 
 
 def test_plans_lie_in_the_cache_of_the_machine_or_the_user(tmp_path: Path, home: Path) -> None:
