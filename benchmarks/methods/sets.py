@@ -21,16 +21,22 @@ _DONE = "whole"
 
 @dataclass(frozen=True, slots=True)
 class RenderedSet:
-    """One call of ``datumd render``: what it is called here, how many frames, its seed, what is in the way."""
+    """One call of ``datumd render``: what it is called here, how many frames, its seed, what is in the way.
+
+    Attributes:
+        defects: share of the parts that have defects.
+    """
 
     name: str
     count: int
     seed: int
     occlusion: str
+    defects: float = 0.0
 
     def folder(self, cache: Path) -> Path:
         """Where it lies; another count or seed lies elsewhere."""
-        return cache / "sets" / f"{self.name}-{self.occlusion}-{self.count}-{self.seed}"
+        defects = f"-defects-{self.defects:g}" if self.defects else ""
+        return cache / "sets" / f"{self.name}-{self.occlusion}{defects}-{self.count}-{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +76,21 @@ def dataset(cache: Path, *sets: RenderedSet) -> Dataset:
     return Dataset(read[0].keypoints, tuple(parts), read[0].name)
 
 
-def _read(one: RenderedSet, cache: Path) -> Dataset:
+def rendered(one: RenderedSet, cache: Path) -> Path:
+    """The folder of a set, rendered if it is not there: annotations.json and images/."""
     folder = one.folder(cache)
     with locked(folder.with_suffix(".lock")):  # another process may be rendering it
         if not (folder.parent / f"{folder.name}.{_DONE}").exists():
             words = ["render", str(folder), "--family", FAMILY, "--count", str(one.count), "--seed", str(one.seed)]
             words += ["--occlusion", one.occlusion, "--force"]
+            words += ["--defects", str(one.defects)] if one.defects else []
             subprocess.run([sys.executable, "-m", "pipeline", *words], check=True, stdout=sys.stderr)
             (folder.parent / f"{folder.name}.{_DONE}").touch()
+    return folder
+
+
+def _read(one: RenderedSet, cache: Path) -> Dataset:
+    folder = rendered(one, cache)
     return read_coco(folder / "annotations.json", folder / "images")
 
 

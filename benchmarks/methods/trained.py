@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from benchmarks.methods.sets import locked
+from benchmarks.methods.spent import Spent, minutes
 from training.canvas import prepare
 from training.curves import verdict
 from training.data import Dataset
@@ -18,7 +18,6 @@ from training.train import Run, train
 
 Say = Callable[[str], None]
 _CANVAS = ("large.npy", "medium.npy", "canvas.key")
-_SPENT = "cpu_seconds"
 _WHOLE = "whole"
 
 
@@ -44,7 +43,7 @@ def trained(
     """
     recipe, work, done = folder / "recipe", folder / "work", folder / _WHOLE
     if done.exists():
-        return _spent(folder) / 60
+        return minutes(folder)
     work.mkdir(parents=True, exist_ok=True)
     with locked(canvas.with_suffix(".lock")):
         prepare(whole, method.view, method.context, canvas)
@@ -52,16 +51,16 @@ def trained(
         link = work / name
         if not link.is_symlink():
             link.symlink_to(canvas.resolve() / name)
-    before, started = _spent(folder), time.process_time()
+    spent = Spent(folder)
 
     def told(line: str) -> None:
-        (folder / _SPENT).write_text(f"{before + time.process_time() - started:.1f}")
+        spent.keep()
         say(line)
 
     train(Run(method, whole, recipe, work, resume=True, report=told, parts=parts, init=init))
     told("trained")
     done.touch()
-    return _spent(folder) / 60
+    return minutes(folder)
 
 
 def verdicts(folder: Path) -> dict[str, str]:
@@ -70,8 +69,3 @@ def verdicts(folder: Path) -> dict[str, str]:
     for path in sorted((folder / "work").glob("*.checkpoint")):
         found[path.stem] = verdict(torch.load(path, map_location="cpu", weights_only=True)["history"])
     return found
-
-
-def _spent(folder: Path) -> float:
-    path = folder / _SPENT
-    return float(path.read_text()) if path.exists() else 0.0

@@ -109,16 +109,16 @@ def trials(variant: Variant, sets: Sets) -> list[Training]:
     for part in ("refine", "shape"):
         plain.pop(part, None)
     tried = variant.tried[:1] if sets is QUICK else variant.tried
-    return [Training(f"{variant.name}/tried/{index}", _merged(plain, one), sets) for index, one in enumerate(tried)]
+    return [Training(f"{variant.name}/tried/{index}", merged(plain, one), sets) for index, one in enumerate(tried)]
 
 
 def trainings(variant: Variant, sets: Sets, setting: int | None) -> list[Training]:
     """One training for each seed; ``setting`` is the index into ``tried`` that was found best."""
     plain = _changed(variant, sets)
     if setting is not None:
-        plain = _merged(plain, variant.tried[setting])
+        plain = merged(plain, variant.tried[setting])
     seeds = variant.seeds[:1] if sets is QUICK else variant.seeds
-    return [Training(f"{variant.name}/{seed}", _merged(plain, {"seed": seed}), sets) for seed in seeds]
+    return [Training(f"{variant.name}/{seed}", merged(plain, {"seed": seed}), sets) for seed in seeds]
 
 
 def setting_text(variant: Variant, index: int) -> str:
@@ -127,23 +127,23 @@ def setting_text(variant: Variant, index: int) -> str:
 
 
 def _changed(variant: Variant, sets: Sets) -> Plain:
-    plain = _merged(msgspec.toml.decode((HERE / "base.toml").read_bytes()), variant.change)
+    plain = merged(msgspec.toml.decode((HERE / "base.toml").read_bytes()), variant.change)
     if sets is QUICK:
-        plain = _merged(plain, QUICK_CHANGE)
+        plain = merged(plain, QUICK_CHANGE)
         if "cascade" in plain:
-            plain = _merged(plain, {"cascade": QUICK_CHANGE["coarse"]})
+            plain = merged(plain, {"cascade": QUICK_CHANGE["coarse"]})
         else:  # refinement is tried once: most of the time goes into writing networks, not into training them
             del plain["refine"], plain["shape"]
     return plain
 
 
-def _merged(base: Plain, change: Plain) -> Plain:
+def merged(base: Plain, change: Plain) -> Plain:
     """A copy of ``base`` with the values of ``change``; tables are merged."""
-    merged = {key: _merged(value, {}) if isinstance(value, dict) else value for key, value in base.items()}
+    both = {key: merged(value, {}) if isinstance(value, dict) else value for key, value in base.items()}
     for key, value in change.items():
-        old = merged.get(key)
-        merged[key] = _merged(old if isinstance(old, dict) else {}, value) if isinstance(value, dict) else value
-    return merged
+        old = both.get(key)
+        both[key] = merged(old if isinstance(old, dict) else {}, value) if isinstance(value, dict) else value
+    return both
 
 
 def _leaves(plain: Plain) -> Iterator[tuple[str, Any]]:
