@@ -14,7 +14,7 @@ from simulator.defects.workpiece import Floats, Workpiece
 from simulator.scene import LEAST_BLUR_PX
 
 LEAST_LEVELS = 4.0  # grey levels by which the strongest tenth of a defect's pixels changes
-LEAST_CONTRAST = 0.14  # the same as a share of plain metal: the surface's own clouds and hairlines reach up to here
+LEAST_CONTRAST = 0.14  # the same as a share of plain metal: hairlines of the sheet itself reach half of it
 LEAST_OF_NOISE = 1.75  # the same as a multiple of the noise's deviation: soft shades drown in it
 LEAST_SIGNAL = 16.0  # root of the sum of squared changes, over the deviation of noise and grain
 LEAST_AREA_PX = 8
