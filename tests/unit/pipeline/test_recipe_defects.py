@@ -1,5 +1,6 @@
 """Defects in recipe.toml: what may be written, and the line that says what may not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,11 @@ def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
     assert text.startswith(f"{tmp_path / 'recipe.toml'}: ")
     assert message in text
     assert "\n" not in text
+
+
+def test_the_example_of_the_manual_fits_the_example_recipe(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    manual = (root / "docs" / "operations.md").read_text(encoding="utf-8")
+    (example,) = (block for block in re.findall(r"^```toml\n(.*?)^```$", manual, re.M | re.S) if ".segment]" in block)
+    recipe = read(tmp_path, (root / "examples" / "bracket" / "recipe.toml").read_text(encoding="utf-8") + example)
+    assert {name: recipe.view_of(zone) for name, zone in recipe.zone.items()} == {"sealing_face": "top", "label": "top"}
