@@ -74,6 +74,7 @@ class CoarseMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         network: S1 or S2.
         head: of S1; all but "flatten" are there for comparison.
+        backbone: "reflected" is "mobile" without borders of zeros, for comparison.
         loss: of S1's positions: squared error, or the likelihood of a residual flow (2107.11291), for comparison.
         rectify: a network before this one turns and moves the image to the mean pose.
         template: of S2.
@@ -88,7 +89,7 @@ class CoarseMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Positive = 32
     learning_rate: Amount = 2e-3
     weight_decay: Amount = 0.02
-    backbone: Literal["mobile", "tiny", "large", "shufflenet"] = "mobile"
+    backbone: Literal["mobile", "tiny", "large", "shufflenet", "reflected"] = "mobile"
     compressed: Positive = 32
     visibility_weight: Amount = 1.0
     sigma_weight: Amount = 0.1

@@ -10,6 +10,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +49,8 @@ class Residual(nn.Module):
 class ResidualBackbone(Backbone):
     """A stem and stages; each halves the size, then applies its residual blocks."""
 
-    def __init__(self, stages: list[tuple[int, int]]) -> None:
-        """``stages``: (channels, residual blocks) from the largest map to the smallest."""
+    def __init__(self, stages: list[tuple[int, int]], *, border: Literal["zeros", "reflect"] = "zeros") -> None:
+        """``stages``: (channels, residual blocks) from the largest map to the smallest; ``border``: what lies outside of a map."""
         super().__init__()
         layers: list[nn.Module] = []
         inputs = 1
@@ -59,6 +60,9 @@ class ResidualBackbone(Backbone):
             layers.extend(Residual(channels) for _ in range(blocks))
             inputs = channels
         self.layers = nn.Sequential(*layers)
+        for layer in self.layers.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.padding_mode = border
         self.channels, self.stride, self.early_stride = inputs, 2 ** len(stages), 2 ** (len(stages) - 1)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,6 +81,11 @@ def mobile_backbone() -> ResidualBackbone:
     return ResidualBackbone([(16, 0), (32, 1), (48, 2), (80, 1)])
 
 
+def reflected_backbone() -> ResidualBackbone:
+    """For comparison: `mobile_backbone` that no border of zeros tells where a feature lies (arXiv 2001.08248)."""
+    return ResidualBackbone([(16, 0), (32, 1), (48, 2), (80, 1)], border="reflect")
+
+
 def tiny_backbone() -> ResidualBackbone:
     """For tests and for very small data sets: stride 16, 12 k parameters."""
     return ResidualBackbone([(8, 0), (12, 0), (16, 1), (32, 0)])
@@ -92,6 +101,7 @@ BACKBONES: dict[str, Callable[[], Backbone]] = {
     "mobile": mobile_backbone,
     "tiny": tiny_backbone,
     "large": large_backbone,
+    "reflected": reflected_backbone,
 }
 
 

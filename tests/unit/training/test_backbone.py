@@ -107,3 +107,13 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path) -> None:
         initialise(network, tmp_path / "bad.pth")
     with pytest.raises(DataError, match="cannot be taken as weights"):
         initialise(network, tmp_path / "none.pth")
+
+
+def test_without_borders_of_zeros_an_even_image_has_even_features() -> None:
+    grey = torch.full((1, 1, 112, 144), 0.5)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        told, untold = (BACKBONES[name]().eval().features(grey)[1] for name in ("mobile", "reflected"))
+    spread = [float((found.amax((2, 3)) - found.amin((2, 3))).max()) for found in (told, untold)]
+    assert spread[0] > 1e-3, "borders of zeros tell where a feature lies"
+    assert spread[1] < 1e-5
