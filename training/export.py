@@ -6,17 +6,18 @@ import copy
 import logging
 import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx.numpy_helper
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engines.load import load_engine
 from pipeline.errors import NetworkError
-from pipeline.network import METADATA_KEY, CoarseCard, PosedCard, RefineCard, write_card
+from pipeline.network import METADATA_KEY, AnyCard, CoarseCard, PosedCard, RefineCard, write_card
 from pipeline.shape import FILE_NAME as SHAPE_FILE
 from pipeline.sigma import FILE_NAME as SIGMA_FILE
 from pipeline.thresholds import FILE_NAME as VISIBILITY_FILE
@@ -63,9 +64,29 @@ def _export(
     card: CoarseCard | PosedCard | RefineCard,
     path: Path,
 ) -> float:
-    outputs = (positions, "visibility", "sigma")
     trained, network = network, copy.deepcopy(network).cpu().eval()
     network.visibility_scale.fill_(_UNLIKELY)  # and not one: that multiplication would be left out
+    model = to_onnx(network, inputs, (positions, "visibility", "sigma"), card, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(model, path, float(trained.visibility_scale))
+    return _parity(network, inputs, positions, path)
+
+
+def to_onnx(
+    network: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], card: AnyCard, path: Path
+) -> onnx.ModelProto:
+    """A network on the CPU, in evaluation mode, as an ONNX model of dynamic batch that holds its card and nothing of the machine.
+
+    Args:
+        network: takes the tensors of ``inputs`` in their order, gives as many as ``outputs`` has names.
+        inputs: examples by name, of a batch above 1: a batch of 1 would be taken for a constant.
+        outputs: their names.
+        card: goes into the file.
+        path: where it will be written, for errors.
+
+    Raises:
+        NetworkError: torch cannot export it.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -91,9 +112,7 @@ def _export(
         node.doc_string = ""
     model.metadata_props.add(key=METADATA_KEY, value=write_card(card))
     onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(model, path, float(trained.visibility_scale))
-    return _parity(network, inputs, positions, path)
+    return model
 
 
 def rescale(path: Path, factor: float) -> None:
