@@ -10,6 +10,7 @@ from pipeline.inspector import Inspector
 from pipeline.keypoint_stages import load_keypoint_stages
 from pipeline.network import Card, Network, read_card
 from pipeline.recipe import Recipe, ViewRecipe
+from pipeline.segment_stage import load_segment
 from pipeline.stages.locate import make_locate
 from pipeline.view_stages import ViewStages
 from tests.host_driver import HostDriver
@@ -46,4 +47,5 @@ class GraphicsBox:
             return Network(path, read_card(engine.spec, role, path), engine)
 
         stages = load_keypoint_stages(view, view.settings.keypoints, load)
-        return ViewStages(view, make_locate(view.settings.locate, view.name, stages.device), stages)
+        segment = None if view.segment is None else load_segment(view.segment, load)
+        return ViewStages(view, make_locate(view.settings.locate, view.name, stages.device), stages, segment)

@@ -83,13 +83,15 @@ def own_cells(
     rows, columns = mask_hw
     places = geometry.apply(sensor_from_mask, np.stack([np.arange(max(mask_hw))] * 2, axis=-1)) + 0.5
     x, y = places[:columns, 0], places[:rows, 1]
-    own = _depth(regions[number], x, y)
-    counted = (own <= 1.0) & ((x >= 0) & (x < frame_wh[0])) & ((y >= 0) & (y < frame_wh[1]))[:, None]
-    for other, region in enumerate(regions):
-        if other != number and _overlap(region, regions[number]):
-            depth = _depth(region, x, y)
+    region, (width, height) = regions[number], frame_wh
+    inside_x = (x >= max(region.x, 0.0)) & (x < min(region.x + region.w, width))
+    inside_y = (y >= max(region.y, 0.0)) & (y < min(region.y + region.h, height))
+    counted: NDArray[np.bool_] = inside_y[:, None] & inside_x
+    for other, near in enumerate(regions):
+        if other != number and _overlap(near, region):
+            own, depth = _depth(region, x, y), _depth(near, x, y)
             counted &= own < depth if other < number else own <= depth
-    return np.asarray(counted, np.bool_)
+    return counted
 
 
 def _depth(region: Region, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

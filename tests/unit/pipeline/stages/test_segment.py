@@ -89,6 +89,13 @@ def test_every_cell_belongs_to_at_most_one_part() -> None:
     assert np.array_equal(np.any(own, axis=0), covered)
 
 
+def test_regions_that_touch_share_no_cell() -> None:
+    regions = [Region(0, 0, 10.5, 20), Region(10.5, 0, 9.5, 20)]  # a cell has its centre on the line between them
+    own = [own_cells(regions, number, (20, 20), identity(), (20, 20)) for number in range(2)]
+    assert np.array_equal(own[0].sum(axis=0), [20] * 10 + [0] * 10)
+    assert np.array_equal(own[0], ~own[1])
+
+
 def test_what_is_no_finite_number_is_no_finding(tmp_path: Path) -> None:
     write_segment(tmp_path, *cards())
 
