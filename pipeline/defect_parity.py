@@ -21,6 +21,7 @@ FEW_CELLS = 2
 BOUNDARY_CELLS = 1.0
 SCORE_LIMIT = 0.05
 _FAR = 1e6
+_MOST_CELLS = 8192  # along a side, of two masks that overlap: of one recipe they can have no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ def mask_difference(one: DefectMask, two: DefectMask) -> MaskDifference:
     top, bottom = min(one.y, two.y), max(one.y + one.height, two.y + two.height)
     first_x, last_x = round((left - one.x) / width), round((right - one.x) / width)
     first_y, last_y = round((top - one.y) / height), round((bottom - one.y) / height)
+    if max(last_x - first_x, last_y - first_y) > _MOST_CELLS:
+        return MaskDifference(0.0, one.columns * one.rows, _FAR)
     x = one.x + (np.arange(first_x, last_x, dtype=np.float64) + 0.5) * width
     y = one.y + (np.arange(first_y, last_y, dtype=np.float64) + 0.5) * height
     first, second = sampled(one, x, y), sampled(two, x, y)

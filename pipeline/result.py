@@ -10,6 +10,9 @@ from typing import Annotated
 import msgspec
 
 SCHEMA_VERSION = 1
+_Place = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+_Length = Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
+_Cells = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Nanoseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # a larger number is no time, and no float either
 
 
@@ -94,13 +97,18 @@ class DefectMask(msgspec.Struct, frozen=True):
     `columns` times `rows` cells of one size cover the box `x`, `y`, `width`, `height` in sensor px, corner convention.
     """
 
-    x: float
-    y: float
-    width: float
-    height: float
-    columns: int
-    rows: int
-    counts: list[int]
+    x: _Place
+    y: _Place
+    width: _Length
+    height: _Length
+    columns: _Cells
+    rows: _Cells
+    counts: list[Annotated[int, msgspec.Meta(ge=0)]]
+
+    def __post_init__(self) -> None:
+        """Refuse runs that are not those of so many cells."""
+        if sum(self.counts) != self.columns * self.rows:
+            raise ValueError(f"runs of {sum(self.counts)} cells, the mask has {self.columns} x {self.rows}")
 
 
 class Defect(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from engines.spec import TensorSpec
 
 _Side = Annotated[int, msgspec.Meta(ge=8, le=16384)]
 _Size = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+_Cells = Annotated[int, msgspec.Meta(ge=1, le=4096)]  # as a result's mask can have
 _Maps = tuple[_Size, _Size, _Size]  # channels, height, width
 
 
@@ -53,8 +54,8 @@ class SegmentDecoderCard(
 ):
     """Outputs `mask` float32 (N, Hm, Wm), logits, and `heatmap` float32 (N, Hh, Wh) from 0 to 1, both of the image's area."""
 
-    mask_wh: tuple[_Size, _Size]
-    heatmap_wh: tuple[_Size, _Size]
+    mask_wh: tuple[_Cells, _Cells]
+    heatmap_wh: tuple[_Cells, _Cells]
 
     def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """The inputs and outputs that such a network has."""

@@ -11,6 +11,7 @@ from pipeline.errors import NetworkError, RecipeError
 from pipeline.network import METADATA_KEY, CoarseCard, RefineCard, read_card
 from pipeline.recipe import load_recipe
 from pipeline.recipe_file import read_recipe_file
+from pipeline.segment_card import SegmentDecoderCard, SegmentEncoderCard
 from tests.fuzz import workspace
 from tests.fuzz.mutation import vary_json, vary_toml
 from tests.fuzz.target import Target, refused
@@ -36,7 +37,7 @@ def _loaded(folder: Path, *, sealed: bool) -> Hashable:
         recipe = load_recipe(folder, sealed=sealed)
     except RecipeError as error:
         return refused(error)
-    return "good", len(recipe.views), len(recipe.file.measure), recipe.warnings
+    return "good", len(recipe.views), len(recipe.file.measure), len(recipe.file.zone), recipe.warnings
 
 
 def _written(folder: Path) -> Hashable:
@@ -52,7 +53,7 @@ def _written(folder: Path) -> Hashable:
 
 def _card(text: bytes) -> Hashable:
     found = []
-    for role in (CoarseCard, RefineCard):
+    for role in (CoarseCard, RefineCard, SegmentEncoderCard, SegmentDecoderCard):
         spec = NetworkSpec((), (), "", {METADATA_KEY: text.decode("utf-8", "surrogateescape")})
         try:
             read_card(spec, role, Path("net.onnx")).tensors()

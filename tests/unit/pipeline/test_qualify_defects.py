@@ -1,5 +1,7 @@
 """Recipes that look for defects are held to those of their reference frames."""
 
+import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -67,6 +69,33 @@ def _moved(defect: Defect, x: float) -> Defect:
     mask = msgspec.structs.replace(defect.mask, x=defect.mask.x + x)
     assert isinstance(mask, DefectMask)
     return msgspec.structs.replace(defect, mask=mask, box=(mask.x, *defect.box[1:]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"counts": [0, 9]}, "runs of 9 cells, the mask has 4 x 2"),
+        ({"counts": [9, -1]}, "Expected `int` >= 0"),
+        ({"columns": 0, "counts": []}, "Expected `int` >= 1"),
+        ({"width": 0.0}, "Expected `float` > 0.0"),
+    ],
+)
+def test_a_damaged_mask_in_a_lock_is_refused(tmp_path: Path, changes: dict[str, object], what: str) -> None:
+    folder = make_defect_recipe(tmp_path / "part", reference=REFERENCE)
+    lock = json.loads((folder / "recipe.lock").read_text())
+    lock["views"]["top"]["references"][0]["parts"][0]["defects"][0]["mask"] |= changes
+    (folder / "recipe.lock").write_text(json.dumps(lock))
+    with pytest.raises(RecipeError, match=re.escape(what)):
+        load_recipe(folder)
+
+
+def test_a_mask_of_cells_that_nothing_could_hold_is_another_one(tmp_path: Path) -> None:
+    folder = make_defect_recipe(tmp_path / "part", reference=REFERENCE)
+    defect = sealed_defect(folder)
+    tiny = msgspec.structs.replace(defect, mask=msgspec.structs.replace(defect.mask, width=1e-9, height=1e-9))
+    recipe = relocked(folder, tiny)
+    with pytest.raises(RecipeError, match="shows no defect of 128 px2"):
+        qualify(recipe, Inspector.load(recipe))
 
 
 def test_parity_has_a_column_for_masks_and_tells_what_differs(
