@@ -130,7 +130,6 @@ class Inspector:
             for number, findings in enumerate(parts_there):
                 if self._is_searched(stages, findings, whole=whole):
                     parts_there[number] = self._with_defects(stages, frame, regions, number, findings)
-                    laps.lap("segment")
         return answers
 
     def _is_searched(self, stages: ViewStages, findings: ViewFindings, *, whole: bool) -> bool:
@@ -147,11 +146,15 @@ class Inspector:
     def _with_defects(
         self, stages: ViewStages, frame: Frame, regions: Sequence[Region], number: int, findings: ViewFindings
     ) -> ViewFindings:
+        """The findings of a part, and its defects. Nothing of them is shared with other parts: the time is its own."""
+        laps = Laps()
         defects = stages.segment(frame, regions, number)
         if defects is None:  # as with keypoints: nothing that the networks gave can be trusted
-            return replace(findings, image_reasons=(Reason("network_not_finite", view=findings.view),), keypoints=())
+            reasons = (Reason("network_not_finite", view=findings.view),)
+            return replace(findings, image_reasons=reasons, keypoints=())
         named, unplaced = self._zones(findings.view, findings.keypoints, defects)
-        return replace(findings, defects=named, unplaced=unplaced)
+        laps.lap("segment")
+        return replace(findings, defects=named, unplaced=unplaced, stages_ns={**findings.stages_ns, **laps.ns})
 
     def decide(self, views: Mapping[str, ViewFindings]) -> Decision:
         """Measure one part and reach its verdict from what its views found; a view without this part is left out."""

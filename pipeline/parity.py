@@ -146,8 +146,9 @@ def find(inspector: Inspector, view: str, frame: Frame) -> tuple[Parts, float]:
 
 
 def _network_ms(findings: Sequence[ViewFindings]) -> float:
-    took_ns = findings[0].stages_ns if findings else {}
-    return sum(took_ns.get(stage, 0) for stage in ("coarse", "refine", "segment")) / 1e6
+    """Of all parts of a frame."""
+    stages = ("coarse", "refine", "segment")
+    return sum(part.stages_ns.get(stage, 0) for part in findings for stage in stages) / 1e6
 
 
 def parity(

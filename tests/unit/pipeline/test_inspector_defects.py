@@ -137,6 +137,8 @@ def test_each_of_several_parts_has_its_own_defects(tmp_path: Path) -> None:
     frame = with_defect(with_defect(with_defect(frame, 100, 100), 620, 30), 700, 200)
     found = inspector.inspect("top", mono8_frame(frame))
     assert [sorted(defect.box[0] for defect in part.defects) for part in found] == [[100.0], [], [620.0, 700.0]]
+    assert all("segment" in part.stages_ns for part in found)
+    assert ["coarse" in part.stages_ns for part in found] == [True, False, False]  # what they share is told once
     assert [inspector.decide({"top": part}).evaluation.value for part in found] == ["NOT_OK", "OK", "NOT_OK"]
 
 
@@ -149,6 +151,7 @@ def test_views_with_the_same_networks_have_them_together_and_their_own_limits(tm
     (top,), (side,) = inspector.inspect_together([("top", frame), ("side", frame)])
     assert (len(top.defects), len(side.defects)) == (1, 0)
     assert "segment" in top.stages_ns
+    assert "segment" in side.stages_ns
 
 
 def test_without_its_table_a_view_looks_for_no_defects(tmp_path: Path) -> None:
