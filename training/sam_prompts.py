@@ -13,6 +13,7 @@ from training.sam_shapes import Image, Random
 Prompt = Literal["point", "points", "box", "mask"]
 KINDS: tuple[Prompt, ...] = get_args(Prompt)
 _MOST_TOGETHER = 4  # things of one mask prompt
+_BESIDE = 12  # px around a thing's box in which a point may lie that is not on it
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,8 @@ def _point(rng: Random, mask: Image, label: int) -> tuple[float, float]:
     """A pixel of the thing, or one beside it, in its surroundings."""
     rows, columns = np.nonzero(mask)
     if label == 0:
-        (left, top), (right, bottom) = (
-            (f(columns) + grow, f(rows) + grow) for f, grow in ((np.min, -12), (np.max, 12))
-        )
+        left, right = int(columns.min()) - _BESIDE, int(columns.max()) + _BESIDE
+        top, bottom = int(rows.min()) - _BESIDE, int(rows.max()) + _BESIDE
         high, wide = mask.shape
         area = np.s_[max(0, top) : min(high, bottom + 1), max(0, left) : min(wide, right + 1)]
         below, right_of = np.nonzero(mask[area] == 0)

@@ -96,7 +96,7 @@ def _brushed(rng: Random, side: int) -> Grey:
     noise = rng.standard_normal((wide, wide), np.float32)
     lines = cv2.GaussianBlur(noise, (0, 0), sigmaX=float(rng.uniform(4, 30)), sigmaY=float(rng.uniform(0.4, 1.2)))
     turn = cv2.getRotationMatrix2D((wide / 2, wide / 2), float(rng.uniform(0, 180)), 1.0)
-    turn[:, 2] -= (wide - side) / 2
+    turn = np.add(turn, np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]) * (side - wide) / 2)
     return np.asarray(cv2.warpAffine(lines, turn, (side, side), borderMode=cv2.BORDER_REFLECT), np.float32)
 
 
@@ -276,8 +276,8 @@ def _laid(rng: Random, image: Grey, thing: Image) -> Grey:
         return np.asarray(image + cover * (other - image), np.float32)
     soft = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.7, 3)))
     lamp = rng.uniform(0, 2 * math.pi)
-    slope = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=math.cos(lamp) / 4)
-    slope += cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=math.sin(lamp) / 4)
+    across = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=math.cos(lamp) / 4)
+    slope = np.add(across, cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=math.sin(lamp) / 4))
     return np.asarray(image + slope * (2.5 * abs(change)) + cover * (change / 6), np.float32)
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers import SamModel
 
 from training.fit import Losses
-from training.networks.sam import DEVIATION, MEAN, LoadedSam, normalised, prompted_masks
+from training.networks.sam import DEVIATION, MEAN, LoadedSam, normalised, positions, prompted_masks
 from training.sam_prompts import KINDS, Prompt, prompts
 from training.sam_rendered import rendered_scene
 from training.sam_shapes import Random, SamScene, drawn_scene
@@ -123,10 +123,9 @@ class SamTask:
             coarse = coarse.flatten(0, 1)[:, None]
         with torch.autocast(image.device.type, enabled=False):  # bf16 would round positions to half a pixel
             sparse, dense = network.prompt_encoder(points, batch.get("labels"), batch.get("boxes"), coarse)
-            position = network.get_image_wide_positional_embeddings()
         logits, believed = network.mask_decoder(
             image_embeddings=features,
-            image_positional_embeddings=position.expand(len(features), -1, -1, -1),
+            image_positional_embeddings=positions(network).expand(len(features), -1, -1, -1),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=points is not None and points.shape[2] == 1,

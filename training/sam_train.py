@@ -34,9 +34,8 @@ def train_sam(
     """
     torch.manual_seed(method.seed)
     network = tiny_sam()
-    config = network.config
-    side = int(config.vision_config.image_size)
-    task = SamTask(method, side, 4 * side // int(config.vision_config.patch_size))
+    sam = LoadedSam(network, method.name)
+    task = SamTask(method, sam.image_wh[0], sam.mask_wh[0])
     sizes = {"parameters": sum(weight.numel() for weight in network.parameters())}
     plain = msgspec.json.decode(msgspec.json.encode(method)) | sizes
     schedule = Schedule(method.steps, method.learning_rate, method.weight_decay, report_every=50, validate_every=_EVERY)

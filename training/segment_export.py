@@ -77,12 +77,6 @@ def export_segment(network: PromptedSam, weights: str, folder: Path, images: NDA
     """
     network = copy.deepcopy(network).cpu().eval()
     encoder, decoder = network.encoder, network.decoder
-    shared = {
-        "image_wh": encoder.image_wh,
-        "intermediate": encoder.intermediate,
-        "embedding": encoder.embedding,
-        "weights": weights,
-    }
     noise = torch.Generator().manual_seed(0)
     width, height = encoder.image_wh
     image = torch.randint(0, 256, (_BATCH, height, width, 1), dtype=torch.uint8, generator=noise)
@@ -90,11 +84,21 @@ def export_segment(network: PromptedSam, weights: str, folder: Path, images: NDA
         name: torch.randn((_BATCH, *shape), generator=noise)
         for name, shape in (("intermediate", encoder.intermediate), ("embedding", encoder.embedding))
     }
-    card = SegmentDecoderCard(mask_wh=decoder.mask_wh, heatmap_wh=decoder.heatmap_wh, **shared)
+    encoder_card = SegmentEncoderCard(
+        image_wh=encoder.image_wh, intermediate=encoder.intermediate, embedding=encoder.embedding, weights=weights
+    )
+    decoder_card = SegmentDecoderCard(
+        image_wh=encoder.image_wh,
+        intermediate=encoder.intermediate,
+        embedding=encoder.embedding,
+        weights=weights,
+        mask_wh=decoder.mask_wh,
+        heatmap_wh=decoder.heatmap_wh,
+    )
     paths = folder / ENCODER, folder / DECODER
     models = (
-        to_onnx(encoder, {"image": image}, tuple(features), SegmentEncoderCard(**shared), paths[0]),
-        to_onnx(decoder, features, ("mask", "heatmap"), card, paths[1]),
+        to_onnx(encoder, {"image": image}, tuple(features), encoder_card, paths[0]),
+        to_onnx(decoder, features, ("mask", "heatmap"), decoder_card, paths[1]),
     )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +131,7 @@ def _compare(network: PromptedSam, images: Tensor, encoder: Path, decoder: Path)
     first, second = load_engine(encoder), load_engine(decoder)
     both = either = 0
     logit = heat = 0.0
-    groups: Sequence[Tensor] = [*images.split(1), images[:2]]
+    groups: Sequence[Tensor] = [*torch.split(images, 1), images[:2]]
     for group in groups:
         with torch.no_grad():
             mask, heatmap = (tensor.numpy() for tensor in network(group))

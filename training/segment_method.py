@@ -118,7 +118,7 @@ class SegmentAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turns: bool = True
     scale: Share = 0.15
     shift: Share = 0.08
-    contrast: Share = 0.25
+    contrast: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.25
     brightness: Amount = 15.0
     noise: Amount = 4.0
     blur_px: Amount = 0.6
@@ -127,8 +127,8 @@ class SegmentAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SegmentSplit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Shares of the images that are kept out of training, by groups."""
 
-    calibration: Share = 0.2
-    validation: Share = 0.1
+    calibration: Annotated[float, Meta(gt=0.0, le=0.4)] = 0.2
+    validation: Annotated[float, Meta(gt=0.0, le=0.4)] = 0.1
 
 
 class SegmentMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from training.networks.backbone import Residual, conv_norm_relu
-from training.networks.sam import LoadedSam, normalised
+from training.networks.sam import LoadedSam, normalised, positions
 
 _ENCODED = 64  # channels of the encoded heatmap
 
@@ -29,11 +29,10 @@ class SamEncoder(nn.Module):
         colours = {"mean": sam.mean, "deviation": sam.deviation}
         for name, values in colours.items():
             self.register_buffer(name, torch.tensor(values).reshape(1, -1, 1, 1), persistent=False)
-        config = sam.model.config.vision_config
         columns, rows = sam.grid_wh
         self.image_wh = sam.image_wh
-        self.intermediate = (wanted * int(config.hidden_size), rows, columns)
-        self.embedding = (int(config.output_channels), rows, columns)
+        self.intermediate = (wanted * sam.vision.hidden_size, rows, columns)
+        self.embedding = (sam.vision.output_channels, rows, columns)
         frozen(self)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,7 +58,7 @@ class FrozenMaskDecoder(nn.Module):
     def __init__(self, sam: LoadedSam) -> None:
         super().__init__()
         self.decoder = sam.model.mask_decoder
-        self.register_buffer("position", sam.model.get_image_wide_positional_embeddings().detach(), persistent=False)
+        self.register_buffer("position", positions(sam.model).detach(), persistent=False)
         no_mask = sam.model.prompt_encoder.no_mask_embed.weight.detach().reshape(1, -1, 1, 1)
         self.register_buffer("no_mask", no_mask.clone(), persistent=False)
         frozen(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,15 +48,20 @@ class LoadedSam:
     deviation: tuple[float, ...] = DEVIATION
 
     @property
+    def vision(self) -> SamVisionConfig:
+        """The sizes of its encoder."""
+        return cast(SamVisionConfig, self.model.config.vision_config)
+
+    @property
     def image_wh(self) -> tuple[int, int]:
         """Width and height in px of the image that it sees."""
-        side = int(self.model.config.vision_config.image_size)
+        side = cast(int, self.vision.image_size)
         return side, side
 
     @property
     def grid_wh(self) -> tuple[int, int]:
         """Columns and rows of its features."""
-        side = self.image_wh[0] // int(self.model.config.vision_config.patch_size)
+        side = self.image_wh[0] // cast(int, self.vision.patch_size)
         return side, side
 
     @property
@@ -90,9 +96,9 @@ def tiny_sam() -> SamModel:
     prompts = SamPromptEncoderConfig(hidden_size=width, image_size=side, patch_size=patch)
     masks = SamMaskDecoderConfig(hidden_size=width, mlp_dim=384, num_attention_heads=4, iou_head_hidden_dim=width)
     model = SamModel(SamConfig(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=masks))
-    frequencies = cast(nn.Parameter, model.shared_image_embedding.positional_embedding)
+    frequencies = model.shared_image_embedding.positional_embedding
     nn.init.normal_(frequencies, std=1.0)
-    frequencies.requires_grad_(requires_grad=False)
+    frequencies.requires_grad = False
     nn.init.normal_(cast(nn.Parameter, model.vision_encoder.pos_embed), std=0.02)
     for part in (*model.mask_decoder.modules(), *model.prompt_encoder.modules()):
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
@@ -130,7 +136,7 @@ def load_sam(folder: Path) -> LoadedSam:
     file = _weights_file(folder)
     try:
         with _quiet():
-            model, info = SamModel.from_pretrained(
+            model, info = cast(Any, SamModel).from_pretrained(  # with output_loading_info it gives a pair
                 folder,
                 local_files_only=True,
                 use_safetensors=file.suffix == ".safetensors",
@@ -145,6 +151,12 @@ def load_sam(folder: Path) -> LoadedSam:
     name = config.get(_NAME_KEY) or folder.resolve().name
     model.eval().requires_grad_(requires_grad=False)
     return LoadedSam(model, f"{name} {_digest(folder, file)}", mean, deviation)
+
+
+def positions(model: SamModel) -> Tensor:
+    """The encoding (1, C, h, w) of where each cell of the features lies. In single precision, whatever is around it."""
+    with torch.autocast(model.device.type, enabled=False):
+        return cast(Tensor, cast(Any, model).get_image_wide_positional_embeddings())
 
 
 def normalised(image: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
@@ -240,11 +252,11 @@ def _digest(folder: Path, file: Path) -> str:
 def _quiet() -> Iterator[None]:
     """Without transformers' progress bars and warnings: what is wrong is told in one line."""
     level, had_bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity(logging.ERROR)
+    cast(Any, transformers_logging).disable_progress_bar()
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
         if had_bar:
-            transformers_logging.enable_progress_bar()
+            cast(Any, transformers_logging).enable_progress_bar()
