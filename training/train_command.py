@@ -9,8 +9,10 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, DatumdError
 from pipeline.reference_frames import FOLDER
+from training import segment_command
 
-METHODS = ("regression", "template", "coarse_to_fine")
+KEYPOINT_METHODS = ("regression", "template", "coarse_to_fine")
+METHODS = (*KEYPOINT_METHODS, *segment_command.METHODS)
 _EPILOG = """\
 example:
   datumd render sets/train --count 8000 --seed 1 --jobs 2
@@ -36,18 +38,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="train a view's networks on labelled images",
-        description="Train, export, check and calibrate the networks of one view of a recipe.",
-        epilog=_EPILOG,
+        description="Train, export, check and calibrate the networks of one view of a recipe: those that find keypoints, or "
+        "those that find defects.",
+        epilog=_EPILOG + segment_command.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="METHOD.toml", nargs="?", type=Path, help="how to train; see training/methods")
     parser.add_argument("--method", choices=METHODS, help="one of the methods as it comes, in place of METHOD.toml")
-    parser.add_argument(
-        "--coco", required=True, action="append", metavar="FILE", type=Path, help="COCO keypoint annotations"
-    )
-    parser.add_argument(
-        "--images", required=True, action="append", metavar="DIR", type=Path, help="folder of the images"
-    )
+    parser.add_argument("--coco", action="append", metavar="FILE", type=Path, help="COCO annotations")
+    parser.add_argument("--images", action="append", metavar="DIR", type=Path, help="folder of the images")
     parser.add_argument("--out", required=True, metavar="RECIPE", type=Path, help="recipe folder to write to")
     parser.add_argument("--view", default="top", metavar="NAME", help="view of the recipe (default: %(default)s)")
     parser.add_argument(
@@ -59,6 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=int, metavar="S", help="in place of the method's seed")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
+    segment_command.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,6 +68,21 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         DatumdError: a file or an argument cannot be used, or the extra `train` is not installed.
     """
+    _check(args)
+    return segment_command.run(args) if args.method in segment_command.METHODS else _keypoints(args)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what no method can use."""
+    if args.threads < 1:
+        raise DataError(f"--threads is {args.threads}", allowed="1 or more")
+    if args.seed is not None and args.seed < 0:
+        raise DataError(f"--seed is {args.seed}", allowed="0 or more")
+    if not args.view.isidentifier():
+        raise ConfigError(f"--view is {args.view!r}", allowed="letters, digits and _")
+
+
+def _keypoints(args: argparse.Namespace) -> int:
     import msgspec
 
     from training.data import joined
@@ -76,20 +91,18 @@ def run(args: argparse.Namespace) -> int:
     from training.method import FROM_LABELS, load_method
     from training.view_shape import view_shape
 
-    if args.threads < 1:
-        raise DataError(f"--threads is {args.threads}", allowed="1 or more")
-    if args.seed is not None and args.seed < 0:
-        raise DataError(f"--seed is {args.seed}", allowed="0 or more")
-    if not args.view.isidentifier():
-        raise ConfigError(f"--view is {args.view!r}", allowed="letters, digits and _")
     if (args.file is None) == (args.method is None):
         raise ConfigError("needs a METHOD.toml or --method, one of the two", allowed=f"--method {'|'.join(METHODS)}")
-    if len(args.coco) != len(args.images):
-        raise DataError(f"--coco is given {len(args.coco)} times, --images {len(args.images)} times")
+    segment_command.refuse(args)
+    cocos, folders = args.coco or [], args.images or []
+    if len(cocos) != len(folders) or not cocos:
+        raise DataError(
+            f"--coco is given {len(cocos)} times, --images {len(folders)} times", allowed="each once, or more"
+        )
     method = load_method(args.file or Path(__file__).with_name("methods") / f"{args.method}.toml")
     if args.seed is not None:
         method = msgspec.structs.replace(method, seed=args.seed)
-    dataset = joined([read_coco(coco, images) for coco, images in zip(args.coco, args.images, strict=True)])
+    dataset = joined([read_coco(coco, images) for coco, images in zip(cocos, folders, strict=True)])
     if method.view == FROM_LABELS:
         method = msgspec.structs.replace(method, view=view_shape(dataset), name=args.out.name)
     try:
