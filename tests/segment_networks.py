@@ -31,8 +31,10 @@ def cards(image_wh: tuple[int, int] = (256, 256)) -> tuple[SegmentEncoderCard, S
     return encoder, decoder
 
 
-def write_segment(folder: Path, encoder: SegmentEncoderCard, decoder: SegmentDecoderCard) -> None:
-    """Write both networks: the mask's logit is as many as a cell's mean is darker than DARK; the heatmap its probability."""
+def write_segment(
+    folder: Path, encoder: SegmentEncoderCard, decoder: SegmentDecoderCard, *, dark: float = DARK
+) -> None:
+    """Write both networks: the mask's logit is as many as a cell's mean is darker than `dark`; the heatmap its probability."""
     averages = [
         helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["levels"], ["planes"], perm=[0, 3, 1, 2]),
@@ -41,7 +43,7 @@ def write_segment(folder: Path, encoder: SegmentEncoderCard, decoder: SegmentDec
     ]
     _save(folder / "segment_encoder.onnx", averages, {}, encoder)
     constants: dict[str, NDArray[np.generic]] = {
-        "dark": np.array(DARK, np.float32),
+        "dark": np.array(dark, np.float32),
         "none": np.array(0, np.float32),
         "axis": np.array([1], np.int64),
     }

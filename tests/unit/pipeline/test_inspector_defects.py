@@ -16,7 +16,7 @@ from pipeline.result import Evaluation, Reason, ResultState
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.values import Decision
 from tests.recipes import KEYPOINTS, draw_part, frame_with_part
-from tests.segment_networks import make_defect_recipe, with_defect
+from tests.segment_networks import cards, make_defect_recipe, with_defect, write_segment
 
 WIDTH = '[measure]\nwidth = { distance = ["a", "b"], nominal = 128, tolerance = 0.5 }\n'
 
@@ -100,6 +100,16 @@ def test_a_picture_that_cannot_be_judged_is_not_searched(tmp_path: Path) -> None
     decision = decided(loaded(tmp_path, rest="image = { grey = [5, 200] }"), np.zeros((256, 256), np.uint8))
     assert [reason.code for reason in decision.reasons] == ["image_dark"]
     assert "segment" not in decision.stages_ns
+
+
+def test_where_a_network_gives_no_number_nothing_is_decided(tmp_path: Path) -> None:
+    folder = make_defect_recipe(tmp_path / "part", zones=WIDTH, sealed=False)
+    write_segment(folder / "top", *cards(), dark=float("nan"))
+    decision = decided(Inspector.load(load_recipe(folder, sealed=False)), frame_with_part())
+    assert (decision.result_state, decision.evaluation) == (ResultState.FAILED, Evaluation.UNDEFINED)
+    assert decision.reasons == (Reason("network_not_finite", view="top"),)
+    assert (decision.keypoints, decision.defects) == ((), ())
+    assert decision.measurements[0].value is None
 
 
 ZONE = '[zone.core]\npolygon = ["a", "b", "d", "c"]\n'
