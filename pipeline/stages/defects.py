@@ -48,6 +48,8 @@ def find_defects(
     is_on = mask_logits >= level
     if counted is not None:
         is_on &= counted
+    if not is_on.any():  # most parts
+        return ()
     labels, areas_px, scores, corners = _pieces(mask_logits, heatmap, is_on, sensor_from_mask)
     wanted = (areas_px >= limits.min_area_px) & (scores >= limits.score_above)
     wanted[0] = False  # what is off
