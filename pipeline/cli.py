@@ -20,6 +20,7 @@ OWN_COMMANDS = (
     "export",
     "cameras",
     "snapshot",
+    "inspect",
     "seal",
     "parity",
     "build",

@@ -1,14 +1,12 @@
 """`datumd export`: results and the audit trail out of the journal, while the daemon runs or after."""
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.clock import iso_utc, utc_ns
+from pipeline.commands.whole_file import whole_file
 from pipeline.errors import ConfigError, JournalError
 from pipeline.result import Evaluation
 
@@ -80,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         )
     reader = JournalReader.open(folder)
     try:
-        with _output(args.output, args.force) as file:
+        with whole_file(args.output, force=args.force) as file:
             if args.audit:
                 _write_audits(reader, span, args.format, file)
             else:
@@ -166,24 +164,3 @@ class _Gaps:
     def sum_up(self) -> None:
         if self._gaps > MOST_GAPS_TOLD:
             print(f"datumd: and more gaps, {self._gaps} in all: {self._results} results are gone", file=sys.stderr)
-
-
-@contextmanager
-def _output(path: Path | None, force: bool) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is there under its name only when it is whole."""
-    if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    if not force and path.exists():
-        raise ConfigError("is there already", where=str(path), next_command="add --force, or choose another name")
-    draft = path.with_name(f".{path.name}.part-{os.getpid()}")
-    try:
-        try:
-            with draft.open("xb") as file:
-                yield file
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as problem:
-        raise ConfigError(f"cannot be written ({problem.strerror})", where=str(path)) from None

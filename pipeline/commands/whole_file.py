@@ -1,0 +1,35 @@
+"""What a command writes: to standard output, or to a file that is there under its name only when it is whole."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import ConfigError
+
+
+@contextmanager
+def whole_file(path: Path | None, *, force: bool) -> Iterator[BinaryIO]:
+    """Standard output where `path` is None. Where the block raises there is no new file.
+
+    Raises:
+        ConfigError: there is such a file and not `force`, or it cannot be written.
+    """
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if not force and path.exists():
+        raise ConfigError("is there already", where=str(path), next_command="add --force, or choose another name")
+    draft = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        try:
+            with draft.open("xb") as file:
+                yield file
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as problem:
+        raise ConfigError(f"cannot be written ({problem.strerror})", where=str(path)) from None
