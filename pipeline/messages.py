@@ -201,11 +201,15 @@ class Granted(msgspec.Struct, frozen=True, tag="granted"):
 
 
 class Fire(msgspec.Struct, frozen=True, tag="fire"):
-    """Ledger to grab: give the camera software trigger `trigger` (the book's own number for it), and answer Fired."""
+    """Ledger to grab: give the camera software trigger `trigger` (the book's own number for it), and answer Fired.
+
+    `ticket` is the id of the request that asked for it: a camera to which pictures are sent knows by it which one is meant.
+    """
 
     trigger: int
     pid: int
     session: int
+    ticket: str = ""
 
 
 class Dispatched(msgspec.Struct, frozen=True, tag="dispatched"):

@@ -91,7 +91,7 @@ class PlayedCamera(ABC):
         """How many triggers there were: pictures begun, or software triggers."""
         return self._software_triggers if self._on_software_trigger else self._number
 
-    def trigger_software(self) -> None:
+    def trigger_software(self, ticket: str = "") -> None:  # noqa: ARG002 - the next picture is as good as any
         """Let the next picture come. Raises CameraError where pictures come by themselves."""
         if not self._on_software_trigger:
             raise CameraError(

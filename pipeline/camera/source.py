@@ -96,8 +96,11 @@ class Camera(Protocol):
         """The line counter now, None where there is none. Raises CameraLost."""
         ...
 
-    def trigger_software(self) -> None:
-        """Expose one frame now. Raises CameraError where the camera takes no software trigger, and CameraLost."""
+    def trigger_software(self, ticket: str = "") -> None:
+        """Expose one frame now. Raises CameraError where the camera takes no software trigger, and CameraLost.
+
+        `ticket` is the id of the request for it: of account only where pictures are sent to the camera.
+        """
         ...
 
     def stop(self) -> None:

@@ -64,9 +64,12 @@ class Control:
             self._context.term()
             raise
 
-    def trigger(self, part_id: str = "") -> int:
-        """Trigger the cameras by software. Returns the number that the answer on the stream carries as `software_trigger`."""
-        return self._ask(Trigger(id=_new_id(), part_id=part_id)).trigger
+    def trigger(self, part_id: str = "", ticket: str = "") -> int:
+        """Trigger the cameras by software. Returns the number that the answer on the stream carries as `software_trigger`.
+
+        `ticket` is the id of the request, by default a new one: a camera to which pictures are sent takes the one of this ticket.
+        """
+        return self._ask(Trigger(id=ticket or _new_id(), part_id=part_id)).trigger
 
     def bind(self, parts: Sequence[tuple[int, str]]) -> None:
         """Tell the part ids of triggers to come, by trigger number: all of them, or where one is refused none."""

@@ -73,10 +73,11 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """Tell the camera's worker to give its camera software trigger `key`."""
+    """Tell the camera's worker to give its camera software trigger `key`, which was asked for under the id `ticket`."""
 
     key: int
     camera: str
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

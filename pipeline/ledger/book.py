@@ -174,9 +174,9 @@ class Book:
         self._slots.release(slot, generation, worker)
         return self._follow([], self._now)
 
-    def fire(self, key: int, part_id: str, now: int) -> list[Action]:
-        """A software trigger, known by `key`. One after the other is given to all cameras."""
-        self._shots.add(key, part_id, now)
+    def fire(self, key: int, part_id: str, now: int, ticket: str = "") -> list[Action]:
+        """A software trigger, known by `key`, to the cameras by `ticket`. One after the other is given to all of them."""
+        self._shots.add(key, part_id, now, ticket)
         return self._follow([], now)
 
     def fired(self, camera: str, key: int, number: int | None, now: int) -> list[Action]:

@@ -35,13 +35,13 @@ class Shots:
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
-        self._queue: deque[tuple[int, str]] = deque()
+        self._queue: deque[tuple[int, str, str]] = deque()
         self._shot: Shot | None = None
 
-    def add(self, key: int, part_id: str, now: int) -> None:
-        """One more."""
+    def add(self, key: int, part_id: str, now: int, ticket: str = "") -> None:
+        """One more. `ticket`: by which the cameras know it."""
         if len(self._queue) < MOST_WAITING:
-            self._queue.append((key, part_id))
+            self._queue.append((key, part_id, ticket))
         else:
             for part in self._open(key, part_id, now).values():
                 self._counting.end(part, LossKind.overrun)
@@ -56,12 +56,12 @@ class Shots:
         }
         fires: list[Fire] = []
         while self._shot is None and self._queue:
-            key, part_id = self._queue.popleft()
+            key, part_id, ticket = self._queue.popleft()
             cameras = list(self._counting.settings.views)
             self._counting.shot_pending = True
             deadline_ns = now + self._counting.settings.deadline_ns
             self._shot = Shot(key, self._open(key, part_id, now), set(cameras), deadline_ns)
-            fires = [Fire(key, camera) for camera in cameras if camera in ready]
+            fires = [Fire(key, camera, ticket) for camera in cameras if camera in ready]
             for camera in cameras:
                 if camera not in ready:
                     self.fired(camera, key, None, now)
@@ -108,7 +108,8 @@ class Shots:
     def drain(self, now: int) -> None:
         """Nothing is fired any more: make parts of what waits, so that it is answered."""
         while self._queue:
-            self._open(*self._queue.popleft(), now)
+            key, part_id, _ = self._queue.popleft()
+            self._open(key, part_id, now)
 
     def _open(self, key: int, part_id: str, now: int) -> dict[str, Part]:
         parts = {name: self._counting.open(name, None, now, software=key) for name in self._counting.domains}

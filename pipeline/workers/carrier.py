@@ -39,9 +39,9 @@ class Carrier:
             match action:
                 case Dispatch():
                     self._dispatch(action)
-                case Fire(key, camera):
+                case Fire(key, camera, ticket):
                     name = f"grab.{camera}"
-                    self.switchboard.tell(name, FireOrder(key, self.switchboard.pids[name], self._session))
+                    self.switchboard.tell(name, FireOrder(key, self.switchboard.pids[name], self._session, ticket))
         told = self._answer(actions, found)
         for action in actions:
             match action:

@@ -180,7 +180,7 @@ class GrabWorker:
         """Give one software trigger and tell its number. Raises CameraLost, with the trigger refused."""
         number, fault = None, ""
         try:
-            number = self._triggered(camera)
+            number = self._triggered(camera, fire.ticket)
             if number is None:
                 fault = "the camera's counter did not move"
         except (CameraError, CameraLost) as error:
@@ -190,7 +190,7 @@ class GrabWorker:
         finally:
             self._ledger.send(Fired(self._name, fire.trigger, number, fault))
 
-    def _triggered(self, camera: Camera) -> int | None:
+    def _triggered(self, camera: Camera, ticket: str) -> int | None:
         """Trigger by software; where the camera's counter then stands, None where it has not moved in time.
 
         Raises:
@@ -202,7 +202,7 @@ class GrabWorker:
             raise CameraError(
                 "counts no software triggers", where=f"camera {self._name}", allowed="a station with trigger_counter"
             )
-        camera.trigger_software()
+        camera.trigger_software(ticket)
         until_ns = monotonic_ns() + MOVE_LIMIT_NS
         while (number := camera.poll_trigger_counter()) == before:
             if monotonic_ns() > until_ns:

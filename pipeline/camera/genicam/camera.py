@@ -108,7 +108,7 @@ class GenicamCamera:
             raise CameraError(f"reads {value!r}", where=f"{self._where}: feature {name}", allowed="a count")
         return value
 
-    def trigger_software(self) -> None:
+    def trigger_software(self, ticket: str = "") -> None:  # noqa: ARG002 - it exposes what lies before it
         """Execute TriggerSoftware; many cameras ignore it silently in the wrong mode, so the mode is looked at first."""
         nodes = self._connected().nodes
         node = features.require(nodes, "TriggerSoftware")

@@ -35,11 +35,11 @@ def test_a_software_trigger_gets_the_number_of_the_camera_and_keeps_its_part_id(
     assert (book.triggers, book.open_parts()) == (1, 0)
 
 
-def test_one_is_under_way_at_a_time() -> None:
+def test_one_is_under_way_at_a_time_and_keeps_its_ticket_meanwhile() -> None:
     book, _ = station()
-    book.fire(1, "", 0)
-    assert fires(book.fire(2, "", 0)) == []
-    assert fires(book.fired("a", 1, 1, 5)) == [Fire(2, "a")]
+    assert fires(book.fire(1, "", 0, "t1")) == [Fire(1, "a", "t1")]
+    assert fires(book.fire(2, "", 0, "t2")) == []
+    assert fires(book.fired("a", 1, 1, 5)) == [Fire(2, "a", "t2")]
 
 
 def test_a_trigger_that_is_not_taken_uses_no_number_up() -> None:
