@@ -10,6 +10,9 @@ from pipeline.clock import monotonic_ns
 from pipeline.loss import LOSS_KINDS, LossKind
 from pipeline.result import Evaluation, Result, ResultState
 from pipeline.sinks.archive_figures import ArchiveFigures
+from pipeline.sinks.camera_figures import CameraFigures
+from pipeline.sinks.keypoint_figures import KeypointFigures
+from pipeline.sinks.process_figures import ProcessFigures
 from pipeline.status import Heartbeat, StationState, Status
 
 READY_STATES = frozenset({StationState.Ready, StationState.SingleExecution, StationState.ContinuousExecution})
@@ -42,7 +45,9 @@ class Figures:
         self._results = Counter("datumd_results", "Results published.", ["evaluation"], registry=registry)
         self._losses = Counter("datumd_losses", "Triggers answered without a verdict.", ["reason"], registry=registry)
         self._deadlines = Counter("datumd_deadline_misses", "Triggers answered at their deadline.", registry=registry)
-        self._missed = Gauge("datumd_metrics_results_missed", "Results that this page has not seen.", registry=registry)
+        self._missed = Counter(
+            "datumd_metrics_missed_results", "Results that this page, a subscriber, has not seen.", registry=registry
+        )
         self._stages = Histogram(
             "datumd_stage_duration_seconds",
             "Time of one stage for one part.",
@@ -59,39 +64,23 @@ class Figures:
         self._ready = Gauge("datumd_ready", "1 when the station can inspect.", registry=registry)
         self._state = Enum("datumd_state", "The station's state.", states=list(StationState), registry=registry)
         self._archive = ArchiveFigures(registry)
+        self._cameras = CameraFigures(registry)
+        self._processes = ProcessFigures(registry)
+        self._keypoints = KeypointFigures(registry)
+        self._live = Gauge("datumd_live", "1 when the ledger was heard within three seconds.", registry=registry)
+        self._live.set_function(self.is_live)
+        self._started = Gauge("datumd_start_time_seconds", "UTC time at which the ledger began.", registry=registry)
         self._refused = Counter(
             "datumd_refused_messages", "Messages of clients that were dropped: malformed, too large.", registry=registry
         )
         self._open = Gauge("datumd_open_triggers", "Triggers that wait for their answer.", registry=registry)
         self._late = Counter("datumd_late_results", "Answers that came after the deadline's.", registry=registry)
-        self._camera_up = Gauge(
-            "datumd_camera_up", "1 when the camera is connected and armed.", ["camera"], registry=registry
-        )
-        self._last_frame = Gauge(
-            "datumd_camera_last_frame_timestamp_seconds",
-            "UTC time of the camera's last frame.",
-            ["camera"],
-            registry=registry,
-        )
-        self._frames = Counter(
-            "datumd_camera_frames", "Frames taken over from the camera.", ["camera"], registry=registry
-        )
         self._build = Info("datumd_build", "Version of the daemon.", registry=registry)
         self._model = Info("datumd_model", "Recipe and backend in use.", registry=registry)
-        self._memory = Gauge(
-            "datumd_process_resident_memory_bytes", "Memory of a process.", ["process"], registry=registry
-        )
-        self._cpu = Counter("datumd_process_cpu_seconds", "CPU time of a process.", ["process"], registry=registry)
-        self._warmed = Counter(
-            "datumd_keep_warm_runs",
-            "Runs of all networks for no part, to keep them warm.",
-            ["process"],
-            registry=registry,
-        )
         for evaluation in Evaluation:
             self._results.labels(evaluation.value)
-        for kind in LOSS_KINDS:
-            self._losses.labels(kind.value)
+        for code in LOSS_CODES:  # a counter that begins at 1 has not grown, as Prometheus sees it
+            self._losses.labels(code)
 
     def observe(self, message: Message) -> None:
         """Take one message into account."""
@@ -105,11 +94,11 @@ class Figures:
 
     def missed(self, count: int) -> None:
         """Results that the subscription knows to have missed."""
-        self._missed.set(count)
+        self._count_to(self._missed, 0, count)
 
     def is_live(self) -> bool:
         """Whether the ledger has been heard within three heartbeats."""
-        return monotonic_ns() - self._heard_ns < LIVE_NS
+        return self._heard_ns > 0 and monotonic_ns() - self._heard_ns < LIVE_NS
 
     def is_ready(self) -> bool:
         """Whether the station can inspect: it does so now, or waits to be started."""
@@ -123,6 +112,8 @@ class Figures:
                     self._losses.labels(code).inc()
                 if code == LossKind.deadline:
                     self._deadlines.inc()
+        for keypoint in result.keypoints:
+            self._keypoints.observe(keypoint)
         if result.part_index == 0:
             for stage, duration_ns in result.stages_ns.items():
                 self._stages.labels(stage).observe(duration_ns / 1e9)
@@ -139,21 +130,15 @@ class Figures:
         self._open.set(status.open_parts)
         self._count_to(self._triggers, status.session, status.triggers)
         self._count_to(self._late, status.session, status.late_results)
+        self._started.set(datetime.fromisoformat(status.started_time).timestamp())
         self._build.info({"version": status.version, "python": platform.python_version()})
         self._model.info(
             {"recipe": status.product_id, "configuration": status.configuration_id[:12], "backend": status.backend}
         )
         for camera in status.cameras:
-            self._camera_up.labels(camera.camera).set(camera.up)
-            self._count_to(self._frames.labels(camera.camera), 0, camera.frames)
-            if camera.last_frame_time:
-                seen = datetime.fromisoformat(camera.last_frame_time)
-                self._last_frame.labels(camera.camera).set(seen.timestamp())
+            self._cameras.observe(camera, self._count_to)
         for process in status.processes:
-            self._memory.labels(process.name).set(process.resident_bytes)
-            self._count_to(self._cpu.labels(process.name), process.pid, process.cpu_seconds)
-            if process.name.startswith("infer."):
-                self._count_to(self._warmed.labels(process.name), process.pid, process.warmed)
+            self._processes.observe(process, self._count_to)
 
     def _count_to(self, counter: Counter, life: int, total: float) -> None:
         """Raise a counter by what a total has grown, which starts again at zero with each `life` of what is counted."""

@@ -8,8 +8,9 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.result import Evaluation, Reason, ResultState
-from pipeline.sinks.figures import Figures
+from pipeline.result import Evaluation, Keypoint, KeypointState, Reason, ResultState
+from pipeline.sinks.figures import LOSS_CODES, Figures
+from pipeline.sinks.keypoint_figures import MOST_KEYPOINTS
 from pipeline.status import (
     CameraReport,
     EvidenceReport,
@@ -150,6 +151,54 @@ def test_what_is_kept_and_what_is_lost_shows() -> None:
     assert (found["datumd_images_stored_total", ""], found["datumd_images_lost_total", ""]) == (21, 5)
     assert (found["datumd_images", ""], found["datumd_images_bytes", ""]) == (11, 5_000_000)
     assert found["datumd_refused_messages_total", ""] == 3
+
+
+def test_losses_of_cameras_and_restarts_grow_with_their_totals() -> None:
+    figures = Figures()
+    for lost, restarts in ((0, 0), (3, 1), (4, 1)):
+        camera = CameraReport("top", "top", True, "up", "counted", 9, {"overrun": lost}, None)
+        process = ProcessReport("infer.0", 10 + restarts, "ready", 1, 1.0, restarts=restarts)
+        figures.observe(status(cameras=[camera], processes=[process]))
+    found = values(figures)
+    assert found["datumd_camera_losses_total", "top overrun"] == 4
+    assert found["datumd_camera_losses_total", "top incomplete"] == 0
+    assert found["datumd_process_restarts_total", "infer.0"] == 1
+    assert found["datumd_start_time_seconds", ""] == 1767225600
+
+
+def test_what_prometheus_shall_see_grow_stands_at_zero_before() -> None:
+    found = values(Figures())
+    assert {label for name, label in found if name == "datumd_losses_total"} == LOSS_CODES
+    assert found["datumd_live", ""] == found["datumd_metrics_missed_results_total", ""] == 0
+
+
+def test_results_that_this_subscriber_missed_are_counted() -> None:
+    figures = Figures()
+    for count in (0, 3, 3, 5):
+        figures.missed(count)
+    assert values(figures)["datumd_metrics_missed_results_total", ""] == 5
+
+
+def test_keypoints_are_counted_by_state_and_hidden_ones_lower_no_mean() -> None:
+    figures = Figures()
+    figures.observe(RESULT)
+    found = values(figures)
+    assert (
+        found["datumd_keypoints_total", "pin_1 visible top"] == found["datumd_keypoints_total", "pin_2 hidden top"] == 1
+    )
+    assert found["datumd_keypoints_total", "pin_1 unsure top"] == 0
+    assert found["datumd_keypoint_visibility_ratio_sum", "pin_1 top"] == 0.99
+    assert found["datumd_keypoint_visibility_ratio_count", "pin_2 top"] == 0
+
+
+def test_keypoints_beyond_the_bound_share_one_label() -> None:
+    figures = Figures()
+    names = [f"k{n}" for n in range(MOST_KEYPOINTS + 2)]
+    shown = [Keypoint(name, "top", 1.0, 2.0, 0.9, KeypointState.visible) for name in names]
+    figures.observe(result(keypoints=shown))
+    counts = {labels: value for (name, labels), value in values(figures).items() if name.endswith("ratio_count")}
+    assert len(counts) == MOST_KEYPOINTS + 1
+    assert counts["rest rest"] == 2
 
 
 @pytest.mark.needs_debian("prometheus", program="promtool")
