@@ -174,9 +174,9 @@ class LedgerWorker:
     def _end(self) -> None:
         """The others have ended: hear what they said last, find the frames they had no time to tell of, answer what is owed."""
         for _ in range(LAST_TURNS):
-            self._switchboard.wait(0)
-            if not self._hear():
+            if not self._switchboard.wait(0):
                 break
+            self._hear()
         for camera in self._cameras:
             self._carrier.carry_out(self._scan(camera, monotonic_ns()))
         while actions := self._book.stopping():
@@ -189,16 +189,13 @@ class LedgerWorker:
         due = min(next_beat, self._book.next_deadline_ns() or next_beat)
         return max(0, min((due - monotonic_ns()) // 1_000_000 + 1, 100))
 
-    def _hear(self) -> bool:
-        """Take what the workers have said by now. Returns whether there was anything."""
-        heard = False
+    def _hear(self) -> None:
+        """Take what the workers have said by now."""
         for message in self._switchboard.hear():
-            heard = True
             self._take(message)
         now = monotonic_ns()
         for name in self._switchboard.ended():
             self._carrier.carry_out(self._ended(name, now))
-        return heard
 
     def _take(self, message: ToLedger) -> None:  # noqa: PLR0912 - one for each kind of message
         """One message: an event of the book, or something to remember."""

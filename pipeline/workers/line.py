@@ -20,13 +20,14 @@ class Line:
     """A connected socket. Neither method blocks, nor raises where the other end is gone: `is_open` tells.
 
     Attributes:
-        is_open: the other end is there, as far as is known.
+        is_open: the other end is there, as far as is known, or has left something to read.
+        is_heard: what is sent may still arrive.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         """Takes the socket over."""
         connected.setblocking(False)
-        self.is_open = True
+        self.is_open = self.is_heard = True
         self._socket = connected
         self._received = bytearray()
         self._unsent: deque[bytes] = deque()  # with their lengths before them
@@ -54,14 +55,14 @@ class Line:
 
     def flush(self) -> None:
         """Send what is kept, as far as the kernel takes it."""
-        while self._unsent and self.is_open:
+        while self._unsent and self.is_heard:
             first = self._unsent[0]
             try:
                 sent = self._socket.send(first[self._begun :] if self._begun else first, socket.MSG_NOSIGNAL)
             except BlockingIOError:
                 return
-            except OSError:
-                self.is_open = False
+            except OSError:  # its last words may still wait to be read
+                self.is_heard = False
                 return
             self._begun += sent
             if self._begun == len(first):
@@ -91,10 +92,11 @@ class Line:
             return
         except OSError:
             chunk = b""
-        self.is_open = bool(chunk)
+        if not chunk:
+            self.is_open = self.is_heard = False
         self._received += chunk
 
     def close(self) -> None:
         """Let go; what is not sent is lost."""
-        self.is_open = False
+        self.is_open = self.is_heard = False
         self._socket.close()

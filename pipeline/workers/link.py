@@ -50,12 +50,13 @@ class LedgerLink:
         self._pass_on()
 
     def receive(self, timeout_s: float) -> Iterator[FromLedger]:
-        """Wait up to `timeout_s` for a message, then give all that are there."""
+        """Wait up to `timeout_s` for a message, then give all that are there; sooner where the ledger takes what is kept."""
         self._pass_on()
         if self._line is None:
             time.sleep(timeout_s)
             return
         if timeout_s:
+            self._poller.modify(self._line.descriptor, select.POLLIN | (select.POLLOUT if self._line.has_unsent else 0))
             self._poller.poll(timeout_s * 1000)
         payloads = self._line.receive()
         self._pass_on()
@@ -64,6 +65,9 @@ class LedgerLink:
 
     def _pass_on(self) -> None:
         """What waits goes to the ledger that is there, if one is."""
+        if self._line is not None and not self._line.is_open:
+            self._waiting.extendleft(reversed(self._line.unsent))
+            self._drop()
         if self._line is None:
             self._connect()
         if self._line is None:
@@ -72,9 +76,6 @@ class LedgerLink:
             self._line.send(self._waiting.popleft())
         if self._line.has_unsent:
             self._line.flush()
-        if not self._line.is_open:
-            self._waiting.extend(self._line.unsent)
-            self._drop()
 
     def _connect(self) -> None:
         """Where a ledger listens, tell it our name."""
@@ -99,7 +100,7 @@ class LedgerLink:
         """Send what is queued (at most 200 ms) and close."""
         self._pass_on()
         until = time.monotonic() + LINGER_S
-        while self._line is not None and self.has_unsent and time.monotonic() < until:
+        while self._line is not None and self._line.is_heard and self.has_unsent and time.monotonic() < until:
             time.sleep(0.005)
             self._pass_on()
         self._drop()

@@ -32,21 +32,31 @@ class Switchboard:
         self._named: dict[str, Line] = {}
         self._watched: dict[str, int] = {}
         self._ended: list[str] = []
+        self._left: set[int] = set()  # lines at whose other end nobody is any more
 
-    def wait(self, timeout_ms: int) -> None:
-        """Until a worker has something to say, or has ended, or the time is over."""
-        ready = {descriptor for descriptor, _ in self._poller.poll(0 if self._ended else timeout_ms)}
-        for name, descriptor in list(self._watched.items()):
-            if descriptor in ready:
-                self._forget(name)
-                self._ended.append(name)
+    def wait(self, timeout_ms: int) -> bool:
+        """Until a worker has something to say, or has ended, or the time is over. Returns whether it was not for the time."""
+        ready = dict(self._poller.poll(0 if self._ended else timeout_ms))
+        ended = [name for name, descriptor in self._watched.items() if descriptor in ready]
+        for name in ended:
+            self._forget(name)
+        self._ended += ended
+        if ended:  # a process lets go of its line before it ends, but perhaps after the poller had looked at the line
+            ready |= dict(self._poller.poll(0))
+        self._left = {descriptor for descriptor, event in ready.items() if event & select.POLLHUP}
         if self._listener.fileno() in ready:
             self._accept()
+        return bool(ready)
 
     def hear(self) -> Iterator[ToLedger]:
-        """What the workers have said by now; of each no more than a turn's worth, as deadlines wait meanwhile."""
+        """What the workers have said by now; of each no more than a turn's worth, as deadlines wait meanwhile.
+
+        Of one that has left, all that the kernel keeps: what is known of it from `ended`, and its successor, come after it.
+        """
         for line in list(self._lines):
             payloads = line.receive()
+            while line.is_open and line.descriptor in self._left:
+                payloads += line.receive()
             if payloads and line in self._unnamed:
                 self._unnamed.remove(line)
                 self._named[payloads.pop(0).decode()] = line

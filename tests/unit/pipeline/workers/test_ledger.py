@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import zmq
 
-from pipeline import requests
+from pipeline import messages, requests
 from pipeline import result as result_schema
 from pipeline.camera_settings import SyntheticSettings
 from pipeline.clock import monotonic_ns, utc_ns
@@ -46,7 +46,7 @@ from pipeline.messages import (
     ToLedger,
 )
 from pipeline.requests import Command, Reply
-from pipeline.result import Evaluation, Result, ResultState
+from pipeline.result import Evaluation, Keypoint, KeypointState, Result, ResultState
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout, SlotWord
 from pipeline.ring.left_behind import left_behind
@@ -54,6 +54,7 @@ from pipeline.runtime import Runtime
 from pipeline.vitals import Vitals
 from pipeline.worker import WorkerContext
 from pipeline.workers.ledger import LedgerWorker
+from pipeline.workers.line import CHUNK_BYTES
 from pipeline.workers.link import LedgerLink
 from tests.results import result
 
@@ -76,13 +77,23 @@ class Bench:
     is_armed: bool = False
 
     @contextmanager
-    def ledger(self) -> Iterator[None]:
-        """A ledger in a thread; at the end it is gone as if it had been killed: nothing is answered in passing."""
+    def ledger(self, last_words: Callable[[], None] | None = None) -> Iterator[None]:
+        """A ledger in a thread; at the end it is gone as if it had been killed: nothing is answered in passing.
+
+        With `last_words` it ends in order, and this is what the workers do just before.
+        """
         stop, is_bound, may_begin = threading.Event(), threading.Event(), threading.Event()
 
         def work() -> None:
             worker = LedgerWorker(WorkerContext(self.runtime, "ledger", Vitals(self.runtime.vitals_path)))
-            worker._end = lambda: None  # type: ignore[method-assign]  # it must not end the test's process
+            end = worker._end
+
+            def end_after_last_words() -> None:
+                if last_words is not None:
+                    last_words()
+                    end()
+
+            worker._end = end_after_last_words  # type: ignore[method-assign]
             is_bound.set()
             may_begin.wait()
             worker.run(stop)
@@ -478,3 +489,27 @@ def test_thousands_of_triggers_that_are_lost_at_once_hold_up_nothing_else(bench:
         found = bench.results(5000)
     assert {one.trigger_number for one in found} == set(range(1, 5001))
     assert {reason.code for one in found for reason in one.reasons} == {"lost_transport"}
+
+
+def test_a_long_answer_that_comes_at_the_very_end_is_heard_whole(bench: Bench, pid: int) -> None:
+    granted: list[Granted] = []
+    keypoints = [
+        Keypoint(f"a hole with a long name, number {n}", "top", 1.5, 2.5, 0.5, KeypointState.visible)
+        for n in range(1500)
+    ]
+    found = msgspec.structs.replace(FOUND, keypoints=keypoints)
+
+    def last_words() -> None:
+        key = (granted[0].slot, granted[0].generation)
+        said = Inspected("infer.0", [key], [found], [key])
+        assert len(messages.encode(said)) > 2 * CHUNK_BYTES
+        bench.say("infer.0", said)
+        assert not bench.links["infer.0"].has_unsent
+
+    with bench.ledger(last_words):
+        granted.append(bench.hello(pid))
+        bench.frame(granted[0], 1)
+        assert isinstance(bench.told("infer.0"), Dispatched)
+    with bench.ledger():  # gives what is so young once more
+        (told,) = bench.results(1)
+        assert (told.trigger_number, told.result_evaluation) == (1, Evaluation.OK)

@@ -4,14 +4,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.messages import Abandoned, Copied, Counted, Exhausted, Told
+from pipeline.messages import Abandoned, CameraStatus, Copied, Counted, Exhausted, Told
 from pipeline.workers.line import CHUNK_BYTES, Line, framed
 from pipeline.workers.link import LedgerLink
+from pipeline.workers.switchboard import Switchboard
 from tests.played_ledger import PlayedLedger
 
 
@@ -158,4 +160,81 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", words], check=False)
     assert [ledger.hear() for _ in range(200)] == [Counted("top", number) for number in range(200)]
+    ledger.close()
+
+
+def test_last_words_are_heard_though_they_were_answered_too_late(path: Path) -> None:
+    ledger = PlayedLedger(path)
+    link = LedgerLink(path, "grab.top")
+    link.send(Counted("top", 1))
+    assert ledger.hear() == Counted("top", 1)
+    for number in range(2, 200):
+        link.send(Counted("top", number))
+    link.close()
+    ledger.tell("grab.top", Told(1, b"{}"))  # to nobody
+    assert [ledger.hear() for _ in range(2, 200)] == [Counted("top", number) for number in range(2, 200)]
+    ledger.close()
+
+
+def test_the_last_words_of_a_ledger_are_heard_though_they_were_answered_too_late(path: Path) -> None:
+    ledger = PlayedLedger(path)
+    link = LedgerLink(path, "evidence")
+    link.send(Exhausted("x"))
+    assert ledger.hear() == Exhausted("x")
+    ledger.tell("evidence", Abandoned(3, 7))
+    ledger.close()
+    link.send(Exhausted("y"))
+    assert list(link.receive(0.0)) == [Abandoned(3, 7)]
+    assert list(link.receive(0.0)) == []
+    successor = PlayedLedger(path)
+    link.send(Exhausted("z"))
+    assert [successor.hear(), successor.hear()] == [Exhausted("y"), Exhausted("z")]
+    link.close()
+    successor.close()
+
+
+def test_all_the_last_words_of_a_process_come_before_its_end_and_its_successor(path: Path) -> None:
+    switchboard = Switchboard(path)
+    words = f"""
+import os, signal
+from pathlib import Path
+from pipeline.messages import CameraStatus
+from pipeline.workers.link import LedgerLink
+link = LedgerLink(Path({str(path)!r}), "grab.top")
+link.send(CameraStatus("top", True, "x" * {2 * CHUNK_BYTES}))
+link.send(CameraStatus("top", False, "last"))
+assert not link.has_unsent
+print("said", flush=True)
+os.read(0, 1)
+"""
+    with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"said\n"
+        switchboard.greet("grab.top", child.pid)
+    successor = LedgerLink(path, "grab.top")
+    successor.send(Counted("top", 1))
+    switchboard.wait(0)  # it has come
+    switchboard.wait(0)
+    heard = list(switchboard.hear())
+    assert [len(one.text) for one in heard if isinstance(one, CameraStatus)] == [2 * CHUNK_BYTES, len("last")]
+    assert heard[2:] == [Counted("top", 1)]
+    assert switchboard.ended() == ["grab.top"]
+    successor.close()
+    switchboard.close()
+
+
+def test_a_message_longer_than_the_kernel_takes_goes_on_as_soon_as_it_is_read(path: Path) -> None:
+    ledger = PlayedLedger(path)
+    link = LedgerLink(path, "infer.0")
+    text = "x" * (20 * CHUNK_BYTES)
+    link.send(CameraStatus("top", up=True, text=text))
+    assert link.has_unsent
+    heard: list[object] = []
+    reader = threading.Thread(target=lambda: heard.append(ledger.hear(timeout_ms=5_000)))
+    reader.start()
+    while link.has_unsent and reader.is_alive():
+        assert list(link.receive(10.0)) == []  # nobody says anything
+    reader.join()
+    assert heard == [CameraStatus("top", up=True, text=text)]
+    link.close()
     ledger.close()
