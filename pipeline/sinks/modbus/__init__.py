@@ -1,0 +1,1 @@
+"""Modbus TCP: the handshake that PLC programmers know, its registers, its server."""
