@@ -69,7 +69,7 @@ class SamTask:
             return {
                 "focal": FOCAL_WEIGHT * focal.gather(2, best).mean(),
                 "dice": self.method.dice_weight * dice.gather(2, best).mean(),
-                "iou": (believed - actual).square().mean(),
+                "belief": (believed - actual).square().mean(),
             }
 
     @torch.no_grad()

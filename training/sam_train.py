@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from training import curves
+from training import segment_curves
 from training.fit import Schedule, fit
 from training.networks.sam import LoadedSam, load_sam, save_sam, tiny_sam
 from training.sam_task import SamTask
@@ -40,7 +40,8 @@ def train_sam(
     plain = msgspec.json.decode(msgspec.json.encode(method)) | sizes
     schedule = Schedule(method.steps, method.learning_rate, method.weight_decay, report_every=50, validate_every=_EVERY)
     averaged, state = fit(task, network, schedule, plain, work / "sam.checkpoint", resume=resume, report=report)
-    curves.draw({task.name: state.history}, work / "curves.png")
+    segment_curves.draw(task.name, state.history, work / "curves.png")
     save_sam(averaged, out)
-    report(f"{out}: {sizes['parameters'] / 1e6:.2f} M parameters, {state.seconds / 60:.1f} min")
+    report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
+    report(f"{out}: {sizes['parameters'] / 1e6:.2f} M parameters")
     return load_sam(out)

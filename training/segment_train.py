@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training import curves
+from training import segment_curves
 from training.checkpoint import Checkpoint
 from training.fit import Schedule, fit
 from training.masks.division import divide
@@ -68,6 +68,11 @@ class TrainedSegment:
     parameters: int
     examples: NDArray[np.uint8]
 
+    @property
+    def verdict(self) -> str:
+        """In words: where the losses and the IoU of validation went."""
+        return segment_curves.verdict(self.state.history)
+
 
 def divide_segment(images: MaskedSet, split: SegmentSplit, seed: int) -> tuple[MaskedSet, MaskedSet, MaskedSet]:
     """Images to train on, to calibrate with and to validate on; a group stays together.
@@ -105,8 +110,8 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     )
     path = run.work / f"{task.name}.checkpoint"
     averaged, state = fit(task, network, schedule, _config(run), path, resume=run.resume, report=run.report)
-    curves.draw({task.name: state.history}, run.work / "curves.png")
-    run.report(f"{task.name}: {state.seconds / 60:.1f} min, {curves.verdict(state.history)}")
+    segment_curves.draw(task.name, state.history, run.work / "curves.png")
+    run.report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
     whole = averaged if isinstance(averaged, UNet) else PromptedSam(encoder, averaged)
     count = min(_EXAMPLES, len(run.validation))
     examples = np.stack([task.validation.pair(index, 0)[0] for index in range(count)])

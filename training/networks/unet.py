@@ -59,8 +59,12 @@ def unet_of(parameters: int, image_wh: tuple[int, int], heatmap_wh: tuple[int, i
         with torch.device("meta"):
             return sum(weight.numel() for weight in UNet(image_wh, heatmap_wh, base).parameters())
 
-    bases = [quarters / 4 for quarters in range(8, 257)]
-    return UNet(image_wh, heatmap_wh, min(bases, key=lambda base: abs(size(base) - parameters)))
+    low, high = 4, 512  # quarters of a channel, between which the size grows
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle / 4) <= parameters else (low, middle)
+    closest = min((low, high), key=lambda quarters: abs(size(quarters / 4) - parameters))
+    return UNet(image_wh, heatmap_wh, closest / 4)
 
 
 def _twice(inputs: int, outputs: int) -> nn.Sequential:

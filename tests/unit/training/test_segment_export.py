@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from pipeline.errors import NetworkError
+from pipeline.geometry import Region
+from pipeline.network import load_network
+from pipeline.pixels import mono8_frame
+from pipeline.segment_card import SegmentDecoderCard, SegmentEncoderCard
+from pipeline.segment_stage import load_segment
+from pipeline.segment_thresholds import SegmentThresholds
+from pipeline.view_files import SegmentFiles
+from tests.small_sams import SIDE, write_small_sam
+from training.networks.prompted_sam import PromptedDecoder, PromptedSam, SamEncoder
+from training.networks.sam import load_sam
+from training.segment_export import DECODER, ENCODER, Parity, export_segment, ship_segment
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.time_limit_s(300),
+]
+
+
+def network(folder: Path) -> tuple[PromptedSam, str]:
+    sam = load_sam(write_small_sam(folder))
+    torch.manual_seed(1)
+    encoder = SamEncoder(sam, 2)
+    decoder = PromptedDecoder(sam, encoder, 16)
+    torch.nn.init.normal_(decoder.encoding.fused[1].weight, std=0.3)
+    return PromptedSam(encoder, decoder).eval(), sam.weights
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PromptedSam, str, Parity]:
+    folder = tmp_path_factory.mktemp("exported")
+    whole, weights = network(folder / "sam")
+    return folder, whole, weights, export_segment(whole, weights, folder)
+
+
+def test_both_files_answer_as_torch_does_for_any_number_of_images(
+    exported: tuple[Path, PromptedSam, str, Parity],
+) -> None:
+    folder, whole, _, parity = exported
+    assert parity.iou == 1.0
+    assert parity.logit < 1e-3
+    encoder = load_network(folder / ENCODER, SegmentEncoderCard)
+    decoder = load_network(folder / DECODER, SegmentDecoderCard)
+    for count in (1, 2, 3):
+        image = np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE, 1), np.uint8)
+        with torch.no_grad():
+            mask, heatmap = whole(torch.from_numpy(image))
+        features = encoder.run({"image": image})
+        found = decoder.run({name: features[name] for name in ("intermediate", "embedding")})
+        assert found["mask"] == pytest.approx(mask.numpy(), abs=1e-3)
+        assert found["heatmap"] == pytest.approx(heatmap.numpy(), abs=1e-4)
+
+
+def test_the_cards_belong_together_and_say_which_sam_it_is(exported: tuple[Path, PromptedSam, str, Parity]) -> None:
+    folder, whole, weights, _ = exported
+    encoder = load_network(folder / ENCODER, SegmentEncoderCard).card
+    decoder = load_network(folder / DECODER, SegmentDecoderCard).card
+    assert encoder.weights == weights == decoder.weights
+    assert decoder.disagreement(encoder) == ""
+    assert (decoder.mask_wh, decoder.heatmap_wh) == (whole.decoder.mask_wh, whole.decoder.heatmap_wh)
+
+
+def test_the_files_tell_nothing_of_the_machine(exported: tuple[Path, PromptedSam, str, Parity]) -> None:
+    for name in (ENCODER, DECODER):
+        model = onnx.load(exported[0] / name)
+        assert [prop.key for prop in model.metadata_props] == ["datumd"]
+        assert b".py" not in (exported[0] / name).read_bytes()
+
+
+def test_the_daemons_stage_runs_them(exported: tuple[Path, PromptedSam, str, Parity]) -> None:
+    folder = exported[0]
+    stage = load_segment(SegmentFiles(folder / ENCODER, folder / DECODER, SegmentThresholds()), load_network)
+    frame = mono8_frame(np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8))
+    mask, heatmap, sensor_from_mask = stage.maps(frame, Region(10, 10, 80, 60))
+    assert mask.shape == (32, 32)
+    assert heatmap.shape == (16, 16)
+    assert sensor_from_mask[0, 0] == pytest.approx(80 / 32)
+
+
+class Drifting(PromptedDecoder):
+    """Answers differently every time: no file can be like it."""
+
+    calls = 0.0
+
+    def forward(self, intermediate: torch.Tensor, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, heatmap = super().forward(intermediate, embedding)
+        if not torch.compiler.is_exporting():
+            Drifting.calls += 1.0
+            logits = logits + Drifting.calls
+        return logits, heatmap
+
+
+def test_files_that_differ_from_torch_are_refused(tmp_path: Path) -> None:
+    whole, weights = network(tmp_path / "sam")
+    whole.decoder.__class__ = Drifting
+    with pytest.raises(NetworkError, match="differs from torch: IoU"):
+        export_segment(whole, weights, tmp_path / "out")
+
+
+def test_a_training_is_shipped_whole_and_an_older_calibration_goes(tmp_path: Path) -> None:
+    stage, folder = tmp_path / "stage", tmp_path / "view"
+    for place, names in ((stage, (ENCODER, DECODER)), (folder, (ENCODER, "segment.toml", "coarse.onnx"))):
+        place.mkdir()
+        for name in names:
+            (place / name).write_text(place.name)
+    ship_segment(stage, folder)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        ENCODER: "stage",
+        DECODER: "stage",
+        "coarse.onnx": "view",
+    }
+    (stage / "segment.toml").write_text("stage")
+    ship_segment(stage, folder)
+    assert (folder / "segment.toml").read_text() == "stage"

@@ -1,0 +1,146 @@
+import copy
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import DataError, NetworkError
+from tests.small_sams import write_masked, write_small_sam
+from training.masks.folder import read_mask_folder
+from training.networks.prompted_sam import PromptedSam, SamEncoder
+from training.networks.sam import LoadedSam, load_sam
+from training.networks.unet import UNet
+from training.segment_export import check_size
+from training.segment_method import PromptNetwork, SegmentAugment, SegmentMethod, SegmentSplit
+from training.segment_train import SegmentRun, divide_segment, train_segment
+
+METHOD = SegmentMethod(
+    steps=12, images=4, network=PromptNetwork(states=2, width=16), augment=SegmentAugment(variants=2)
+)
+
+
+@pytest.fixture
+def sam(tmp_path: Path) -> LoadedSam:
+    return load_sam(write_small_sam(tmp_path / "small"))
+
+
+@pytest.fixture
+def tiles(tmp_path: Path) -> Path:
+    return write_masked(tmp_path / "tiles", bad=6, good=4)
+
+
+def run(tiles: Path, sam: LoadedSam, work: Path, method: SegmentMethod = METHOD, *, resume: bool = False) -> SegmentRun:
+    images = read_mask_folder(tiles)
+    train, validation = images.chosen([0, 1, 2, 4, 5, 6, 7]), images.chosen([3, 8, 9])  # the first four are good
+    return SegmentRun(method, sam, train, validation, work, resume, lambda _: None)
+
+
+def test_no_frozen_weight_moves_and_every_other_one_does(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    before = copy.deepcopy(sam.model.state_dict())
+    trained = train_segment(run(tiles, sam, tmp_path / "work"))
+    network = trained.network
+    assert isinstance(network, PromptedSam)
+    for name, weight in sam.model.state_dict().items():
+        assert torch.equal(weight, before[name]), name
+    for part, prefix in ((network.encoder.vision, "vision_encoder"), (network.decoder.masks.decoder, "mask_decoder")):
+        inside = {**dict(part.named_parameters()), **dict(part.named_buffers())}
+        assert inside
+        for name, weight in inside.items():
+            assert torch.equal(weight, before[f"{prefix}.{name}"]), name
+    torch.manual_seed(METHOD.seed)
+    fresh = train_segment(run(tiles, sam, tmp_path / "short", msgspec.structs.replace(METHOD, steps=1))).network
+    moved = dict(network.decoder.named_parameters())
+    for name, weight in fresh.decoder.named_parameters():
+        assert torch.equal(weight, moved[name]) != weight.requires_grad, name
+    assert trained.parameters == sum(weight.numel() for weight in network.decoder.trained())
+
+
+def test_the_heatmap_learns_where_defects_are(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    """The mask decoder of this SAM knows nothing, so that no mask can be right; the heatmap can."""
+    method = msgspec.structs.replace(METHOD, steps=120, images=6, learning_rate=3e-3)
+    trained = train_segment(run(tiles, sam, tmp_path / "work", method))
+    first, last = trained.state.history[0], trained.state.history[-1]
+    assert last["heatmap"] < 0.2 * first["heatmap"]
+    with torch.no_grad():
+        _, heatmap = trained.network(torch.from_numpy(trained.examples[..., None]))
+    good, *bad = heatmap.amax((1, 2)).tolist()
+    assert good < 0.4
+    assert min(bad) > 0.6
+    assert 0.0 <= last["iou"] <= 1.0
+    assert 0.0 <= last["iou_unprompted"] <= 1.0
+    assert trained.verdict.startswith("loss ")
+    assert "iou " in trained.verdict
+    assert (tmp_path / "work" / "curves.png").stat().st_size > 0
+
+
+def test_a_unet_learns_from_the_same_images(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    method = msgspec.structs.replace(METHOD, network=PromptNetwork(kind="unet", states=2, width=16))
+    trained = train_segment(run(tiles, sam, tmp_path / "work", method))
+    s4 = train_segment(run(tiles, sam, tmp_path / "s4"))
+    assert isinstance(trained.network, UNet)
+    assert trained.parameters == pytest.approx(s4.parameters, rel=0.1)
+    assert np.array_equal(trained.examples, s4.examples)
+    logits, heatmap = trained.network(torch.from_numpy(trained.examples[..., None]))
+    assert logits.shape[1:] == (64, 64)
+    assert heatmap.shape[1:] == (16, 16)
+    assert not (tmp_path / "work" / "features").exists()
+
+
+def test_a_training_is_a_function_of_its_seed_and_one_that_has_ended_is_not_done_again(
+    tiles: Path, sam: LoadedSam, tmp_path: Path
+) -> None:
+    whole, twice, other = (
+        train_segment(run(tiles, sam, tmp_path / name, msgspec.structs.replace(METHOD, seed=seed))).network.state_dict()
+        for name, seed in (("whole", 0), ("twice", 0), ("other", 1))
+    )
+    again = train_segment(run(tiles, sam, tmp_path / "whole", resume=True)).network.state_dict()
+    assert all(torch.equal(weight, again[name]) for name, weight in whole.items())
+    assert all(torch.equal(weight, twice[name]) for name, weight in whole.items())
+    assert not all(torch.equal(weight, other[name]) for name, weight in whole.items())
+
+
+def test_a_checkpoint_of_another_sam_is_refused(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    train_segment(run(tiles, sam, tmp_path / "work"))
+    other = load_sam(write_small_sam(tmp_path / "other", seed=1))
+    with pytest.raises(DataError, match="was trained with sam = "):
+        train_segment(run(tiles, other, tmp_path / "work", resume=True))
+
+
+def test_where_there_is_no_room_there_are_fewer_variants(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    each = 2 * (48 + 32) * 8 * 8
+    said: list[str] = []
+    tight = msgspec.structs.replace(METHOD, features_gb=10 * each / 1e9, augment=SegmentAugment(variants=8))
+    whole = run(tiles, sam, tmp_path / "work", tight)
+    train_segment(SegmentRun(tight, sam, whole.train, whole.validation, whole.work, whole.resume, said.append))
+    assert any("7 images in 1 variants, 3 to validate" in line for line in said)
+
+
+@pytest.mark.parametrize(("chosen", "what"), [([0, 1, 9], "train"), ([8, 9, 3], "validate")])
+def test_images_without_any_defect_are_refused(
+    tiles: Path, sam: LoadedSam, tmp_path: Path, chosen: list[int], what: str
+) -> None:
+    images = read_mask_folder(tiles)
+    parts = images.chosen(chosen[:2]), images.chosen(chosen[2:])
+    with pytest.raises(DataError, match=f"images to {what} on has a defect"):
+        train_segment(SegmentRun(METHOD, sam, *parts, tmp_path / "work", False, lambda _: None))
+
+
+def test_a_sam_that_no_file_can_hold_is_refused_before_training() -> None:
+    class Huge(SamEncoder):
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+            self.large = torch.nn.Parameter(torch.empty(637_000_000, device="meta"))
+
+    with pytest.raises(NetworkError, match=r"2\.5 GB of weights"):
+        check_size(Huge(), "sam-vit-huge")
+
+
+def test_images_are_divided_into_three(tiles: Path) -> None:
+    images = read_mask_folder(tiles)
+    sides = divide_segment(images, SegmentSplit(calibration=0.3, validation=0.3), 0)
+    names = [name for side in sides for name in side.names]
+    assert sorted(names) == sorted(images.names)
+    assert len(set(names)) == len(names)
+    assert all(len(side) >= 2 for side in sides)
