@@ -10,7 +10,6 @@ from benchmarks.methods.spent import Spent, minutes
 from benchmarks.segment.predictors import Running
 from benchmarks.segment.results import WHOLE, ZEROED
 from benchmarks.segment.variants import Training
-from training import curves
 from training.masks.sample import MaskedSet
 from training.networks.prompted_sam import PromptedSam
 from training.networks.sam import LoadedSam
@@ -68,7 +67,7 @@ def trained(training: Training, images: MaskedSet, sam: LoadedSam, folder: Path,
         predict=_predictors(done, sam, folder, say),
         minutes=minutes(folder),
         parameters=done.parameters,
-        verdict=curves.verdict(done.state.history),
+        verdict=done.verdict,
         parts=len(train),
         calibration=calibration,
     )
