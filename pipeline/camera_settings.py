@@ -110,6 +110,30 @@ class SyntheticSettings(CommonSettings, frozen=True, tag="synthetic"):
     frames: Annotated[str, msgspec.Meta(pattern=r"^[\w.]+:\w+\Z")] = "simulator.synthetic:frames"
 
 
+class HttpSettings(CommonSettings, frozen=True, tag="http"):
+    """A camera to which pictures are sent: `POST /inspect`, one trigger each (docs/decisions/0022).
+
+    Attributes:
+        bind: HOST:PORT of the loopback, as the token goes over it in the clear.
+        token: file with the token that clients must show, readable by its user alone; a relative path starts at the
+            station file.
+        width, height: px of every picture.
+        pixel_format: what pictures are converted to.
+        limit_mb: the largest body of a request, in MiB.
+        queue: requests that may be under way; more are turned away.
+    """
+
+    token: str
+    width: Side
+    height: Side
+    bind: Annotated[str, msgspec.Meta(pattern=r"^(127\.[0-9]+\.[0-9]+\.[0-9]+|localhost):[1-9][0-9]{0,4}\Z")] = (
+        "127.0.0.1:8570"
+    )
+    pixel_format: Literal["Mono8", "RGB8", "BGR8"] = "Mono8"
+    limit_mb: Annotated[float, msgspec.Meta(gt=0.0, le=256.0)] = 20.0
+    queue: Annotated[int, msgspec.Meta(ge=1, le=16)] = 4
+
+
 CameraSettings = GenicamSettings | FolderSettings | VideoSettings | SyntheticSettings
 
 

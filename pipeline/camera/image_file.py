@@ -21,7 +21,13 @@ def read_image(path: Path, *, colour: bool, error: type[DatumdError] = CameraErr
         error: no plain file, no png, jpg, bmp or tif that can be decoded, of more pixels than a frame may have, or of more
             than LARGEST_BYTES.
     """
-    content = plain_file.read(path, LARGEST_BYTES, error)
+    return decode_image(plain_file.read(path, LARGEST_BYTES, error), path, colour=colour, error=error)
+
+
+def decode_image(
+    content: bytes, path: Path, *, colour: bool, error: type[DatumdError] = CameraError
+) -> NDArray[np.uint8]:
+    """As `read_image`, of what is in the file already; `path` is what it is called in messages."""
     try:
         width, height = size_in(io.BytesIO(content), path)
     except CameraError as problem:
