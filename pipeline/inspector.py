@@ -148,13 +148,14 @@ class Inspector:
     ) -> ViewFindings:
         """The findings of a part, and its defects. Nothing of them is shared with other parts: the time is its own."""
         laps = Laps()
-        defects = stages.segment(frame, regions, number)
-        if defects is None:  # as with keypoints: nothing that the networks gave can be trusted
+        told = stages.segment(frame, regions, number)
+        if told is None:  # as with keypoints: nothing that the networks gave can be trusted
             reasons = (Reason("network_not_finite", view=findings.view),)
             return replace(findings, image_reasons=reasons, keypoints=())
-        named, unplaced = self._zones(findings.view, findings.keypoints, defects)
+        named, unplaced = self._zones(findings.view, findings.keypoints, told.defects)
         laps.lap("segment")
-        return replace(findings, defects=named, unplaced=unplaced, stages_ns={**findings.stages_ns, **laps.ns})
+        ns = {**findings.stages_ns, **laps.ns}
+        return replace(findings, defects=named, untold_defects=told.untold, unplaced=unplaced, stages_ns=ns)
 
     def decide(self, views: Mapping[str, ViewFindings]) -> Decision:
         """Measure one part and reach its verdict from what its views found; a view without this part is left out."""

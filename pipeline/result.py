@@ -52,7 +52,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Codes: `<measurement>.low`, `<measurement>.high` are written as code `low` or `high` with `name`; likewise `hidden`,
     `unsure` (keypoint `name` and `view`), `uncertain` (measurement `name`), `defect`, `defects` (zone `name`, "" for the
-    whole part), `zone_unplaced` (zone `name`), and the loss kinds with `view`.
+    whole part), `defects_untold`, `zone_unplaced` (zone `name`), and the loss kinds with `view`.
     """
 
     code: str

@@ -17,9 +17,10 @@ from pipeline.network import Card, KeypointCard, Network, load_network
 from pipeline.precision import Precision, PrecisionFile, made_or_sealed, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.recipe_file import ImageSettings
-from pipeline.result import Defect, Keypoint, Reason
+from pipeline.result import Keypoint, Reason
 from pipeline.segment_stage import load_segment
 from pipeline.sigma import apply
+from pipeline.stages.defects import ToldDefects
 from pipeline.stages.image import ImageFigures, check_image, image_figures
 from pipeline.stages.locate import Locate, make_locate
 from pipeline.stages.segment import Segment
@@ -97,10 +98,10 @@ class ViewStages:
             sigma_sensor_px = np.where(refined.is_placed, raw_sensor_px, apply(scale, raw_sensor_px))
         return (), as_keypoints(self.view.name, names, xy_sensor_px, seen, sigma_sensor_px)
 
-    def segment(self, frame: Frame, regions: Sequence[Region], number: int) -> tuple[Defect, ...] | None:
+    def segment(self, frame: Frame, regions: Sequence[Region], number: int) -> ToldDefects | None:
         """The defects of one of a frame's parts; None where a network failed on it. Only where the recipe asks for it."""
         if self.segment_stage is None or self.view.segment is None:
-            return ()
+            return ToldDefects()
         limits, scale = self.view.segment.thresholds, self.view.settings.scale_mm_per_px
         return self.segment_stage(frame, regions, number, limits, view=self.view.name, mm_per_px=scale)
 

@@ -1,6 +1,7 @@
 """From a mask and a heatmap to defects: what the daemon, calibration and evaluation all call."""
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,6 +16,14 @@ from pipeline.segment_thresholds import SegmentThresholds
 MOST_DEFECTS = 100
 MOST_RUNS = 20_000  # of all their masks; that of one defect may have more
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldDefects:
+    """The defects of one part in one view, and how many more there were than could be told: nobody knows what these are."""
+
+    defects: tuple[Defect, ...] = ()
+    untold: int = 0
 
 
 def find_defects(
@@ -44,12 +53,28 @@ def find_defects(
     Returns:
         at most MOST_DEFECTS, and as many as MOST_RUNS allows.
     """
+    return tell_defects(
+        mask_logits, heatmap, sensor_from_mask, limits, view=view, mm_per_px=mm_per_px, counted=counted
+    ).defects
+
+
+def tell_defects(
+    mask_logits: NDArray[np.float32],
+    heatmap: NDArray[np.float32],
+    sensor_from_mask: Matrix,
+    limits: SegmentThresholds,
+    *,
+    view: str,
+    mm_per_px: float | None,
+    counted: NDArray[np.bool_] | None = None,
+) -> ToldDefects:
+    """As find_defects, and how many it leaves out."""
     level = math.log(limits.mask_above / (1.0 - limits.mask_above))
     is_on = mask_logits >= level
     if counted is not None:
         is_on &= counted
     if not is_on.any():  # most parts
-        return ()
+        return ToldDefects()
     labels, areas_px, scores, corners = _pieces(mask_logits, heatmap, is_on, sensor_from_mask)
     wanted = (areas_px >= limits.min_area_px) & (scores >= limits.score_above)
     wanted[0] = False  # what is off
@@ -75,7 +100,7 @@ def find_defects(
                 mask=mask,
             )
         )
-    return tuple(found)
+    return ToldDefects(tuple(found), len(chosen) - len(found))
 
 
 def sensor_mask(grid: NDArray[np.bool_], x: int, y: int, sensor_from_mask: Matrix) -> DefectMask:

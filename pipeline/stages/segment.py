@@ -11,10 +11,9 @@ from pipeline import geometry
 from pipeline.frame import Frame
 from pipeline.geometry import Matrix, Region
 from pipeline.network import SegmentDecoder, SegmentEncoder
-from pipeline.result import Defect
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.crop import Crop
-from pipeline.stages.defects import find_defects
+from pipeline.stages.defects import ToldDefects, tell_defects
 
 
 class Segment:
@@ -39,8 +38,8 @@ class Segment:
         *,
         view: str,
         mm_per_px: float | None,
-    ) -> tuple[Defect, ...] | None:
-        """The defects of one part, as find_defects; None where a network gave what is no finite number.
+    ) -> ToldDefects | None:
+        """The defects of one part, as tell_defects; None where a network gave what is no finite number.
 
         Only what lies in the part's own region counts, not what its image shows around it: the next part, the frame's rim.
 
@@ -59,7 +58,7 @@ class Segment:
         if not (_is_finite(mask) and _is_finite(heatmap)):
             return None
         own = own_cells(regions, number, (frame.info.width, frame.info.height), sensor_from_mask, mask.shape)
-        return find_defects(mask, heatmap, sensor_from_mask, limits, view=view, mm_per_px=mm_per_px, counted=own)
+        return tell_defects(mask, heatmap, sensor_from_mask, limits, view=view, mm_per_px=mm_per_px, counted=own)
 
     def maps(self, frame: Frame, region: Region) -> tuple[NDArray[np.float32], NDArray[np.float32], Matrix]:
         """What the networks give: mask logits (Hm, Wm), heatmap (Hh, Wh), and sensor_from_mask.

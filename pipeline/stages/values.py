@@ -91,6 +91,7 @@ class ViewFindings:
             part_count, region_outside), or that a network failed on it (network_not_finite); then there are no keypoints.
         stages_ns: time of each stage; what a frame's parts share is told with its first part.
         defects: none where they were not looked for, too.
+        untold_defects: how many more were found than can be told.
         unplaced: zones that should have been looked at, but nobody knows where they are.
     """
 
@@ -100,6 +101,7 @@ class ViewFindings:
     keypoints: tuple[Keypoint, ...]
     stages_ns: dict[str, int]
     defects: tuple[Defect, ...] = ()
+    untold_defects: int = 0
     unplaced: tuple[str, ...] = ()
 
 

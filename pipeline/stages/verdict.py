@@ -22,7 +22,8 @@ def verdict(
 
     NOT_OK: a tolerance is violated, a keypoint that must be present is hidden, or there are defects that are not allowed.
     UNDEFINED, state FAILED: a view shows no part, its picture is bad or a network failed on it. NOT_DECIDABLE: a keypoint
-    that is needed, for a measurement or to place a zone, is unsure or hidden.
+    that is needed, for a measurement or to place a zone, is unsure or hidden; or there are more defects than can be told, so that
+    nobody knows how large those others are, or whether they lie in a zone.
     The first that occurs in this order is the verdict; its reasons come first.
 
     Args:
@@ -69,6 +70,10 @@ def _of_defects(
         inside = [defect for defect in findings.defects if name in defect.zones]
         for reason in exceeded(inside, zone.limit(), zone=name, view=view):
             yield Evaluation.NOT_OK, reason
+    if findings.untold_defects:
+        told = len(findings.defects)
+        value = float(told + findings.untold_defects)
+        yield Evaluation.NOT_DECIDABLE, Reason("defects_untold", view=view, value=value, limit=float(told))
     for name in findings.unplaced:
         yield Evaluation.NOT_DECIDABLE, Reason("zone_unplaced", name=name, view=view)
 

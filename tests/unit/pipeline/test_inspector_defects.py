@@ -58,6 +58,20 @@ def test_what_is_allowed_is_told_and_does_no_harm(tmp_path: Path) -> None:
     ]
 
 
+def test_nothing_is_decided_where_there_are_more_defects_than_can_be_told(tmp_path: Path) -> None:
+    inspector = loaded(tmp_path, segment="max_count = 9999")
+    frame = frame_with_part()
+    for number in range(102):
+        column, row = number % 17, number // 17
+        frame = with_defect(frame, 8 * column + 60, 8 * row + 100, 4, 4)
+        if number == 99:
+            decision = decided(inspector, frame)
+            assert (decision.evaluation, len(decision.defects)) == (Evaluation.OK, 100)
+    decision = decided(inspector, frame)
+    assert (decision.result_state, decision.evaluation) == (ResultState.COMPLETED, Evaluation.NOT_DECIDABLE)
+    assert decision.reasons == (Reason("defects_untold", view="top", value=102.0, limit=100.0),)
+
+
 def test_thresholds_of_the_view_decide_what_is_a_defect(tmp_path: Path) -> None:
     frame = with_defect(frame_with_part(), 120, 100)
     for thresholds, count in (

@@ -11,7 +11,7 @@ from pipeline.result import Reason
 CODES = {
     *LOSS_KINDS,
     *("low", "high", "hidden", "unsure", "uncertain", "no_part", "part_count", "region_outside"),
-    *("defect", "defect_in_zone", "defects", "defects_in_zone", "zone_unplaced"),
+    *("defect", "defect_in_zone", "defects", "defects_in_zone", "defects_untold", "zone_unplaced"),
     *("image_dark", "image_saturated", "image_blurred", "network_not_finite", "recipe_missing"),
 }
 
@@ -35,7 +35,10 @@ def test_a_reason_that_names_a_zone_has_a_text_of_its_own() -> None:
     assert ReasonTexts("en").text(defect) == "a defect of 0.5 mm2 in view top, at most 0.1 mm2"
     seal = Reason("defect", name="seal", view="top", value=0.5, limit=0.1, unit="mm2")
     assert ReasonTexts("en").text(seal) == "a defect of 0.5 mm2 in zone seal, at most 0.1 mm2"
-    assert ReasonTexts("de").text(Reason("defects", view="top", value=3, limit=2)) == "3 Fehler in Ansicht top, höchstens 2"
+    assert (
+        ReasonTexts("de").text(Reason("defects", view="top", value=3, limit=2))
+        == "3 Fehler in Ansicht top, höchstens 2"
+    )
 
 
 def test_a_code_without_a_text_is_given_as_it_is() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.geometry import identity, resize
 from pipeline.result import Defect
 from pipeline.segment_thresholds import SegmentThresholds
-from pipeline.stages.defects import MOST_DEFECTS, MOST_RUNS, find_defects
+from pipeline.stages.defects import MOST_DEFECTS, MOST_RUNS, ToldDefects, find_defects, tell_defects
 
 EVERYTHING = SegmentThresholds(score_above=0.0)
 
@@ -19,6 +19,11 @@ def find(
 ) -> tuple[Defect, ...]:
     heat = np.ones((mask.shape[0] // 4, mask.shape[1] // 4), np.float32) if heat is None else heat
     return find_defects(mask, heat, identity(), limits, view="top", mm_per_px=None)
+
+
+def tell(mask: NDArray[np.float32]) -> ToldDefects:
+    heat = np.ones((mask.shape[0] // 4, mask.shape[1] // 4), np.float32)
+    return tell_defects(mask, heat, identity(), EVERYTHING, view="top", mm_per_px=None)
 
 
 def blank(size: int = 32) -> NDArray[np.float32]:
@@ -85,6 +90,7 @@ def test_of_very_many_those_of_the_highest_score_are_told() -> None:
     found = find(mask)
     assert len(found) == MOST_DEFECTS
     assert found[-1].score == pytest.approx(1 / (1 + math.exp(-(1024 - MOST_DEFECTS) / 1000)))
+    assert tell(mask) == ToldDefects(found, 1024 - MOST_DEFECTS)
 
 
 def comb(mask: NDArray[np.float32], top: int, rows: int) -> None:
@@ -99,6 +105,7 @@ def test_what_would_take_too_many_runs_is_left_out_but_the_first(rows: int, told
     comb(mask, 120, rows)
     found = find(mask)
     assert len(found) == told
+    assert tell(mask) == ToldDefects(found, 2 - told)
     assert found[0].area_px == 128 * (rows - 1) + 256
     assert (rows == 100) is (len(found[0].mask.counts) > MOST_RUNS)
 

@@ -44,13 +44,16 @@ def ground(width: int, height: int) -> np.ndarray[tuple[int, int], np.dtype[np.u
 def boxes(segment: Segment, frame: Frame, regions: list[Region], number: int) -> list[tuple[float, ...]]:
     found = segment(frame, regions, number, LIMITS, view="top", mm_per_px=0.1)
     assert found is not None
-    return [defect.box for defect in found]
+    return [defect.box for defect in found.defects]
 
 
 def test_a_defect_lies_where_it_is_in_the_frame(segment: Segment) -> None:
     frame = mono8_frame(with_defect(ground(1200, 1000), 400, 300, 32, 16))
     regions = [Region(176, 156, 512, 512)]
-    (found,) = segment(frame, regions, 0, LIMITS, view="top", mm_per_px=0.1) or ()
+    told = segment(frame, regions, 0, LIMITS, view="top", mm_per_px=0.1)
+    assert told is not None
+    assert told.untold == 0
+    (found,) = told.defects
     assert found.box == (400.0, 300.0, 32.0, 16.0)
     assert found.area_px == 512.0
     assert found.area_mm2 == pytest.approx(5.12)
