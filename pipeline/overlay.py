@@ -50,7 +50,7 @@ def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str
     """
     canvas: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()  # type: ignore[assignment]  # OpenCV's stubs know no dtype
     size = max(0.4, image.shape[1] / 2000)
-    forbidden = any(reason.code in ("defect", "defects") for reason in result.reasons)
+    forbidden = any(reason.code in ("defect", "defects") and reason.view == view for reason in result.reasons)
     for defect in result.defects:
         if defect.view == view:
             _defect(canvas, defect, RED if forbidden else ORANGE, size)

@@ -26,7 +26,10 @@ def drawn(
     return draw(np.full((400, 400), 100, np.uint8), one, view, {})
 
 
-@pytest.mark.parametrize(("reasons", "colour"), [((), ORANGE), ((Reason("defect", view="top"),), RED)])
+@pytest.mark.parametrize(
+    ("reasons", "colour"),
+    [((), ORANGE), ((Reason("defect", view="top"),), RED), ((Reason("defect", view="side"),), ORANGE)],
+)
 def test_a_mask_is_outlined_and_what_is_under_it_stays_to_be_seen(
     reasons: tuple[Reason, ...], colour: tuple[int, int, int]
 ) -> None:
