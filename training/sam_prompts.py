@@ -64,14 +64,12 @@ def _point(rng: Random, mask: Image, label: int) -> tuple[float, float]:
     """A pixel of the thing, or one beside it, in its surroundings."""
     rows, columns = np.nonzero(mask)
     if label == 0:
-        left, right = int(columns.min()) - _BESIDE, int(columns.max()) + _BESIDE
-        top, bottom = int(rows.min()) - _BESIDE, int(rows.max()) + _BESIDE
-        high, wide = mask.shape
-        area = np.s_[max(0, top) : min(high, bottom + 1), max(0, left) : min(wide, right + 1)]
-        below, right_of = np.nonzero(mask[area] == 0)
-        if not len(below):
+        left, top = (max(0, int(along.min()) - _BESIDE) for along in (columns, rows))
+        right, bottom = (int(along.max()) + _BESIDE + 1 for along in (columns, rows))
+        rows, columns = np.nonzero(mask[top:bottom, left:right] == 0)
+        if not len(rows):
             return 0.0, 0.0
-        rows, columns = below + max(0, top), right_of + max(0, left)
+        rows, columns = rows + top, columns + left
     at = int(rng.integers(len(rows)))
     return float(columns[at]), float(rows[at])
 
