@@ -15,6 +15,7 @@ OWN_COMMANDS = (
     "check",
     "listen",
     "trigger",
+    "bridge",
     "recipe",
     "control",
     "export",

@@ -21,7 +21,7 @@ from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime
 from pipeline.security import Gate
-from pipeline.status import Heartbeat, JournalReport
+from pipeline.status import Heartbeat, JournalReport, Status
 from pipeline.vitals import Vitals
 from pipeline.worker import WorkerContext
 from pipeline.workers.requests import RequestsWorker
@@ -124,6 +124,10 @@ class PlayedStation:
         """A heartbeat."""
         beat = Heartbeat(self.name, self.session, self.seq, iso_utc(utc_ns()), self.control_port)
         self._stream.publish_heartbeat(beat)
+
+    def say(self, status: Status) -> None:
+        """A status."""
+        self._stream.publish_status(status)
 
     def hear(self, *kinds: type[ToLedger], timeout_s: float = 10.0) -> ToLedger | None:
         """What the requests process says to the ledger, None when nothing of these kinds comes in time."""

@@ -1,0 +1,287 @@
+"""`datumd bridge modbus` as its own process, spoken to by pymodbus's client; the ledger is played by the test."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+pytest.importorskip("pymodbus", reason="needs the extra plc; next: pip install 'datumd[plc]'")
+
+from pymodbus.client import ModbusTcpClient
+
+from pipeline import requests
+from pipeline import result as result_schema
+from pipeline.messages import Asked, Told
+from pipeline.requests import Reply, SelectRecipe, Trigger
+from pipeline.result import Disposition, Evaluation, Measurement, Result, ResultState
+from pipeline.sinks.modbus import registers
+from pipeline.sinks.modbus.registers import (
+    CONTROL_BITS,
+    DAEMON_BLOCK,
+    DAEMON_START,
+    PLC_BLOCK,
+    STATUS_BITS,
+    VERDICT_BITS,
+)
+from pipeline.status import CameraReport, StationState, Status
+from tests.played_stations import PlayedStation
+from tests.results import result
+
+CAMERA = CameraReport("top", "top", True, "armed", "counted", 12, {}, None)
+BRIDGE = [sys.executable, "-m", "pipeline", "bridge", "modbus"]
+Say = Callable[[int, str], Result | None]
+
+
+def answer_of(number: int, part_id: str, evaluation: Evaluation = Evaluation.OK) -> Result:
+    """What the played station publishes for a software trigger."""
+    disposition = Disposition.PASS if evaluation is Evaluation.OK else Disposition.REJECT
+    return result(
+        software_trigger=number, part_id=part_id, result_state=ResultState.COMPLETED, result_evaluation=evaluation,
+        disposition=disposition, reasons=[], measurements=[Measurement("w", number + 0.5, "mm", None, None, None, evaluation)],
+    )  # fmt: skip
+
+
+class PlayedLine:
+    """The ledger's side in a thread: it beats, says how it is, and answers triggers as `say` wants."""
+
+    def __init__(self, station: PlayedStation, say: Say) -> None:
+        self.station, self.say = station, say
+        self.state, self.recipe, self.triggers, self.seq = StationState.Ready, 1, 0, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        with self.station.answering():
+            self._thread.start()
+            try:
+                yield
+            finally:
+                self._stop.set()
+                self._thread.join()
+
+    def _run(self) -> None:
+        said = 0.0
+        while not self._stop.is_set():
+            if time.monotonic() - said > 0.1:
+                said = time.monotonic()
+                self.station.beat()
+                self.station.say(self._status())
+            asked = self.station.hear(Asked, timeout_s=0.02)
+            if isinstance(asked, Asked):
+                self._answer(asked)
+
+    def _answer(self, asked: Asked) -> None:
+        command = asked.command
+        if isinstance(command, Trigger):
+            self.triggers += 1
+            reply = Reply(command.id, trigger=self.triggers)
+            self.station.tell(Told(asked.ticket, requests.encode(reply)))
+            answer = self.say(self.triggers, command.part_id)
+            if answer is not None:
+                self.seq += 1
+                self.station.publish_again(result_schema.encode(self._placed(answer)))
+            return
+        error = ""
+        if isinstance(command, SelectRecipe):
+            if command.number == 9:
+                error = "there is no recipe 9"
+            else:
+                self.recipe = command.number
+        self.station.tell(Told(asked.ticket, requests.encode(Reply(command.id, error))))
+
+    def _placed(self, answer: Result) -> Result:
+        return msgspec.structs.replace(answer, station=self.station.name, session=self.station.session, seq=self.seq)
+
+    def _status(self) -> Status:
+        return Status(
+            self.station.name, self.station.session, self.state, "", "0", self.recipe, "part", "ab", "none", [CAMERA], [],
+            self.triggers, 0, {}, 0, 0, "2026-01-01T00:00:00Z",
+        )  # fmt: skip
+
+
+class Plc:
+    """What a PLC program does, in Python."""
+
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.client = ModbusTcpClient("127.0.0.1", port=port, timeout=5, retries=0, source_address=(source, 0))
+        assert self.client.connect()
+
+    def write(self, *bits: str, **values: int | str) -> bool:
+        control = registers.bits_word(CONTROL_BITS, dict.fromkeys(bits, True))
+        words = registers.pack(PLC_BLOCK, {"Control": control, **values}, "high_first")
+        return not self.client.write_registers(0, words).isError()
+
+    def read(self) -> tuple[dict[str, bool], dict[str, int | str | list[int | float]]]:
+        reply = self.client.read_holding_registers(DAEMON_START, count=registers.size(DAEMON_BLOCK))
+        assert not reply.isError()
+        values = registers.unpack(DAEMON_BLOCK, reply.registers, "high_first")
+        bits = registers.bits_of(STATUS_BITS, int(str(values["Status"])))
+        return bits | registers.bits_of(VERDICT_BITS, int(str(values["Verdict"]))), values
+
+    def wait(self, bit: str, level: bool = True) -> tuple[dict[str, bool], dict[str, int | str | list[int | float]]]:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            bits, values = self.read()
+            if bits[bit] is level:
+                return bits, values
+            time.sleep(0.002)
+        raise AssertionError(f"{bit} does not become {level}: {bits}, {values}")
+
+    def trigger(self, number: int, part_id: str = "") -> None:
+        self.write("TriggerEnable")
+        self.wait("TriggerReady")
+        self.write("TriggerEnable", "Trigger", TriggerNumber=number, PartId=part_id)
+        self.wait("TriggerAck")
+        self.write("TriggerEnable")
+
+    def acknowledge(self) -> None:
+        self.write("TriggerEnable", "ResultsAck")
+        self.wait("ResultsValid", level=False)
+        self.write("TriggerEnable")
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Plc]]:
+    """Connects a PLC to a port."""
+    plcs: list[Plc] = []
+
+    def connected(port: int, source: str = "127.0.0.1") -> Plc:
+        plcs.append(Plc(port, source))
+        return plcs[-1]
+
+    yield connected
+    for plc in plcs:
+        plc.client.close()
+
+
+Bridged = Callable[[Say], tuple[PlayedLine, int, "subprocess.Popen[str]"]]
+
+
+@pytest.fixture
+def bridged(run_dir: Path, station_name: str, free_port: Callable[[], int]) -> Iterator[Bridged]:
+    """Starts a played station and a bridge."""
+    with ExitStack() as stack:
+
+        def start(say: Say) -> tuple[PlayedLine, int, "subprocess.Popen[str]"]:
+            station = PlayedStation(run_dir, station_name, free_port(), free_port())
+            stack.callback(station.close)
+            line = PlayedLine(station, say)
+            stack.enter_context(line.playing())
+            port = free_port()
+            command = [*BRIDGE, station.endpoint, "--bind", f"127.0.0.1:{port}", "--window-ms", "400"]
+            bridge = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+            stack.callback(bridge.kill)
+            until = time.monotonic() + 30
+            while time.monotonic() < until and bridge.poll() is None:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.05)
+            return line, port, bridge
+
+        yield start
+
+
+def say_by_number(number: int, part_id: str) -> Result | None:
+    """Passes, fails, cannot decide, says nothing: in turn."""
+    kinds = (Evaluation.OK, Evaluation.NOT_OK, Evaluation.NOT_DECIDABLE, None)
+    kind = kinds[(number - 1) % 4]
+    return None if kind is None else answer_of(number, part_id, kind)
+
+
+def test_each_part_has_its_own_answer_and_none_without(bridged: Bridged, connect: Callable[..., Plc]) -> None:
+    _, port, bridge = bridged(say_by_number)
+    plc = connect(port)
+    seen = []
+    for number in range(1, 9):
+        plc.trigger(number + 1000, f"SN-{number}")
+        bits, values = plc.wait("ResultsValid")
+        assert values["InspectionID"] == values["InspectionIDRepeated"] == values["AcquisitionID"]
+        assert values["ResultTriggerNumber"] == number + 1000
+        assert values["ResultPartId"] == f"SN-{number}"
+        if bits["Pass"]:
+            assert str(values["ScaledMeasurement"]).startswith(f"[{number * 1000 + 500}, ")
+        seen.append((bits["Pass"], bits["Fail"], values["Cause"]))
+        plc.acknowledge()
+    assert seen == [(True, False, 0), (False, True, 0), (False, False, 5), (False, False, 1)] * 2
+    plc.client.close()
+    bridge.send_signal(signal.SIGTERM)
+    assert bridge.wait(20) == 0
+
+
+def test_a_reconnect_in_mid_handshake_shows_nothing_of_before(bridged: Bridged, connect: Callable[..., Plc]) -> None:
+    _, port, _ = bridged(answer_of)
+    plc = connect(port)
+    plc.trigger(1)
+    plc.wait("ResultsValid")
+    plc.client.close()
+    plc = connect(port)
+    bits, values = plc.read()
+    assert not bits["ResultsValid"]
+    assert not bits["Pass"]
+    assert values["InspectionID"] == 0
+    plc.trigger(2)
+    assert plc.wait("ResultsValid")[1]["ResultTriggerNumber"] == 2
+
+
+def test_a_second_machine_reads_and_does_not_write(bridged: Bridged, connect: Callable[..., Plc]) -> None:
+    _, port, _ = bridged(answer_of)
+    plc = connect(port)
+    plc.trigger(1)
+    bits, _ = plc.wait("ResultsValid")
+    other = connect(port, source="127.0.0.2")
+    assert other.read()[0]["Pass"] == bits["Pass"]
+    assert not other.write("ResultsAck")
+    assert plc.read()[0]["ResultsValid"]
+    assert other.client.write_registers(DAEMON_START, [1]).isError()
+    assert other.client.read_coils(0, count=1).isError()
+    assert other.client.read_holding_registers(60000, count=1).isError()
+
+
+def test_it_is_not_ready_while_the_station_sets_up_and_recipes_are_told(
+    bridged: Bridged, connect: Callable[..., Plc]
+) -> None:
+    line, port, _ = bridged(answer_of)
+    plc = connect(port)
+    plc.write("TriggerEnable")
+    plc.wait("TriggerReady")
+    line.state = StationState.Preoperational
+    plc.wait("TriggerReady", level=False)
+    plc.write("TriggerEnable", "Trigger", TriggerNumber=1)
+    assert plc.read()[0]["MissedAcq"]
+    plc.write()
+    line.state = StationState.Ready
+    plc.write("TriggerEnable", "ErrorReset")
+    plc.wait("TriggerReady")
+    plc.write("TriggerEnable", "RecipeRequest", RecipeNumber=2)
+    bits, values = plc.wait("TriggerReady")
+    assert values["CurrentJobID"] == 2
+    plc.write("TriggerEnable")
+    plc.write("TriggerEnable", "RecipeRequest", RecipeNumber=9)
+    bits, values = plc.wait("RecipeError")
+    assert bits["RecipeReady"]
+    assert values["CurrentJobID"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--bind", "0.0.0.0:1502"], "Modbus asks for no key"),
+        (["--bind", "nowhere"], "--bind"),
+        (["--bind", "127.0.0.1:1502", "--allow", "plc"], "--allow"),
+    ],
+)
+def test_what_anybody_could_reach_is_refused(options: list[str], said: str) -> None:
+    done = subprocess.run([*BRIDGE, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
