@@ -50,7 +50,7 @@ def load_inspectors(
     Args:
         station: says where the recipes are, which views there are, and what runs the networks.
         number: the recipe that is loaded first; None is the folder's only one.
-        progress: called after each recipe.
+        progress: called after each recipe, and after each of its reference frames: a search for defects takes long.
         is_required: whether that of `number` must be good.
 
     Raises:
@@ -64,7 +64,7 @@ def load_inspectors(
         try:
             if isinstance(one.recipe, DatumdError):
                 raise one.recipe
-            by_number[one.number] = load_inspector(station, one.recipe)
+            by_number[one.number] = load_inspector(station, one.recipe, progress)
             recipes.append(LoadedRecipe(one.number, one.name, one.recipe.configuration_id))
         except DatumdError as problem:
             if one.recipe is required:
@@ -79,11 +79,11 @@ def load_inspectors(
     return Inspectors(by_number, sorted(recipes, key=lambda recipe: (recipe.number, not recipe.fault)))
 
 
-def load_inspector(station: Station, recipe: Recipe) -> Inspector:
+def load_inspector(station: Station, recipe: Recipe, progress: Callable[[], None]) -> Inspector:
     """Load and qualify a recipe for a station. Raises DatumdError where it does not fit, cannot be run or does not qualify."""
     refuse_other_views(station, recipe)
     inspector = open_inspector(station.infer, recipe)
-    max_px = qualify(recipe, inspector).max_px
+    max_px = qualify(recipe, inspector, progress).max_px
     runs_on = f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)
     return inspector

@@ -1,7 +1,7 @@
 """A recipe against its reference frames: the same parts, the same keypoints and defects, in px, on the backend at hand."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,8 @@ class Qualification:
     min_iou: float = 1.0
 
 
-def qualify(recipe: Recipe, inspector: Inspector) -> Qualification:
-    """Run the reference frames of a sealed recipe.
+def qualify(recipe: Recipe, inspector: Inspector, progress: Callable[[], None] = lambda: None) -> Qualification:
+    """Run the reference frames of a sealed recipe; `progress` is called after each of them.
 
     Raises:
         RecipeError: a frame cannot be read, another number of parts is found, a keypoint lies farther than the
@@ -56,6 +56,7 @@ def qualify(recipe: Recipe, inspector: Inspector) -> Qualification:
                 limits = SegmentThresholds() if view.segment is None else view.segment.thresholds
                 if fault := defects.add(expected.defects, findings.defects, limits):
                     raise _refused(recipe, path, inspector, f"shows {fault}", "the defects that it was sealed with")
+            progress()
     return Qualification(max(px), max(probability), frames, min(defects.iou, default=1.0))
 
 

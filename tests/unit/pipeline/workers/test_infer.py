@@ -23,8 +23,9 @@ from pipeline.ring.layout import RingLayout, SlotWord
 from pipeline.runtime import Runtime
 from pipeline.vitals import Vitals, VitalWord
 from pipeline.workers.infer import InferWorker
+from tests.played_ledger import PlayedLedger
 from tests.recipes import frame_with_part, make_recipe
-from tests.unit.pipeline.workers.played_ledger import PlayedLedger, Surroundings, in_thread, surroundings
+from tests.unit.pipeline.workers.played_ledger import Surroundings, in_thread, surroundings
 
 SESSION = 7
 VIEWS = ["top", "side"]
@@ -329,12 +330,15 @@ def test_a_part_is_answered_the_same_beside_networks_kept_warm(run_dir: Path, st
     assert answers[0] == answers[1]
 
 
-def test_progress_is_told_between_recipes(station_name: str, recipes: Path) -> None:
+def test_progress_is_told_between_recipes_and_their_reference_frames(station_name: str, recipes: Path) -> None:
     told: list[int] = []
     station = station_of(station_name, recipes)
     inspectors = load_inspectors(station, PICKY, lambda: told.append(len(told)), is_required=True)
-    assert len(told) == 4
     assert set(inspectors.by_number) == {GOOD, PICKY}
+    views = [view for one in inspectors.by_number.values() for view in one.recipe.views.values()]
+    frames = sum(len(view.references) for view in views)
+    assert frames >= 2
+    assert len(told) == 4 + frames
 
 
 @pytest.mark.parametrize(
