@@ -20,12 +20,8 @@ def refuse_taken(station: Station) -> None:
         AlreadyRunning: another process listens there.
         ConfigError: the address does not exist on this machine.
     """
-    binds = {
-        "results.bind": station.results.bind,
-        "control.bind": station.control_bind,
-        "metrics.bind": station.metrics.bind,
-    }
-    for key, bind in binds.items():
+    for table, bind in station.addresses.items():
+        key = f"{table}.bind"
         host, port = split(bind)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -134,7 +134,7 @@ class HttpSettings(CommonSettings, frozen=True, tag="http"):
     queue: Annotated[int, msgspec.Meta(ge=1, le=16)] = 4
 
 
-CameraSettings = GenicamSettings | FolderSettings | VideoSettings | SyntheticSettings
+CameraSettings = GenicamSettings | FolderSettings | VideoSettings | SyntheticSettings | HttpSettings
 
 
 def beside(settings: CameraSettings, folder: Path) -> CameraSettings:
@@ -144,5 +144,7 @@ def beside(settings: CameraSettings, folder: Path) -> CameraSettings:
             return msgspec.structs.replace(settings, producer=str(folder / settings.producer))
         case FolderSettings() | VideoSettings():
             return msgspec.structs.replace(settings, path=str(folder / settings.path))
+        case HttpSettings():
+            return msgspec.structs.replace(settings, token=str(folder / settings.token))
         case SyntheticSettings():
             return settings

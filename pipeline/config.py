@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipeline import toml_file
-from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, beside
+from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, HttpSettings, beside
 from pipeline.errors import ConfigError
 from pipeline.precision import Precision
 from pipeline.result import Evaluation
@@ -158,6 +158,13 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{host}:{int(port) + 1}"
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """Every address that the daemon binds, by the table whose `bind` it is."""
+        fixed = {"results": self.results.bind, "control": self.control_bind, "metrics": self.metrics.bind}
+        sent_to = {f"camera.{name}": one.bind for name, one in self.camera.items() if isinstance(one, HttpSettings)}
+        return fixed | sent_to
+
+    @property
     def ring_slots(self) -> int:
         """Slots that the frames granted, waiting, being inspected and just answered may take together."""
         per_view = self.ring.queue_depth + (PARTS_AT_WORKER + 1) * self.infer.workers + 2
@@ -239,14 +246,31 @@ def _check(station: Station, path: Path) -> None:
                 where=f"{path}: ring.policy",
                 allowed="wait is for folders and videos; drop_oldest, drop_latest",
             )
+        if isinstance(settings, HttpSettings):
+            _check_http(station, name, settings, path)
     _check_addresses(station, path)
+
+
+def _check_http(station: Station, name: str, settings: HttpSettings, path: Path) -> None:
+    """A picture that is sent is the whole part, and none displaces another."""
+    if len(station.camera) > 1:
+        raise ConfigError(
+            "pictures are sent to the only camera of a station",
+            where=f"{path}: camera.{name}",
+            allowed="a station of its own",
+        )
+    if settings.queue > station.ring.queue_depth:
+        raise ConfigError(
+            f"is {settings.queue}: more than ring.queue_depth displace each other's pictures",
+            where=f"{path}: camera.{name}.queue",
+            allowed=f"{station.ring.queue_depth} at most, or a larger ring.queue_depth",
+        )
 
 
 def _check_addresses(station: Station, path: Path) -> None:
     """Each its own, and the ones that clients use open to other machines only where keys are asked for."""
     taken: dict[str, str] = {}
-    addresses = {"results": station.results.bind, "control": station.control_bind, "metrics": station.metrics.bind}
-    for table, bind in addresses.items():
+    for table, bind in station.addresses.items():
         where = f"{path}: {table}.bind"
         address = bind.removeprefix("tcp://")
         if int(address.rpartition(":")[2]) > LAST_PORT:
@@ -258,7 +282,7 @@ def _check_addresses(station: Station, path: Path) -> None:
                 allowed="another",
             )
         taken[address] = table
-        if table != "metrics" and station.security is None and not _LOOPBACK.match(bind):
+        if table in ("results", "control") and station.security is None and not _LOOPBACK.match(bind):
             raise ConfigError(
                 f"{bind} is not a loopback address, and without keys anybody may connect",
                 where=where,

@@ -11,6 +11,7 @@ _CAMERAS = {
     "folder": "pipeline.camera.folder:FolderCamera",
     "video": "pipeline.camera.video:VideoCamera",
     "synthetic": "pipeline.camera.synthetic:SyntheticCamera",
+    "http": "pipeline.camera.http:HttpCamera",
 }
 
 

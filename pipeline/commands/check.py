@@ -90,7 +90,8 @@ def _security(station: "Station") -> str:
 
 def _camera(station: "Station", name: str, settings: "CameraSettings", sizes: dict[str, tuple[int, int]]) -> str:
     """Look at one camera; what is played from files notes its width and height in px in `sizes` under its view."""
-    from pipeline.camera_settings import FolderSettings, GenicamSettings, SyntheticSettings
+    from pipeline.camera_settings import FolderSettings, GenicamSettings, HttpSettings, SyntheticSettings
+    from pipeline.frame import PixelFormat
 
     if isinstance(settings, GenicamSettings):
         from pipeline.camera.genicam.producer import Producer
@@ -103,6 +104,14 @@ def _camera(station: "Station", name: str, settings: "CameraSettings", sizes: di
         _fits(station, name, (width, height), width * height)
         sizes[station.views[name]] = width, height
         return f"{settings.frames}, {width} x {height}"
+    if isinstance(settings, HttpSettings):
+        from pipeline.workers.http import read_token
+
+        read_token(Path(settings.token))
+        form, size = PixelFormat[settings.pixel_format], (settings.width, settings.height)
+        _fits(station, name, size, form.payload_bytes(*size))
+        sizes[station.views[name]] = size
+        return f"POST http://{settings.bind}/inspect, {settings.width} x {settings.height} {form.name}"
     path = Path(settings.path)
     if not (path.is_dir() if isinstance(settings, FolderSettings) else path.is_file()):
         kind = settings.__struct_config__.tag
@@ -191,7 +200,7 @@ def _addresses(station: "Station") -> str:
     from pipeline.addresses import refuse_taken
 
     refuse_taken(station)
-    return f"{station.results.bind} and {station.metrics.bind} are free"
+    return f"{' and '.join(station.addresses.values())} are free"
 
 
 def _raise(problem: DatumdError) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.camera_settings import HttpSettings
 from pipeline.config import Station
 
 ENDS_THE_DAEMON = "ledger"  # when it fails again and again; the others are started again for ever
@@ -36,4 +37,9 @@ def processes(station: Station) -> list[ProcessSpec]:
         ProcessSpec("metrics", "pipeline.sinks.metrics:main"),
         *(ProcessSpec(f"infer.{n}", "pipeline.workers.infer:main", LOADING_S) for n in range(station.infer.workers)),
         *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),
+        *(
+            ProcessSpec(f"http.{camera}", "pipeline.workers.http:main")
+            for camera, settings in station.camera.items()
+            if isinstance(settings, HttpSettings)
+        ),
     ]

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.camera_settings import HttpSettings
 from pipeline.config import load_station
 from pipeline.errors import ConfigError
+from pipeline.supervisor.processes import processes
 
 GOOD = """
 format = 1
@@ -39,6 +41,39 @@ def test_no_name_or_address_ends_in_a_newline(tmp_path: Path, old: str, new: str
         load_station(path)
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+HTTP = GOOD.replace('"synthetic"', '"http"\ntoken = "http.token"\nwidth = 64\nheight = 48')
+
+
+def test_the_token_of_a_camera_that_pictures_are_sent_to_lies_beside_the_station_file(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(HTTP)
+    station = load_station(path)
+    camera = station.camera["top"]
+    assert isinstance(camera, HttpSettings)
+    assert camera.token == str(tmp_path / "http.token")
+    assert station.addresses["camera.top"] == "127.0.0.1:8570"
+    assert [one.name for one in processes(station)][-2:] == ["grab.top", "http.top"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        (
+            "[results]",
+            '[camera.side]\ntype = "synthetic"\n[results]',
+            "pictures are sent to the only camera of a station",
+        ),
+        ("width = 64", 'width = 64\nbind = "0.0.0.0:8570"', "camera.top.bind: found '0.0.0.0:8570'"),
+        ("width = 64", 'width = 64\nbind = "127.0.0.1:9570"', "127.0.0.1:9570 is metrics.bind, too"),
+        ("width = 64", "width = 64\nqueue = 5", "camera.top.queue: is 5"),
+        ('token = "http.token"\n', "", "camera.top.token: is missing"),
+    ],
+)
+def test_what_a_camera_that_pictures_are_sent_to_cannot_be(tmp_path: Path, old: str, new: str, where: str) -> None:
+    assert HTTP.count(old) == 1
+    assert where in refused(tmp_path / "station.toml", HTTP.replace(old, new))
 
 
 OPEN = GOOD.replace("tcp://127.0.0.1:5570", "tcp://0.0.0.0:5570")

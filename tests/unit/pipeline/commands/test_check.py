@@ -158,3 +158,20 @@ def test_a_region_that_reaches_out_of_the_pictures_shows_before_running(
     )
     assert line.endswith("allowed: x, y, width, height within 255 x 256")
     assert "2 things are wrong" in errors
+
+
+def test_a_camera_that_pictures_are_sent_to_needs_its_token(
+    station: Path, free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    sent_to = f'type = "http"\ntoken = "http.token"\nbind = "127.0.0.1:{port}"\nwidth = 256\nheight = 256'
+    station.write_text(station.read_text().replace('type = "folder"\npath = "pictures"', sent_to))
+    code, _, errors = checked(station, capsys)
+    assert code == 2
+    assert "http.token: cannot be read" in errors
+    token = station.parent / "http.token"
+    token.write_text("0123456789abcdef0123456789abcdef\n")
+    token.chmod(0o600)
+    code, lines, errors = checked(station, capsys)
+    assert (code, errors) == (0, "")
+    assert f"ok    camera top: POST http://127.0.0.1:{port}/inspect, 256 x 256 Mono8" in lines
