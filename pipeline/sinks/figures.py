@@ -3,7 +3,7 @@
 import platform
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, generate_latest
 
 from pipeline.client import Message
 from pipeline.clock import monotonic_ns
@@ -39,6 +39,7 @@ class Figures:
         self.registry = CollectorRegistry()
         self.state, self.text = StationState.Preoperational, "no status has been heard"
         self._heard_ns = 0
+        self._has_status = False
         self._totals: dict[Counter, tuple[int, float]] = {}
         registry = self.registry
         self._triggers = Counter("datumd_triggers", "Triggers that are owed an answer.", registry=registry)
@@ -96,6 +97,14 @@ class Figures:
         """Results that the subscription knows to have missed."""
         self._count_to(self._missed, 0, count)
 
+    def page(self) -> bytes:
+        """All figures in Prometheus' text format; before the first status no more than that nothing was heard.
+
+        A total that stood at 0 until then would seem to have grown, whenever this process is started again.
+        """
+        registry = self.registry if self._has_status else self.registry.restricted_registry(["datumd_live"])
+        return generate_latest(registry)
+
     def is_live(self) -> bool:
         """Whether the ledger has been heard within three heartbeats."""
         return self._heard_ns > 0 and monotonic_ns() - self._heard_ns < LIVE_NS
@@ -122,6 +131,7 @@ class Figures:
                 self._answer.observe(took / 1e9)
 
     def _status(self, status: Status) -> None:
+        self._has_status = True
         self.state, self.text = status.state, status.text
         self._ready.set(self.is_ready())
         self._state.state(status.state.value)

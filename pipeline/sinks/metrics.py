@@ -6,7 +6,7 @@ import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 
 from pipeline.addresses import split
 from pipeline.client import Subscription
@@ -52,7 +52,7 @@ def _serve(bind: str, figures: Figures) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/metrics":
-                    self._send(200, CONTENT_TYPE_LATEST, generate_latest(figures.registry))
+                    self._send(200, CONTENT_TYPE_LATEST, figures.page())
                 case "/healthz":
                     self._health(figures.is_live())
                 case "/healthz/live":

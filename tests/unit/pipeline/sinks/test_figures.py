@@ -172,6 +172,14 @@ def test_what_prometheus_shall_see_grow_stands_at_zero_before() -> None:
     assert found["datumd_live", ""] == found["datumd_metrics_missed_results_total", ""] == 0
 
 
+def test_totals_are_shown_when_they_are_known() -> None:
+    figures = Figures()
+    assert b"datumd_live" in figures.page()
+    assert b"datumd_images_lost_total" not in figures.page()
+    figures.observe(status(evidence=EvidenceReport(lost=4)))
+    assert b"datumd_images_lost_total 4.0" in figures.page()
+
+
 def test_results_that_this_subscriber_missed_are_counted() -> None:
     figures = Figures()
     for count in (0, 3, 3, 5):
