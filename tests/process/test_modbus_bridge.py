@@ -272,6 +272,18 @@ def test_it_is_not_ready_while_the_station_sets_up_and_recipes_are_told(
     assert values["CurrentJobID"] == 2
 
 
+def test_the_played_plc_finds_no_part_that_passed_without_its_own_ok(bridged: Bridged) -> None:
+    line, port, _ = bridged(say_by_number)
+    command = [sys.executable, "-m", "pipeline", "plc-sim", f"127.0.0.1:{port}", "--parts", "30", "--fault", "all"]
+    more = ["--share", "0.3", "--patience-ms", "1500", "--results", line.station.endpoint]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "parts      30\n" in done.stdout
+    assert "disagree   0\n" in done.stdout
+    assert "  passed  " in done.stdout
+    assert "fault played" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

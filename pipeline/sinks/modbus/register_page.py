@@ -41,7 +41,7 @@ def page_tables() -> str:
 
 
 def _row(register: Register) -> str:
-    kind = register.kind if register.count == 1 else f"{register.count} × {register.kind}"
+    kind = register.kind if register.count == 1 else f"{register.count} of {register.kind}"
     if register.kind == "text":
         kind = f"text, {register.count} characters"
     return f"| {register.address} | {register.size} | {register.name} | {kind} | {register.meaning} |"

@@ -1,0 +1,1 @@
+"""The PLC's side of the Modbus handshake, for commissioning without hardware."""
