@@ -76,6 +76,7 @@ class PictureBox:
 
     def __init__(self, place: str) -> None:
         """`place` names it, on this machine. Raises AlreadyRunning where somebody receives there."""
+        self._lines: list[socket.socket] = []  # of those who have sent nothing yet
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._listener.bind(_address(place))
@@ -86,29 +87,47 @@ class PictureBox:
         self._listener.setblocking(False)
 
     def collect(self) -> Iterator[Posted]:
-        """What lies there. What other users have sent, or nobody understands, is dropped."""
+        """What lies there. What other users have sent, or nobody understands, is dropped.
+
+        Of who has connected and not sent yet the picture is taken at a later call, or given up when others need the room.
+        """
         for _ in range(BACKLOG):
             try:
                 line, _ = self._listener.accept()
             except BlockingIOError:
-                return
-            with line:
+                break
+            line.setblocking(False)
+            self._lines.append(line)
+        lines, self._lines = self._lines, []
+        for line in lines:
+            try:
                 posted = _received(line)
+            except BlockingIOError:
+                self._lines.append(line)
+                continue
+            line.close()
             if posted is not None:
                 yield posted
+        while len(self._lines) > BACKLOG:
+            self._lines.pop(0).close()
 
     def close(self) -> None:
         """Receive no more; what lies there is gone."""
         self._listener.close()
+        for line in self._lines:
+            line.close()
+        self._lines.clear()
 
 
 def _received(line: socket.socket) -> Posted | None:
-    line.setblocking(False)
+    """What was sent; None where it is nothing that is understood. Raises BlockingIOError where it is still to come."""
     if _user(line) != os.getuid():
         return None
     try:
         content, descriptors, _, _ = socket.recv_fds(line, TICKET_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
-    except OSError:  # nothing was sent
+    except BlockingIOError:
+        raise
+    except OSError:
         return None
     if len(descriptors) == 1 and len(content) == TICKET_BYTES:
         with suppress(UnicodeDecodeError):

@@ -114,6 +114,34 @@ def test_what_nobody_understands_is_dropped(camera: HttpCamera, place: str) -> N
     assert isinstance(camera.grab_into(memoryview(bytearray(SIZE)), 0.0), FrameInfo)
 
 
+def test_who_has_connected_may_send_a_moment_later(camera: HttpCamera, place: str, tmp_path: Path) -> None:
+    (tmp_path / "pixels").write_bytes(bytes(SIZE))
+    target = memoryview(bytearray(SIZE))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line, (tmp_path / "pixels").open("rb") as pixels:
+        line.connect(f"\0datumd-pictures-{place}")
+        assert camera.grab_into(target, 0.0) is None
+        socket.send_fds(line, [ticket(1).encode()], [pixels.fileno()])
+    camera.trigger_software(ticket(1))
+    assert isinstance(camera.grab_into(target, 0.0), FrameInfo)
+
+
+def test_who_connects_and_sends_nothing_takes_nobodys_room(camera: HttpCamera, place: str) -> None:
+    before = open_files()
+    target = memoryview(bytearray(SIZE))
+    idle = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2 * BACKLOG)]
+    for line in idle:
+        line.connect(f"\0datumd-pictures-{place}")
+        assert camera.grab_into(target, 0.0) is None
+    assert open_files() == before + len(idle) + BACKLOG
+    send(place, 1)
+    camera.trigger_software(ticket(1))
+    for line in idle:
+        line.close()
+    assert isinstance(camera.grab_into(target, 0.0), FrameInfo)
+    assert camera.grab_into(target, 0.0) is None
+    assert open_files() == before
+
+
 def test_two_cameras_of_one_address_are_refused(camera: HttpCamera, place: str) -> None:
     assert camera.exhausted is False
     twin = HttpCamera(HttpSettings(token="t", width=16, height=8, bind=place))  # noqa: S106 - a file's name
