@@ -68,8 +68,8 @@ def test_every_trigger_is_answered_once_with_the_defects_of_its_part(
     edges = {edge.trigger_number for edge in cameras.log().edges}
     assert heard.triggers() == dict.fromkeys(edges, 1)
     completed = [result for result in heard.results if result.result_state is ResultState.COMPLETED]
-    assert {(result.trigger_number or 0) % 4 for result in completed[:12]} == {0, 1, 2, 3}
-    assert completed[-20:] == heard.results[-20:]
+    assert {(result.trigger_number or 0) % 4 for result in completed} == {0, 1, 2, 3}
+    assert completed[-1] in heard.results[-20:], "nothing was inspected after the worker had come back"
     for result in completed:
         _check(result)
     _check_files(run_dir, heard)
