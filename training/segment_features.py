@@ -7,6 +7,7 @@ kept a millisecond. One byte of the image that differs gives other features, and
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -74,7 +75,7 @@ class FeatureStore:
         """In one step: a killed run leaves no half of it."""
         with writing(self._folder, "free some room, or a smaller features_gb in the method"):
             self._folder.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(".part")
+            beside = path.with_suffix(f".{os.getpid()}.part")  # another training may be at the same image
             with beside.open("wb") as file:
                 np.save(file, both)
             beside.replace(path)

@@ -113,6 +113,7 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     segment_curves.draw(task.name, state.history, run.work / "curves.png")
     run.report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
     whole = averaged if isinstance(averaged, UNet) else PromptedSam(encoder, averaged)
+    run.sam.model.cpu()  # parts of it were moved to where training was
     count = min(_EXAMPLES, len(run.validation))
     examples = np.stack([task.validation.pair(index, 0)[0] for index in range(count)])
     return TrainedSegment(whole.cpu().eval(), state, trained, examples)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
@@ -28,6 +29,7 @@ TINY = "sam_tiny of datumd"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green and blue in 0..1: SAM's own
 _NAME_KEY = "datumd_name"  # in config.json of a folder that we wrote
 _PREPROCESSOR = "preprocessor_config.json"
+_UNUSABLE = (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ArithmeticError)
 _ALLOWED = "a folder as SamModel.save_pretrained writes it: config.json (model_type sam) and model.safetensors"
 _NEXT = "datumd train --method sam_tiny --out DIR"
 
@@ -143,10 +145,11 @@ def load_sam(folder: Path) -> LoadedSam:
                 output_loading_info=True,
                 dtype=torch.float32,
             )
-    except (OSError, ValueError, TypeError, RuntimeError, KeyError, AttributeError, SafetensorError) as problem:
+    except (*_UNUSABLE, SafetensorError, StrictDataclassError) as problem:
         reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         raise DataError(f"cannot be loaded: {reason[:200]}", where=str(folder), allowed=_ALLOWED) from None
     _complete(folder, info)
+    _even(folder, model)
     mean, deviation = _colours(folder)
     name = config.get(_NAME_KEY) or folder.resolve().name
     model.eval().requires_grad_(requires_grad=False)
@@ -180,7 +183,9 @@ def prompted_masks(
         Logits float32 (N, P, Hm, Wm); of one point's three masks the one that SAM itself believes to be best.
     """
     model = sam.model
-    mean, deviation = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (sam.mean, sam.deviation))
+    mean, deviation = (
+        torch.tensor(values, device=image.device).reshape(1, -1, 1, 1) for values in (sam.mean, sam.deviation)
+    )
     is_ambiguous = boxes is None and points is not None and points.shape[2] == 1
     answer = model(
         pixel_values=normalised(image, mean, deviation),
@@ -219,6 +224,18 @@ def _complete(folder: Path, info: dict[str, Any]) -> None:
             f"{len(missing)} of its weights are missing or of another shape, the first is {missing[0]}",
             where=str(folder),
             allowed=_ALLOWED,
+        )
+
+
+def _even(folder: Path, model: SamModel) -> None:
+    """Refuse an encoder that does not see all of a colour image."""
+    vision = cast(SamVisionConfig, model.config.vision_config)
+    side, patch = vision.image_size, vision.patch_size
+    if not isinstance(side, int) or not isinstance(patch, int) or side % patch or vision.num_channels != 3:
+        raise DataError(
+            f"sees {vision.num_channels} colours of {side} px in patches of {patch}",
+            where=str(folder),
+            allowed="3 colours, a square image of whole patches",
         )
 
 

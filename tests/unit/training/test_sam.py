@@ -57,6 +57,23 @@ def test_the_tiny_one_is_below_five_million_parameters_and_sees_256_px() -> None
     assert model.config.vision_config.image_size == 256
 
 
+def test_folders_of_years_ago_say_more_and_other_things(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    older = {"torch_dtype": None, "_name_or_path": "", "num_beams": 1, "transformers_version": "4.29.0.dev0"}
+    config |= {"torch_dtype": "float32", "_commit_hash": None, "transformers_version": None}
+    for part in ("vision_config", "prompt_encoder_config", "mask_decoder_config"):
+        config[part] |= older | {"model_type": ""}
+    config["vision_config"] |= {"dropout": 0.0, "initializer_factor": 1.0, "projection_dim": 512}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert load_sam(folder).image_wh == (64, 64)
+
+
+def _changed(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_config"] |= values
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -65,6 +82,10 @@ def test_the_tiny_one_is_below_five_million_parameters_and_sees_256_px() -> None
         (lambda folder: (folder / "config.json").write_text('{"model_type": "sam2"}'), "is a model of type 'sam2'"),
         (lambda folder: (folder / "model.safetensors").unlink(), "there are no weights"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be loaded"),
+        (lambda folder: _changed(folder, hidden_size="wide"), "cannot be loaded: .*hidden_size"),
+        (lambda folder: _changed(folder, hidden_size=48), "cannot be loaded|of another shape"),
+        (lambda folder: _changed(folder, patch_size=0), "cannot be loaded"),
+        (lambda folder: _changed(folder, image_size=66), "of 66 px in patches of 8"),
         (lambda folder: (folder / "preprocessor_config.json").write_text("{}"), "no usable image_mean"),
     ],
 )
