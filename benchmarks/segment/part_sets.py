@@ -51,8 +51,8 @@ FULL = Scale(
 QUICK = Scale(
     RenderedSet("segment-quick", 16, 47003, "sparse", 0.6),
     RenderedSet("segment-quick-test", 8, 47004, "sparse", 0.5),
-    {"steps": 6, "images": 2, "augment": {"variants": 1}},
-    tiles=40,
+    {"steps": 6, "images": 2, "augment": {"variants": 1}, "split": {"calibration": 0.3, "validation": 0.3}},
+    tiles=60,
     tile_folds=2,
 )
 

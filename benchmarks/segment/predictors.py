@@ -59,7 +59,7 @@ class Perfect:
         columns, rows = self._sam.mask_wh
         best = torch.full((rows, columns), _NOTHING)
         asked = torch.from_numpy(prompts(sample, region, cut.sensor_from(self._sam.image_wh), self._kind))
-        for some in torch.split(asked, _AT_ONCE):
+        for some in (asked[first : first + _AT_ONCE] for first in range(0, len(asked), _AT_ONCE)):
             given = {"boxes": some[None]} if self._kind == "box" else {"points": some[None, :, None]}
             best = torch.maximum(best, prompted_masks(self._sam, image, **given)[0].amax(0))
         return _maps(best, torch.ones(rows // 2, columns // 2), cut)

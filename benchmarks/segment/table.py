@@ -118,8 +118,11 @@ def _costs(rows: Sequence[Row]) -> Table:
         ]
         rest = sorted({record.verdict for record in row.records if record.verdict})
         verdict = rest[0] if len(row.records) == 1 and rest else ""
-        lines.append([row.title, f"{mean[0] / 1e6:.2f} M", f"{mean[1]:.1f}", f"{mean[2]:.1f}", verdict])
-    heading = ["", "trained parameters", "ms of one core", "training, CPU minutes", ""]
+        sizes = (
+            [f"{mean[0] / 1e6:.2f} M", f"{mean[1]:.1f}", f"{mean[2]:.1f}"] if mean[0] else ["-", f"{mean[1]:.1f}", "-"]
+        )
+        lines.append([row.title, *sizes, verdict])
+    heading = ["", "trained parameters", "ms of one core", "training, CPU minutes", "its course"]
     return Table("Costs, magnetic tiles", heading, lines)
 
 
@@ -169,10 +172,10 @@ _PIXELS: Sequence[Column] = (
 )
 _PARTS: Sequence[Column] = (
     ("AUROC", lambda one: one.image_auroc, _spread),
-    ("good with an alarm at 95% detection", _at(0, "good_with_alarm"), _share),
-    ("alarms per good part", _at(0, "alarms_per_good_part"), _number),
-    ("good with an alarm at 99% detection", _at(1, "good_with_alarm"), _share),
-    ("alarms per good part ", _at(1, "alarms_per_good_part"), _number),
+    ("good with an alarm, 95% found", _at(0, "good_with_alarm"), _share),
+    ("alarms per good part, 95% found", _at(0, "alarms_per_good_part"), _number),
+    ("good with an alarm, 99% found", _at(1, "good_with_alarm"), _share),
+    ("alarms per good part, 99% found", _at(1, "alarms_per_good_part"), _number),
     ("found at the limits", lambda one: one.at_limits.found, _share),
     ("good with an alarm there", lambda one: one.at_limits.good_with_alarm, _share),
 )
