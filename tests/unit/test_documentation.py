@@ -22,7 +22,7 @@ def commands() -> set[str]:
     subparsers = argparse.ArgumentParser().add_subparsers()
     for module in OWN_COMMANDS:
         importlib.import_module(f"pipeline.commands.{module}").add_parser(subparsers)
-    return {*subparsers.choices, *(name.rpartition(".")[2].removesuffix("_command") for name in points)}
+    return {*subparsers.choices, *(name.rpartition(".")[2].removesuffix("_command").replace("_", "-") for name in points)}
 
 
 @pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -54,4 +54,4 @@ def test_make_targets_exist(document: Path) -> None:
 
 
 def test_commands_exist(document: Path) -> None:
-    assert set(re.findall(r"(?:^|bin/)datumd ([a-z]+)", code_of(document), flags=re.MULTILINE)) <= commands()
+    assert set(re.findall(r"(?:^|bin/)datumd ([a-z-]+)", code_of(document), flags=re.MULTILINE)) <= commands()
