@@ -36,7 +36,7 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 def test_named_files_exist(document: Path) -> None:
-    folders = "pipeline|engines|calibration|training|simulator|examples|systemd|benchmarks|docs|tests"
+    folders = "pipeline|engines|calibration|training|simulator|examples|systemd|monitoring|benchmarks|docs|tests"
     named = re.findall(rf"`((?:{folders})/[\w@./-]*)`", document.read_text())
     assert not [name for name in named if not (ROOT / name).exists()]
 
