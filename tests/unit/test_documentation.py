@@ -22,7 +22,10 @@ def commands() -> set[str]:
     subparsers = argparse.ArgumentParser().add_subparsers()
     for module in OWN_COMMANDS:
         importlib.import_module(f"pipeline.commands.{module}").add_parser(subparsers)
-    return {*subparsers.choices, *(name.rpartition(".")[2].removesuffix("_command").replace("_", "-") for name in points)}
+    return {
+        *subparsers.choices,
+        *(name.rpartition(".")[2].removesuffix("_command").replace("_", "-") for name in points),
+    }
 
 
 @pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
