@@ -4,55 +4,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import torch
-from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 
 from pipeline.recipe import load_recipe
 from tests.recipes import make_recipe
+from tests.small_sams import write_masked, write_small_sam
 
 LIMIT_S = 240
 
 
 @pytest.fixture
 def small_sam(tmp_path: Path) -> Path:
-    """A folder as `save_pretrained` leaves it: 64 x 64 px, two layers, random weights."""
-    torch.manual_seed(0)
-    vision = SamVisionConfig(
-        hidden_size=16,
-        output_channels=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=64,
-        patch_size=8,
-        window_size=4,
-        global_attn_indexes=[1],
-        num_pos_feats=8,
-        mlp_ratio=2.0,
-    )
-    prompts = SamPromptEncoderConfig(hidden_size=16, image_size=64, patch_size=8)
-    masks = SamMaskDecoderConfig(hidden_size=16, mlp_dim=32, num_attention_heads=2, iou_head_hidden_dim=16)
-    config = SamConfig(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=masks)
-    SamModel(config).save_pretrained(tmp_path / "sam")
-    return tmp_path / "sam"
+    """A folder as `save_pretrained` leaves it."""
+    return write_small_sam(tmp_path / "sam")
 
 
 @pytest.fixture
 def masks(tmp_path: Path) -> Path:
-    """24 parts, every third of them good."""
-    for index in range(24):
-        rng = np.random.default_rng(index)
-        rough = cv2.resize(rng.uniform(40, 160, (6, 6)), (80, 64), interpolation=cv2.INTER_CUBIC)
-        mask = np.zeros((64, 80), np.uint8)
-        if index % 3:
-            mask[20:32, 10 + index : 24 + index] = 255
-        file = tmp_path / "masks" / ("dent" if index % 2 else "burr") / f"{index}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(file), np.clip(rough + 80 * (mask > 0), 0, 255).astype(np.uint8))
-        cv2.imwrite(str(file.with_suffix(".mask.png")), mask)
-    return tmp_path / "masks"
+    """16 parts with a scratch, 8 without."""
+    return write_masked(tmp_path / "masks", 16, 8)
 
 
 METHOD = """
