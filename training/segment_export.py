@@ -106,8 +106,23 @@ def export_segment(network: PromptedSam, weights: str, folder: Path, images: NDA
             beside = path.with_suffix(".part")
             beside.write_bytes(model.SerializeToString())
             beside.replace(path)
-    shown = image if images is None else torch.from_numpy(images[..., None])
-    return _allowed(_compare(network, shown, *paths), paths[1])
+    return parity(network, folder, image.numpy()[..., 0] if images is None else images)
+
+
+def parity(network: PromptedSam, folder: Path, images: NDArray[np.uint8]) -> Parity:
+    """How closely the two files in a folder agree with a network on the CPU, in evaluation mode, on images (N, H, W).
+
+    Raises:
+        NetworkError: less than `LEAST_IOU`, `MOST_LOGIT` and `MOST_HEATMAP` allow.
+    """
+    found = _compare(network, torch.from_numpy(images[..., None]), folder / ENCODER, folder / DECODER)
+    if not (found.iou >= LEAST_IOU and found.logit <= MOST_LOGIT and found.heatmap <= MOST_HEATMAP):
+        raise NetworkError(
+            f"differs from torch: {found}",
+            where=str(folder / DECODER),
+            allowed=f"IoU {LEAST_IOU}, logits {MOST_LOGIT}, heatmap {MOST_HEATMAP}",
+        )
+    return found
 
 
 def ship_segment(stage: Path, folder: Path) -> None:
@@ -144,13 +159,3 @@ def _compare(network: PromptedSam, images: Tensor, encoder: Path, decoder: Path)
     first.close()
     second.close()
     return Parity(both / either if either else 1.0, logit, heat)
-
-
-def _allowed(parity: Parity, path: Path) -> Parity:
-    if not (parity.iou >= LEAST_IOU and parity.logit <= MOST_LOGIT and parity.heatmap <= MOST_HEATMAP):
-        raise NetworkError(
-            f"differs from torch: {parity}",
-            where=str(path),
-            allowed=f"IoU {LEAST_IOU}, logits {MOST_LOGIT}, heatmap {MOST_HEATMAP}",
-        )
-    return parity

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,21 +15,37 @@ from training.networks.sam import LoadedSam, load_sam
 from training.networks.unet import UNet
 from training.segment_export import check_size
 from training.segment_method import PromptNetwork, SegmentAugment, SegmentMethod, SegmentSplit
-from training.segment_train import SegmentRun, divide_segment, train_segment
+from training.segment_train import SegmentRun, TrainedSegment, divide_segment, train_segment
 
 METHOD = SegmentMethod(
     steps=12, images=4, network=PromptNetwork(states=2, width=16), augment=SegmentAugment(variants=2)
 )
 
 
-@pytest.fixture
-def sam(tmp_path: Path) -> LoadedSam:
-    return load_sam(write_small_sam(tmp_path / "small"))
+@pytest.fixture(scope="module")
+def sam(tmp_path_factory: pytest.TempPathFactory) -> LoadedSam:
+    return load_sam(write_small_sam(tmp_path_factory.mktemp("sam")))
 
 
-@pytest.fixture
-def tiles(tmp_path: Path) -> Path:
-    return write_masked(tmp_path / "tiles", bad=6, good=4)
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_masked(tmp_path_factory.mktemp("set") / "tiles", bad=6, good=4)
+
+
+@dataclass(frozen=True)
+class Done:
+    """One training, and the weights of its SAM from before."""
+
+    work: Path
+    trained: TrainedSegment
+    before: dict[str, torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def done(tiles: Path, sam: LoadedSam, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    work = tmp_path_factory.mktemp("done")
+    before = copy.deepcopy(sam.model.state_dict())
+    return Done(work, train_segment(run(tiles, sam, work)), before)
 
 
 def run(tiles: Path, sam: LoadedSam, work: Path, method: SegmentMethod = METHOD, *, resume: bool = False) -> SegmentRun:
@@ -37,10 +54,10 @@ def run(tiles: Path, sam: LoadedSam, work: Path, method: SegmentMethod = METHOD,
     return SegmentRun(method, sam, train, validation, work, resume, lambda _: None)
 
 
-def test_no_frozen_weight_moves_and_every_other_one_does(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
-    before = copy.deepcopy(sam.model.state_dict())
-    trained = train_segment(run(tiles, sam, tmp_path / "work"))
-    network = trained.network
+def test_no_frozen_weight_moves_and_every_other_one_does(
+    done: Done, tiles: Path, sam: LoadedSam, tmp_path: Path
+) -> None:
+    network, before = done.trained.network, done.before
     assert isinstance(network, PromptedSam)
     for name, weight in sam.model.state_dict().items():
         assert torch.equal(weight, before[name]), name
@@ -49,12 +66,12 @@ def test_no_frozen_weight_moves_and_every_other_one_does(tiles: Path, sam: Loade
         assert inside
         for name, weight in inside.items():
             assert torch.equal(weight, before[f"{prefix}.{name}"]), name
-    torch.manual_seed(METHOD.seed)
-    fresh = train_segment(run(tiles, sam, tmp_path / "short", msgspec.structs.replace(METHOD, steps=1))).network
+    fresh = train_segment(run(tiles, sam, tmp_path, msgspec.structs.replace(METHOD, steps=1))).network
+    assert isinstance(fresh, PromptedSam)
     moved = dict(network.decoder.named_parameters())
     for name, weight in fresh.decoder.named_parameters():
         assert torch.equal(weight, moved[name]) != weight.requires_grad, name
-    assert trained.parameters == sum(weight.numel() for weight in network.decoder.trained())
+    assert done.trained.parameters == sum(weight.numel() for weight in network.decoder.trained())
 
 
 def test_the_heatmap_learns_where_defects_are(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
@@ -75,37 +92,37 @@ def test_the_heatmap_learns_where_defects_are(tiles: Path, sam: LoadedSam, tmp_p
     assert (tmp_path / "work" / "curves.png").stat().st_size > 0
 
 
-def test_a_unet_learns_from_the_same_images(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+def test_a_unet_learns_from_the_same_images(done: Done, tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
     method = msgspec.structs.replace(METHOD, network=PromptNetwork(kind="unet", states=2, width=16))
-    trained = train_segment(run(tiles, sam, tmp_path / "work", method))
-    s4 = train_segment(run(tiles, sam, tmp_path / "s4"))
+    trained = train_segment(run(tiles, sam, tmp_path, method))
     assert isinstance(trained.network, UNet)
-    assert trained.parameters == pytest.approx(s4.parameters, rel=0.1)
-    assert np.array_equal(trained.examples, s4.examples)
+    assert trained.parameters == pytest.approx(done.trained.parameters, rel=0.1)
+    assert np.array_equal(trained.examples, done.trained.examples)
     logits, heatmap = trained.network(torch.from_numpy(trained.examples[..., None]))
     assert logits.shape[1:] == (64, 64)
     assert heatmap.shape[1:] == (16, 16)
-    assert not (tmp_path / "work" / "features").exists()
+    assert not (tmp_path / "features").exists()
 
 
-def test_a_training_is_a_function_of_its_seed_and_one_that_has_ended_is_not_done_again(
-    tiles: Path, sam: LoadedSam, tmp_path: Path
-) -> None:
-    whole, twice, other = (
-        train_segment(run(tiles, sam, tmp_path / name, msgspec.structs.replace(METHOD, seed=seed))).network.state_dict()
-        for name, seed in (("whole", 0), ("twice", 0), ("other", 1))
+def test_a_training_that_has_ended_is_not_done_again(done: Done, tiles: Path, sam: LoadedSam) -> None:
+    again = train_segment(run(tiles, sam, done.work, resume=True)).network.state_dict()
+    assert all(torch.equal(weight, again[name]) for name, weight in done.trained.network.state_dict().items())
+
+
+def test_a_training_is_a_function_of_its_seed(done: Done, tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    whole = done.trained.network.state_dict()
+    twice, other = (
+        train_segment(run(tiles, sam, tmp_path / str(seed), msgspec.structs.replace(METHOD, seed=seed))).network
+        for seed in (0, 1)
     )
-    again = train_segment(run(tiles, sam, tmp_path / "whole", resume=True)).network.state_dict()
-    assert all(torch.equal(weight, again[name]) for name, weight in whole.items())
-    assert all(torch.equal(weight, twice[name]) for name, weight in whole.items())
-    assert not all(torch.equal(weight, other[name]) for name, weight in whole.items())
+    assert all(torch.equal(weight, twice.state_dict()[name]) for name, weight in whole.items())
+    assert not all(torch.equal(weight, other.state_dict()[name]) for name, weight in whole.items())
 
 
-def test_a_checkpoint_of_another_sam_is_refused(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
-    train_segment(run(tiles, sam, tmp_path / "work"))
-    other = load_sam(write_small_sam(tmp_path / "other", seed=1))
+def test_a_checkpoint_of_another_sam_is_refused(done: Done, tiles: Path, tmp_path: Path) -> None:
+    other = load_sam(write_small_sam(tmp_path, seed=1))
     with pytest.raises(DataError, match="was trained with sam = "):
-        train_segment(run(tiles, other, tmp_path / "work", resume=True))
+        train_segment(run(tiles, other, done.work, resume=True))
 
 
 def test_where_there_is_no_room_there_are_fewer_variants(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
