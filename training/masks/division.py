@@ -16,8 +16,8 @@ Indices = NDArray[np.int64]
 def divide(images: MaskedSet, shares: Sequence[float], seed: int, *, by_group: bool = True) -> list[Indices]:
     """Divide into as many sides as there are shares.
 
-    Groups are dealt one after the other, those of many images first, each to the side that is then farthest below its share
-    of the group's kinds.
+    Groups are dealt one after the other, those of many images first, each to the side where it brings the counts of images, of
+    good ones and of each kind of defect closest to what they should be (least chi-square).
 
     Args:
         images: what is divided.
@@ -32,27 +32,24 @@ def divide(images: MaskedSet, shares: Sequence[float], seed: int, *, by_group: b
     Raises:
         DataError: a side would be empty.
     """
-    kinds, kind = np.unique(np.array(images.kinds), return_inverse=True)
     labels = images.groups if by_group else images.names
     _, group = np.unique(np.array(labels), return_inverse=True)
-    table = np.zeros((int(group.max()) + 1, len(kinds)), np.int64)  # images of each group and kind
-    np.add.at(table, (group, kind), 1)
+    shows = _shows(images)
+    table = np.zeros((int(group.max()) + 1, shows.shape[1]))  # images of each group that show each kind
+    np.add.at(table, group, shows)
     order = np.random.default_rng(seed).permutation(len(table))
-    order = order[np.argsort(-table[order].sum(1), kind="stable")]
-    wanted = np.array(shares, np.float64) / sum(shares)
-    total = np.maximum(table.sum(0), 1)
-    has = np.zeros((len(wanted), len(kinds)))
+    order = order[np.argsort(-table[order, 0], kind="stable")]
+    expected = np.array(shares, np.float64)[:, None] / sum(shares) * table.sum(0)
+    has = np.zeros_like(expected)
     side_of = np.zeros(len(table), np.int64)
     for index in order:
-        # how far each side would be from its share of every kind, were it given this group, against where it is now
-        after, now = ((((has + add) / total / wanted[:, None] - 1.0) ** 2) for add in (table[index], 0))
-        gain = (wanted[:, None] * (after - now)).sum(1)
-        side_of[index] = int(gain.argmin())
+        after, now = (((has + add - expected) ** 2 / expected).sum(1) for add in (table[index], 0.0))
+        side_of[index] = int((after - now).argmin())
         has[side_of[index]] += table[index]
-    sides = [np.flatnonzero(side_of[group] == number) for number in range(len(wanted))]
+    sides = [np.flatnonzero(side_of[group] == number) for number in range(len(shares))]
     if not all(len(side) for side in sides):
         raise DataError(
-            f"{len(images)} images in {len(table)} groups cannot be divided into {len(wanted)}",
+            f"{len(images)} images in {len(table)} groups cannot be divided into {len(shares)}",
             where=images.where,
             allowed="more images that show different parts",
         )
@@ -62,3 +59,10 @@ def divide(images: MaskedSet, shares: Sequence[float], seed: int, *, by_group: b
 def folds(images: MaskedSet, count: int, seed: int, *, by_group: bool = True) -> list[Indices]:
     """``count`` sides of equal share, for cross-validation; see `divide`."""
     return divide(images, [1.0] * count, seed, by_group=by_group)
+
+
+def _shows(images: MaskedSet) -> NDArray[np.float64]:
+    """(N, 1 + kinds): 1, then 1 for each kind of defect that the image shows, or for its being good."""
+    found = [set(kind.split("+")) for kind in images.kinds]  # several kinds on one image are joined by +
+    kinds = sorted(set().union(*found))
+    return np.array([[1.0, *(float(kind in own) for kind in kinds)] for own in found])

@@ -58,3 +58,13 @@ def test_images_by_themselves_tear_groups_apart() -> None:
 def test_a_side_that_would_be_empty_is_refused() -> None:
     with pytest.raises(DataError, match="6 images in 2 groups cannot be divided into 3"):
         divide(a_set({"crack": 2}, each=3), [1, 1, 1], seed=0)
+
+
+def test_images_with_several_kinds_count_for_each_of_them() -> None:
+    images = a_set({"": 40, "burr": 10, "dent": 10, "burr+dent": 5, "burr+dent+scratch": 3, "scratch": 9}, each=1)
+    for side in divide(images, [0.5, 0.25, 0.25], seed=3):
+        shown = Counter(kind for index in side for kind in images.kinds[index].split("+"))
+        share = len(side) / len(images)
+        assert share == pytest.approx(0.5 if share > 0.4 else 0.25, abs=0.03)
+        for kind, count in {"": 40, "burr": 18, "dent": 18, "scratch": 12}.items():
+            assert shown[kind] == pytest.approx(share * count, abs=2.1)
