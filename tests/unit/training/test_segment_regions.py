@@ -1,0 +1,77 @@
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.geometry import Region
+from pipeline.recipe_file import BlobSettings, LocateSettings
+from training.masks.sample import Mask, MaskedImage, MaskedSample, MaskedSet
+from training.segment_regions import as_trained, grown, labelled, located
+
+LEFT, RIGHT = Region(10, 10, 30, 40), Region(60, 12, 30, 40)
+
+
+def _empty(hw: tuple[int, int]) -> Mask:
+    return np.zeros(hw, np.bool_)
+
+
+def a_set(*regions: Region | None) -> MaskedSet:
+    """Parts of one image."""
+    return MaskedSet(
+        [
+            MaskedImage(f"a#{number}", Path("a.png"), partial(_empty), "", "a", region)
+            for number, region in enumerate(regions)
+        ],
+        "set",
+    )
+
+
+def sample() -> MaskedSample:
+    return MaskedSample("a", np.zeros((80, 100), np.uint8), np.zeros((80, 100), np.bool_), "", "a")
+
+
+def test_each_labelled_part_is_the_found_one_that_overlaps_it_most() -> None:
+    found = [Region(58, 10, 34, 44), Region(8, 8, 34, 44), Region(0, 60, 9, 9)]
+    where = located(a_set(LEFT, RIGHT), lambda _: found)
+    first, second = where(0, sample()), where(1, sample())
+    assert first is not None
+    assert second is not None
+    assert (first.region, second.region) == (found[1], found[0])
+    assert first.regions == found
+
+
+def test_a_part_that_nothing_overlaps_is_lost() -> None:
+    where = located(a_set(LEFT, RIGHT), lambda _: [Region(8, 8, 34, 44)])
+    assert where(0, sample()) is not None
+    assert where(1, sample()) is None
+
+
+def test_an_image_without_labelled_parts_shows_the_largest_that_is_found() -> None:
+    where = located(a_set(None), lambda _: [LEFT, Region(0, 0, 90, 70)])
+    place = where(0, sample())
+    assert place is not None
+    assert place.region == Region(0, 0, 90, 70)
+    assert located(a_set(None), lambda _: [])(0, sample()) is None
+
+
+def test_without_a_label_the_whole_image_is_the_part() -> None:
+    place = labelled(a_set(None))(0, sample())
+    assert place is not None
+    assert place.region == Region(0, 0, 100, 80)
+
+
+def test_training_takes_the_regions_that_a_recipe_would_find() -> None:
+    parts = a_set(LEFT, RIGHT)
+    fixed = as_trained(parts, LocateSettings(fixed=(0.0, 0.0, 90.0, 70.0)))
+    assert [fixed.images[index].region for index in (0, 1)] == [Region(0, 0, 90, 70)] * 2
+    nests = as_trained(parts, LocateSettings(nests=[(50.0, 0.0, 50.0, 70.0), (0.0, 0.0, 50.0, 70.0)]))
+    assert [nests.images[index].region for index in (0, 1)] == [Region(0, 0, 50, 70), Region(50, 0, 50, 70)]
+    blob = as_trained(parts, LocateSettings(blob=BlobSettings(area_px=(10.0, 9000.0), margin=0.1)))
+    assert blob.images[0].region == Region(6, 6, 38, 48)
+    whole = as_trained(a_set(None), LocateSettings(blob=BlobSettings(area_px=(10.0, 9000.0))))
+    assert whole.images[0].region is None
+
+
+def test_a_region_grows_by_a_share_of_its_longer_side() -> None:
+    assert tuple(grown(LEFT, 0.05)) == pytest.approx((8, 8, 34, 44))
