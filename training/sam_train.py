@@ -10,7 +10,8 @@ import torch
 
 from training import segment_curves
 from training.fit import Schedule, fit
-from training.networks.sam import LoadedSam, load_sam, save_sam, tiny_sam
+from training.networks.sam import LoadedSam, load_sam, save_sam
+from training.networks.tiny_sam import tiny_sam
 from training.sam_task import SamTask
 from training.segment_method import SamTinyMethod
 

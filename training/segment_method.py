@@ -41,16 +41,17 @@ class SamTinyMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         images: in a step.
         prompts: of every image in a step: the encoder, which takes the time, is run once for all of them.
         rendered: share of the scenes that are parts as `datumd render` draws them; the others are shapes on textures.
-        dice_weight: of the dice loss; the focal loss weighs 20, the error of the predicted IoU 1, as in SAM.
+        dice_weight: of the dice loss; the focal loss weighs 20, the error of the predicted IoU 1, as in SAM, where dice weighs 1.
+            A short training is content with empty masks for long then, as things are small.
     """
 
     steps: Positive
-    images: Positive = 4
-    prompts: Positive = 4
+    images: Positive = 3
+    prompts: Positive = 6
     learning_rate: Above = 1e-3
     weight_decay: Amount = 0.05
     rendered: Share = 0.25
-    dice_weight: Amount = 1.0
+    dice_weight: Amount = 10.0
     prompt: SamPrompts = SamPrompts()
     validation_images: Positive = 24
     seed: Annotated[int, Meta(ge=0)] = 0

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from training.networks.sam import LoadedSam, load_sam, save_sam, tiny_sam
+from training.networks.sam import LoadedSam, load_sam, save_sam
+from training.networks.tiny_sam import tiny_sam
 
 
 def quick_sam(folder: Path) -> LoadedSam:

@@ -1,4 +1,4 @@
-"""Segment-anything models (Kirillov et al. 2023, arXiv 2304.02643): any local folder of one, and a small one of our own.
+"""Segment-anything models (Kirillov et al. 2023, arXiv 2304.02643) from local folders.
 
 Everything is transformers' `SamModel`. SAM 2 is not taken: its mask decoder also wants two finer maps of a feature pyramid, so
 that its features cannot be handed over as one intermediate and one final map.
@@ -18,8 +18,8 @@ from typing import Any, cast
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from torch import Tensor, nn
-from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
+from torch import Tensor
+from transformers import SamModel, SamVisionConfig
 from transformers.utils import logging as transformers_logging
 
 from pipeline.errors import DataError
@@ -71,41 +71,6 @@ class LoadedSam:
         """Width and height of its masks: the decoder doubles the grid twice."""
         columns, rows = self.grid_wh
         return 4 * columns, 4 * rows
-
-
-def tiny_sam() -> SamModel:
-    """A SAM of 2.2 M parameters for 256 x 256 px, with patches of 8 px, so that masks are half as fine as the image.
-
-    The weights are random, drawn as SAM's own code does it: transformers has only loading in mind, where its transformer starts
-    at 1e-10 and the frequencies of its positional encoding at 64 times SAM's. Relative positions are left out: absolute ones are
-    there, and attention without a bias takes half of the time.
-    """
-    width, patch, side = 128, 8, 256
-    vision = SamVisionConfig(
-        hidden_size=width,
-        output_channels=width,
-        num_hidden_layers=6,
-        num_attention_heads=2,
-        mlp_ratio=4.0,
-        image_size=side,
-        patch_size=patch,
-        window_size=8,
-        global_attn_indexes=[2, 5],
-        num_pos_feats=width // 2,
-        initializer_range=0.02,
-        use_rel_pos=False,
-    )
-    prompts = SamPromptEncoderConfig(hidden_size=width, image_size=side, patch_size=patch)
-    masks = SamMaskDecoderConfig(hidden_size=width, mlp_dim=384, num_attention_heads=4, iou_head_hidden_dim=width)
-    model = SamModel(SamConfig(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=masks))
-    frequencies = model.shared_image_embedding.positional_embedding
-    nn.init.normal_(frequencies, std=1.0)
-    frequencies.requires_grad = False
-    nn.init.normal_(cast(nn.Parameter, model.vision_encoder.pos_embed), std=0.02)
-    for part in (*model.mask_decoder.modules(), *model.prompt_encoder.modules()):
-        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
-            part.reset_parameters()
-    return model
 
 
 def save_sam(model: SamModel, folder: Path, name: str = TINY) -> None:

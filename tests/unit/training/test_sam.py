@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 from pipeline.errors import DataError
 from tests.small_sams import CHANNELS, SIDE, small_sam, write_small_sam
 from training.networks.prompted_sam import FrozenMaskDecoder, SamEncoder
-from training.networks.sam import DEVIATION, MEAN, load_sam, prompted_masks, save_sam, tiny_sam
+from training.networks.sam import DEVIATION, MEAN, load_sam, prompted_masks, save_sam
+from training.networks.tiny_sam import tiny_sam
 
 
 @pytest.fixture
