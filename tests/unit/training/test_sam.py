@@ -9,7 +9,6 @@ from pipeline.errors import DataError
 from tests.small_sams import CHANNELS, SIDE, small_sam, write_small_sam
 from training.networks.prompted_sam import FrozenMaskDecoder, SamEncoder
 from training.networks.sam import DEVIATION, MEAN, load_sam, prompted_masks, save_sam
-from training.networks.tiny_sam import tiny_sam
 
 
 @pytest.fixture
@@ -50,12 +49,6 @@ def test_a_folder_that_says_nothing_of_its_name_is_called_as_it_is(folder: Path)
     sam = load_sam(folder.rename(folder.with_name("sam-vit-base")))
     assert sam.weights.startswith("sam-vit-base ")
     assert sam.mean == MEAN
-
-
-def test_the_tiny_one_is_below_five_million_parameters_and_sees_256_px() -> None:
-    model = tiny_sam()
-    assert sum(weight.numel() for weight in model.parameters()) <= 5_000_000
-    assert model.config.vision_config.image_size == 256
 
 
 def test_folders_of_years_ago_say_more_and_other_things(folder: Path) -> None:
