@@ -9,6 +9,7 @@ from collections import deque
 
 LENGTH_BYTES = 4  # little-endian, before each message
 CHUNK_BYTES = 1 << 16
+MOST_BYTES = 1 << 26  # a length beyond it is none: no message of ours comes near
 
 
 def framed(payload: bytes) -> bytes:
@@ -77,7 +78,12 @@ class Line:
         at = 0
         while len(self._received) - at >= LENGTH_BYTES:
             begin = at + LENGTH_BYTES
-            end = begin + int.from_bytes(self._received[at:begin], "little")
+            length = int.from_bytes(self._received[at:begin], "little")
+            if length > MOST_BYTES:
+                self._received.clear()
+                self.is_open = self.is_heard = False
+                return found
+            end = begin + length
             if end > len(self._received):
                 break
             found.append(bytes(self._received[begin:end]))

@@ -84,7 +84,7 @@ class LedgerLink:
             connection.setblocking(False)
             connection.connect(self._path)
             connection.send(framed(self._name.encode()), socket.MSG_NOSIGNAL)  # a fresh line takes it whole
-        except OSError:
+        except (FileNotFoundError, ConnectionError, BlockingIOError):  # none is there, or not yet; it is tried again
             connection.close()
             return
         self._line = Line(connection)

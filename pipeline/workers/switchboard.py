@@ -1,5 +1,6 @@
 """The ledger's lines to the other workers, and word of each process that ends."""
 
+import logging
 import os
 import select
 import socket
@@ -7,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from pipeline import messages
 from pipeline.messages import FromLedger, ToLedger
 from pipeline.workers.line import Line
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 64  # workers that connect at once
 
@@ -52,21 +57,31 @@ class Switchboard:
         """What the workers have said by now; of each no more than a turn's worth, as deadlines wait meanwhile.
 
         Of one that has left, all that the kernel keeps: what is known of it from `ended`, and its successor, come after it.
+        One whose words are not ours is hung up.
         """
         for line in list(self._lines):
             payloads = line.receive()
             while line.is_open and line.descriptor in self._left:
                 payloads += line.receive()
-            if payloads and line in self._unnamed:
-                self._unnamed.remove(line)
-                self._named[payloads.pop(0).decode()] = line
             if line.has_unsent:
                 line.flush()
                 self._watch(line)
+            try:
+                said = self._understood(line, payloads)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                log.error("a worker said what is no message, and is hung up: %s", error)
+                self._hang_up(line)
+                continue
             if not line.is_open:
                 self._hang_up(line)
-            for payload in payloads:
-                yield messages.decode_to_ledger(payload)
+            yield from said
+
+    def _understood(self, line: Line, payloads: list[bytes]) -> list[ToLedger]:
+        """The messages; before the first one a worker says its name."""
+        if payloads and line in self._unnamed:
+            self._named[payloads.pop(0).decode()] = line
+            self._unnamed.remove(line)
+        return [messages.decode_to_ledger(payload) for payload in payloads]
 
     def ended(self) -> list[str]:
         """Workers that said their hello and have ended since the last call, and did not come back yet."""

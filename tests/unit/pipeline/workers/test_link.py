@@ -146,6 +146,30 @@ def test_a_worker_that_was_started_again_takes_its_forerunners_name(path: Path) 
     ledger.close()
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        framed(b"\xff\xfe"),
+        framed(b"grab.top") + framed(b"\xc1"),
+        framed(b"grab.top") + framed(b"\x91\xa4What"),
+        b"\xff" * 9,
+    ],
+    ids=["name", "bytes", "message", "length"],
+)
+def test_one_who_speaks_nonsense_is_hung_up_and_the_others_are_heard(path: Path, nonsense: bytes) -> None:
+    ledger = PlayedLedger(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.connect(str(path))
+        stranger.sendall(nonsense)
+        link = LedgerLink(path, "infer.0")
+        link.send(Counted("top", 1))
+        assert ledger.hear() == Counted("top", 1)
+        stranger.settimeout(10.0)
+        assert stranger.recv(1) == b"", "the line is closed"
+    link.close()
+    ledger.close()
+
+
 def test_the_last_words_of_a_process_that_was_killed_are_heard(path: Path) -> None:
     ledger = PlayedLedger(path)
     words = f"""
