@@ -23,13 +23,13 @@ def play(program: PlcProgram, address: tuple[str, int], parts: int, scan_s: floa
     while not stop() and program.counts.parts <= parts:
         client = ModbusTcpClient(address[0], port=address[1], timeout=TIMEOUT_S, retries=0)
         try:
-            if client.connect():  # type: ignore[no-untyped-call]
+            if client.connect():  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
                 heard = True
                 _scan(client, program, parts, scan_s, stop)
         except (ModbusException, OSError):
             pass  # it is gone, or does not answer: the part is rejected below
         finally:
-            client.close()  # type: ignore[no-untyped-call]
+            client.close()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
         program.disconnected(monotonic_ns())
         if not heard:
             return False

@@ -74,7 +74,7 @@ async def _serve(settings: BridgeSettings, address: tuple[str, int], stop: threa
             handshake.tick(monotonic_ns())
             link.refresh()
     finally:
-        await server.shutdown()  # type: ignore[no-untyped-call]
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
         await asyncio.to_thread(link.close)
     if isinstance(link.fault, DatumdError):
         raise link.fault

@@ -200,7 +200,7 @@ def bits_of(names: Sequence[tuple[str, str]], word: int) -> dict[str, bool]:
 def read_inputs(words: Sequence[int], order: WordOrder) -> Inputs:
     """What the PLC's block says."""
     values = unpack(PLC_BLOCK, words, order)
-    bits = bits_of(CONTROL_BITS, int(values["Control"]))  # type: ignore[arg-type]
+    bits = bits_of(CONTROL_BITS, int(values["Control"]))  # type: ignore[arg-type]  # this register holds a number
     number = {name: value for name, value in values.items() if isinstance(value, int)}
     return Inputs(
         trigger_enable=bits["TriggerEnable"],

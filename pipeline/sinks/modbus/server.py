@@ -66,7 +66,7 @@ class Connection(ServerRequestHandler):
     """One client."""
 
     def __init__(self, server: "PlcServer") -> None:
-        super().__init__(server, None, None, None)  # type: ignore[no-untyped-call]
+        super().__init__(server, None, None, None)  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
         self.plc_server = server
         self.host = ""
 
@@ -94,7 +94,7 @@ class Connection(ServerRequestHandler):
         if self.is_closing:
             return
         self.plc_server.asking = self
-        await super().handle_request()  # type: ignore[no-untyped-call]
+        await super().handle_request()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
 
 
 class PlcServer(ModbusTcpServer):

@@ -93,7 +93,7 @@ class Bench:
                     last_words()
                     end()
 
-            worker._end = end_after_last_words  # type: ignore[method-assign]
+            worker._end = end_after_last_words  # type: ignore[method-assign]  # to look at its end
             is_bound.set()
             may_begin.wait()
             worker.run(stop)

@@ -13,14 +13,14 @@ ENABLED = Inputs(trigger_enable=True)
 
 def made(**options: int | bool) -> Handshake:
     """Enabled, the station at work with recipe 1."""
-    handshake = Handshake(WINDOW, **options)  # type: ignore[arg-type]
+    handshake = Handshake(WINDOW, **options)  # type: ignore[arg-type]  # keywords of mixed types
     handshake.station(True, 1)
     handshake.write(ENABLED, 0)
     return handshake
 
 
 def ok(seq: int, key: int, **changes: object) -> Answer:
-    return replace(Answer((1, seq), key, key, 0, 1, "", Verdict.PASS, 1, (12.5,)), **changes)  # type: ignore[arg-type]
+    return replace(Answer((1, seq), key, key, 0, 1, "", Verdict.PASS, 1, (12.5,)), **changes)  # type: ignore[arg-type]  # keywords of mixed types
 
 
 def trigger(handshake: Handshake, number: int, now: int = 0, part_id: str = "") -> Take:
