@@ -45,7 +45,7 @@ def test_prompts_lie_where_they_say(kind: str) -> None:
     for seed in range(10):
         rng = np.random.default_rng([4, seed])
         masks = drawn_scene(rng, 128).masks
-        asked = prompts(rng, masks, kind, 5, box_jitter=0.0)  # type: ignore[arg-type]  # keywords of mixed types
+        asked = prompts(rng, masks, kind, 5, box_jitter=0.0)  # type: ignore[arg-type]  # a kind of theirs
         assert len(asked.masks) == 5
         for mask, points, labels, box in zip(asked.masks, asked.points, asked.labels, asked.boxes, strict=True):
             for (x, y), label in zip(points.astype(int), labels, strict=True):
