@@ -1,0 +1,1 @@
+"""Names and descriptions of keypoints, and the families of parts that they are learnt on."""
