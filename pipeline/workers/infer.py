@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.clock import monotonic_ns
 from pipeline.inspector import Inspector
 from pipeline.inspectors import Inspectors, load_inspectors
 from pipeline.messages import Abandoned, Dispatched, FromLedger, InferHello, Inspected, PartAnswer, Released
+from pipeline.part_answers import part_answers
 from pipeline.result import Evaluation, Reason, ResultState
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import SlotWord
@@ -158,7 +159,7 @@ class InferWorker:
             self._link.send(Released(self._context.name, released))
             return
         del self._parts[order.part]
-        answers = [_missing(part.recipe)] if inspector is None else _answers(inspector, part.findings)
+        answers = [_missing(part.recipe)] if inspector is None else part_answers(inspector, part.findings)
         self._hold(Inspected(self._context.name, part.frames, answers, released))
 
     def _alike(self, inspector: Inspector, order: Dispatched) -> list[Dispatched]:
@@ -196,27 +197,6 @@ class InferWorker:
         """Let go of the ring and the ledger."""
         self._link.close()
         self._ring.close()
-
-
-def _answers(inspector: Inspector, views: Mapping[str, list[ViewFindings]]) -> list[PartAnswer]:
-    """One answer a part, the n-th part of one view being the n-th of every view; at least one: the trigger is owed it."""
-    count = max([1, *(len(findings) for findings in views.values())])
-    parts = [{view: found[n] for view, found in views.items() if n < len(found)} for n in range(count)]
-    return [_answer(inspector, part) for part in parts]
-
-
-def _answer(inspector: Inspector, views: Mapping[str, ViewFindings]) -> PartAnswer:
-    decision = inspector.decide(views)
-    return PartAnswer(
-        result_state=decision.result_state,
-        evaluation=decision.evaluation,
-        reasons=list(decision.reasons),
-        keypoints=list(decision.keypoints),
-        measurements=list(decision.measurements),
-        stages_ns=decision.stages_ns,
-        regions={view: findings.region for view, findings in views.items()},
-        defects=list(decision.defects),
-    )
 
 
 def _missing(recipe: int) -> PartAnswer:
