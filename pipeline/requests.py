@@ -10,15 +10,20 @@ import msgspec
 
 PartId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[\x20-\x7e]*\Z")]
 RequestId = Annotated[str, msgspec.Meta(max_length=64)]
+Who = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[\x20-\x7e]*\Z")]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 LARGEST_REQUEST_BYTES = 65_536
 LARGEST_PAGE = 1000  # results in one reply
 
 
 class Request(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
-    """`id` comes back in the reply; a request that is sent again with the same id is not carried out twice."""
+    """`id` comes back in the reply; a request that is sent again with the same id is not carried out twice.
+
+    `who` asked the client for it: the audit trail names them behind the client.
+    """
 
     id: RequestId = ""
+    who: Who = ""
 
 
 class Replay(Request, frozen=True, tag="replay"):

@@ -49,14 +49,19 @@ class Control:
     NoAnswer and RequestRefused.
     """
 
-    def __init__(self, endpoint: str, keys: ClientKeys | None = None, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, endpoint: str, keys: ClientKeys | None = None, timeout_s: float = TIMEOUT_S, who: str = ""
+    ) -> None:
         """Connect to where the station answers requests (`find_control` tells); there need be nobody there yet.
+
+        `who` lets this client ask: the audit trail names them.
 
         Raises:
             ConfigError: `endpoint` is no address.
         """
         self._endpoint = endpoint
         self._timeout_s = timeout_s
+        self._who = who
         self._context = zmq.Context[zmq.Socket[bytes]]()
         try:
             self._requester = Requester(self._context, endpoint, keys)
@@ -105,6 +110,8 @@ class Control:
 
     def _ask(self, command: Command) -> Reply:
         """Send until it is answered."""
+        if self._who:
+            command = msgspec.structs.replace(command, who=self._who)
         try:
             msgspec.convert(msgspec.to_builtins(command), type(command))
         except msgspec.ValidationError as error:

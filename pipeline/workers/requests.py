@@ -130,7 +130,8 @@ class RequestsWorker:
             if refusal is not None:
                 self._reply(message.back, requests.encode(refusal))
         else:
-            answer = self._pending.ask(message.back, peer, said, monotonic_ns())
+            whose = f"{peer}: {said.who}" if said.who else peer
+            answer = self._pending.ask(message.back, whose, said, monotonic_ns())
             if isinstance(answer, bytes):
                 self._reply(message.back, answer)
             elif isinstance(answer, Asked) and self._session:
