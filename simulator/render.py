@@ -15,6 +15,7 @@ from simulator.defects.workpiece import workpiece
 from simulator.families import blueprint, families
 from simulator.light import glint, illumination, unshadowed
 from simulator.occluder import Occluder, sample_occluder
+from simulator.parts import Blueprint
 from simulator.scene import LEAST_BLUR_PX, Occlusion, Scene, sample_scene
 from simulator.sprite import FLAT
 from simulator.surface import GAIN_ONE, PartSurface, Surface, part_to_image
@@ -57,14 +58,14 @@ def frame_seed(set_seed: int, index: int) -> int:
 
 
 class PartRenderer:
-    """Renders one family. The same seed gives the same bytes in every process.
+    """Renders one family, by its name or by a blueprint of its own. The same seed gives the same bytes in every process.
 
     Raises:
         DatumdError: there is no family of that name.
     """
 
-    def __init__(self, family: str = "bracket", *, width: int = 1280, height: int = 1024) -> None:
-        self._blueprint = blueprint(family)
+    def __init__(self, family: str | Blueprint = "bracket", *, width: int = 1280, height: int = 1024) -> None:
+        self._blueprint = blueprint(family) if isinstance(family, str) else family
         self._width, self._height = width, height
         self._surface = PartSurface(self._blueprint, width=width, height=height)
         self._truth = PartTruth(self._blueprint)
