@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipeline import toml_file
+from pipeline.bridge_settings import PlcSettings
 from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, HttpSettings, beside
 from pipeline.errors import ConfigError
 from pipeline.precision import Precision
@@ -143,6 +144,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: MetricsSettings = MetricsSettings()
     infer: InferSettings = InferSettings()
     ring: RingSettings = RingSettings()
+    plc: PlcSettings = PlcSettings()
 
     @property
     def views(self) -> dict[str, str]:
@@ -162,7 +164,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Every address that the daemon binds, by the table whose `bind` it is."""
         fixed = {"results": self.results.bind, "control": self.control_bind, "metrics": self.metrics.bind}
         sent_to = {f"camera.{name}": one.bind for name, one in self.camera.items() if isinstance(one, HttpSettings)}
-        return fixed | sent_to
+        return fixed | self.plc.addresses | sent_to
 
     @property
     def ring_slots(self) -> int:
@@ -196,6 +198,7 @@ def load_station(path: Path) -> Station:
         security=station.security
         and SecuritySettings(str(folder / station.security.key), str(folder / station.security.clients)),
         camera={name: beside(settings, folder) for name, settings in station.camera.items()},
+        plc=station.plc.beside(folder),
     )
     _check(station, path)
     return station

@@ -2,9 +2,9 @@
 
 import argparse
 
-from pipeline.commands import bridge_modbus
+from pipeline.commands import bridge_modbus, bridge_mqtt
 
-PROTOCOLS = (bridge_modbus,)
+PROTOCOLS = (bridge_modbus, bridge_mqtt)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
