@@ -7,9 +7,12 @@ from pathlib import Path
 from engines.devices.device import AnyDevice
 from pipeline.frame import Frame
 from pipeline.geometry import Region
+from pipeline.plane_map import PlaneMap
+from pipeline.planes import planes_of
 from pipeline.precision import Precision
 from pipeline.recipe import Recipe
 from pipeline.result import Evaluation, Reason
+from pipeline.stages.edges import Edges
 from pipeline.stages.image import ImageFigures
 from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
@@ -22,12 +25,20 @@ from pipeline.view_stages import Inference, ViewStages, load_views
 class Inspector:
     """Inspects the frames of one recipe. Not thread-safe: its images' memory is used again for the next frame."""
 
-    def __init__(self, recipe: Recipe, views: Mapping[str, ViewStages], precision: Precision = "fp32") -> None:
-        """For the views of `recipe`, loaded in `precision`."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        views: Mapping[str, ViewStages],
+        precision: Precision = "fp32",
+        calibrated: Mapping[str, PlaneMap] | None = None,
+    ) -> None:
+        """For the views of `recipe`, loaded in `precision`; `calibrated`: the planes of those whose camera is calibrated."""
         self.recipe = recipe
         self.precision = precision
         self._views = views
-        self._measure, self._zones = Measure(recipe.file), Zones(recipe.file)
+        self.planes = planes_of(recipe.file, calibrated)
+        self._measure, self._zones = Measure(recipe.file, self.planes), Zones(recipe.file)
+        self._edges = Edges(recipe.file, self.planes)
         stages = {id(view.keypoint_stages): view.keypoint_stages for view in views.values()}
         self._blank_runs = [run for one in stages.values() for run in one.blank_runs]
 
@@ -41,10 +52,11 @@ class Inspector:
         precision: Precision = "fp32",
         plans: Path | None = None,
         batch: int = 1,
+        calibrated: Mapping[str, PlaneMap] | None = None,
     ) -> "Inspector":
         """Load the networks, and warm them for `batch` frames together. Raises as load_views."""
         inference = Inference(backend, threads, precision, plans, batch)
-        return cls(recipe, load_views(recipe, inference), precision)
+        return cls(recipe, load_views(recipe, inference), precision, calibrated)
 
     @property
     def backends(self) -> list[str]:
@@ -127,10 +139,20 @@ class Inspector:
             shared = {} if number else laps.ns
             answers[owner].append(ViewFindings(frames[owner][0], part.region, why, keypoints, shared))
         for (_, frame), stages, (regions, _), parts_there in zip(frames, views, located, answers, strict=True):
-            for number, findings in enumerate(parts_there):
+            for number, found_so_far in enumerate(parts_there):
+                findings = parts_there[number] = self._with_edges(frame, found_so_far)
                 if self._is_searched(stages, findings, whole=whole):
                     parts_there[number] = self._with_defects(stages, frame, regions, number, findings)
         return answers
+
+    def _with_edges(self, frame: Frame, findings: ViewFindings) -> ViewFindings:
+        """The findings of a part, and its edges: while its picture is there, for they are found in the frame itself."""
+        if findings.image_reasons or not self._edges.has_any(findings.view):
+            return findings
+        laps = Laps()
+        edges = self._edges(findings.view, frame, findings.keypoints)
+        laps.lap("edges")
+        return replace(findings, edges=edges, stages_ns={**findings.stages_ns, **laps.ns})
 
     def _is_searched(self, stages: ViewStages, findings: ViewFindings, *, whole: bool) -> bool:
         """Whether defects are looked for: always, or as long as nothing else in this view has made the part NOT_OK."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.defect_mask import sampled
-from pipeline.recipe_file import MeasureSettings
+from pipeline.recipe_measure import MeasureSettings
 from pipeline.result import Defect, Evaluation, Keypoint, KeypointState, Measurement, Result
 from pipeline.result_text import area_text, reason_text
 
@@ -27,13 +27,8 @@ FILL = 0.35  # of a defect's mask; what is under it stays to be seen
 
 
 def segments(measures: Mapping[str, MeasureSettings]) -> dict[str, tuple[str, ...]]:
-    """For each measured quantity the keypoints that it is drawn between."""
-    found = {}
-    for name, measure in measures.items():
-        ends = measure.distance or measure.angle or (measure.position,)
-        flat = [point for end in ends if end for point in ((end,) if isinstance(end, str) else end)]
-        found[name] = tuple(flat)
-    return found
+    """For each measured quantity the keypoints that it is drawn between; edges among them are not drawn."""
+    return {name: measure.keypoints() for name, measure in measures.items()}
 
 
 def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str, Sequence[str]]) -> NDArray[np.uint8]:

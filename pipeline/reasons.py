@@ -12,7 +12,7 @@ LANGUAGES = ("en", "de")
 class ReasonTexts:
     """The texts of one language, from `reasons.LANGUAGE.toml` beside this module: code to a text with {parameters}.
 
-    `CODE_in_zone` is the text of a code that may name a zone, where it does.
+    `CODE_in_zone` is the text of a code that may name a zone, where it does; `CODE_at_limit` of one that may bear a limit.
     """
 
     def __init__(self, language: str) -> None:
@@ -23,6 +23,8 @@ class ReasonTexts:
     def text(self, reason: Reason) -> str:
         """One line for people; a code without a text is given as it is."""
         template = self.texts.get(f"{reason.code}_in_zone") if reason.name else None
+        if reason.limit is not None:
+            template = template or self.texts.get(f"{reason.code}_at_limit")
         template = template or self.texts.get(reason.code)
         if template is None:
             return " ".join(filter(None, (reason.code, reason.name, reason.view)))

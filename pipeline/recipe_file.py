@@ -1,6 +1,6 @@
 """recipe.toml: what a person writes about a part. Typed, and checked as far as the file alone allows."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +8,14 @@ import msgspec
 
 from pipeline import precision, toml_file
 from pipeline.errors import RecipeError
-from pipeline.recipe_defects import SegmentSettings, ZoneSettings
+from pipeline.recipe_defects import NotNegative, SegmentSettings, ZoneSettings
+from pipeline.recipe_measure import (
+    DatumSettings,
+    EdgeCircleSettings,
+    EdgeLineSettings,
+    EdgeSettings,
+    MeasureSettings,
+)
 
 FILE_NAME = "recipe.toml"
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
@@ -83,19 +90,25 @@ class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One view of the part. The order of `keypoints` is that of the networks' outputs."""
+    """One view of the part. The order of `keypoints` is that of the networks' outputs.
+
+    `scale_sigma_mm_per_px` is the standard uncertainty of `scale_mm_per_px`; without it no measurement states its own.
+    """
 
     locate: LocateSettings
     keypoints: Annotated[list[Name], msgspec.Meta(min_length=1, max_length=1024)]
     must_be_present: list[str] = []
     image: ImageSettings = ImageSettings()
     scale_mm_per_px: Positive | None = None
+    scale_sigma_mm_per_px: NotNegative | None = None
     segment: SegmentSettings | None = None
 
     def __post_init__(self) -> None:
         """Names must be unique and known, and what is in mm needs a scale."""
         if self.segment is not None and self.segment.max_area_mm2 is not None and self.scale_mm_per_px is None:
             raise ValueError("segment.max_area_mm2 needs scale_mm_per_px; or write max_area_px")
+        if self.scale_sigma_mm_per_px is not None and self.scale_mm_per_px is None:
+            raise ValueError("scale_sigma_mm_per_px needs scale_mm_per_px")
         doubled = next((name for name in self.keypoints if self.keypoints.count(name) > 1), None)
         if doubled is not None:
             raise ValueError(f"keypoint {doubled!r} is named twice")
@@ -104,76 +117,16 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"must_be_present names {strange!r}, which is none of keypoints")
 
 
-class DatumSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frame of the part: its origin, and a second keypoint on its x axis. y is x turned as the image's axes are."""
-
-    origin: str
-    x_axis: str
-
-    def __post_init__(self) -> None:
-        """Refuse an axis of no length."""
-        if self.origin == self.x_axis:
-            raise ValueError(f"origin and x_axis are both {self.origin!r}")
-
-
-class MeasureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One quantity: exactly one of distance, position and angle; lengths in mm where the view has a scale, else in px.
-
-    Attributes:
-        distance: two keypoints, or a keypoint and a line given by two: then the length of the perpendicular.
-        position: a keypoint against `nominal` [x, y] in `datum`; the value is the diameter of the circle about nominal
-            that it lies on (ISO 1101), its limit `diameter`.
-        angle: direction from the first keypoint to the second in degrees, from the x axis of `datum` or of the image to
-            its y axis.
-        tolerance: how far the value may lie from nominal: t for ±t, or [below, above].
-        view: needed only where a keypoint's name occurs in several views.
-    """
-
-    distance: tuple[str | tuple[str, str], str | tuple[str, str]] | None = None
-    position: str | None = None
-    angle: tuple[str, str] | None = None
-    datum: str | None = None
-    nominal: float | tuple[float, float] | None = None
-    # Its limit is checked below: msgspec 0.22 crashes on a constrained number in one union with a tuple.
-    tolerance: float | tuple[float, float] | None = None
-    diameter: Positive | None = None
-    view: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse keys that do not belong together."""
-        kinds = [kind for kind in ("distance", "position", "angle") if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            raise ValueError(f"needs exactly one of distance, position, angle; found {', '.join(kinds) or 'none'}")
-        names = self.keypoints()
-        if len(set(names)) < len(names):
-            raise ValueError(f"names a keypoint twice: {', '.join(names)}")
-        if self.position is not None:
-            if self.datum is None or not isinstance(self.nominal, tuple) or self.tolerance is not None:
-                raise ValueError("position needs datum, nominal = [x, y] and, as its limit, diameter")
-        elif self.diameter is not None or isinstance(self.nominal, tuple):
-            raise ValueError("diameter and nominal = [x, y] belong to position")
-        elif self.tolerance is not None and self.nominal is None:
-            raise ValueError("tolerance needs nominal")
-        if self.distance is not None and (
-            self.datum is not None or all(isinstance(end, tuple) for end in self.distance)
-        ):
-            raise ValueError("distance is between two keypoints or a keypoint and a line, and needs no datum")
-        if isinstance(self.tolerance, float) and self.tolerance < 0.0:
-            raise ValueError(f"tolerance {self.tolerance} is below 0")
-        if isinstance(self.tolerance, tuple) and self.tolerance[0] > self.tolerance[1]:
-            raise ValueError(f"tolerance {list(self.tolerance)} is [above, below]; write [below, above]")
-
-    def keypoints(self) -> tuple[str, ...]:
-        """Names of the keypoints measured, without those of the datum."""
-        ends: Iterator[str | tuple[str, str] | None] = iter(
-            (*(self.distance or ()), self.position, *(self.angle or ()))
-        )
-        flat = [(end,) if isinstance(end, str) else end for end in ends if end is not None]
-        return tuple(name for names in flat for name in names)
+Wanted = MeasureSettings | ZoneSettings | EdgeSettings
 
 
 class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        guard: so many standard uncertainties must lie between a value and its limit, on either side, to decide (ISO 14253-1);
+            0 = a value decides as it is. It holds where the uncertainty of the view's scale is stated.
+    """
 
     format: Literal[1]
     name: Name
@@ -182,14 +135,28 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datum: dict[Name, DatumSettings] = {}
     measure: dict[Name, MeasureSettings] = {}
     zone: dict[Name, ZoneSettings] = {}
+    edge_circle: dict[Name, EdgeCircleSettings] = {}
+    edge_line: dict[Name, EdgeLineSettings] = {}
+    guard: Annotated[float, msgspec.Meta(ge=0.0, le=10.0)] = 2.0
 
-    def needed(self, wanted: MeasureSettings | ZoneSettings) -> tuple[str, ...]:
-        """Names of every keypoint that a measurement or zone needs, those of its datum included, each once."""
+    @property
+    def edges(self) -> dict[str, EdgeCircleSettings | EdgeLineSettings]:
+        """Every edge that is looked for, by name."""
+        return {**self.edge_circle, **self.edge_line}
+
+    def features(self, wanted: Wanted) -> tuple[str, ...]:
+        """Names of every keypoint and edge that a measurement, zone or edge is made from, those of its datum included."""
         datum = self.datum.get(wanted.datum or "")
         return tuple(dict.fromkeys((*wanted.keypoints(), *((datum.origin, datum.x_axis) if datum else ()))))
 
-    def view_of(self, wanted: MeasureSettings | ZoneSettings) -> str:
-        """The one view that shows all keypoints of a measurement or zone. Raises ValueError with what is wrong."""
+    def needed(self, wanted: Wanted) -> tuple[str, ...]:
+        """Names of every keypoint that a measurement, zone or edge needs, each once: those that place its edges included."""
+        edges = self.edges
+        found = [self.needed(edges[name]) if name in edges else (name,) for name in self.features(wanted)]
+        return tuple(dict.fromkeys(name for names in found for name in names))
+
+    def view_of(self, wanted: Wanted) -> str:
+        """The one view that shows all keypoints of a measurement, zone or edge. Raises ValueError with what is wrong."""
         if wanted.datum is not None and wanted.datum not in self.datum:
             raise ValueError(f"datum {wanted.datum!r} is not defined; defined: {', '.join(self.datum) or 'none'}")
         if wanted.view is not None and wanted.view not in self.view:
@@ -213,22 +180,52 @@ def read_recipe_file(path: Path) -> RecipeFile:
     if precision.FOLDER in recipe.view:
         where = toml_file.at(path, "view", precision.FOLDER)
         raise RecipeError("is no name for a view: networks in other precisions lie in that folder", where=where)
-    for kind, tables in (("measure", recipe.measure), ("zone", recipe.zone)):
-        for name, wanted in tables.items():
+    tables: dict[str, Mapping[str, Wanted]] = {
+        "edge_circle": recipe.edge_circle,
+        "edge_line": recipe.edge_line,
+        "measure": recipe.measure,
+        "zone": recipe.zone,
+    }
+    for kind, wanted_of in tables.items():
+        for name, wanted in wanted_of.items():
             try:
-                _check_view(recipe, wanted)
+                _check(recipe, name, wanted)
             except ValueError as problem:
                 raise RecipeError(str(problem), where=toml_file.at(path, kind, name)) from None
     return recipe
 
 
-def _check_view(recipe: RecipeFile, wanted: MeasureSettings | ZoneSettings) -> None:
-    """Raises ValueError where no view, or no fitting one, shows what is wanted."""
-    name = recipe.view_of(wanted)
+def _check(recipe: RecipeFile, name: str, wanted: Wanted) -> None:
+    """Raises ValueError where no view, or no fitting one, shows what is wanted, or an edge stands where it cannot."""
     if isinstance(wanted, MeasureSettings):
+        _check_measure(recipe, wanted)
         return
-    view, key = recipe.view[name], wanted.needs_scale()
+    on_edges = [feature for feature in recipe.features(wanted) if feature in recipe.edges]
+    if on_edges:
+        raise ValueError(f"is placed by keypoints, and {on_edges[0]} is an edge")
+    view = recipe.view[recipe.view_of(wanted)]
+    if isinstance(wanted, EdgeSettings):
+        if name in recipe.edge_circle and name in recipe.edge_line:
+            raise ValueError("is the name of an edge_circle and of an edge_line")
+        if any(name in one.keypoints for one in recipe.view.values()):
+            raise ValueError("is the name of a keypoint, too")
+        return
+    key = wanted.needs_scale()
     if view.segment is None:
-        raise ValueError(f"no defects are looked for in view {name}: write [view.{name}.segment]")
+        raise ValueError(
+            f"no defects are looked for in view {recipe.view_of(wanted)}: write [view.{recipe.view_of(wanted)}.segment]"
+        )
     if key and view.scale_mm_per_px is None:
-        raise ValueError(f"{key} is in mm, and view {name} has no scale_mm_per_px")
+        raise ValueError(f"{key} is in mm, and view {recipe.view_of(wanted)} has no scale_mm_per_px")
+
+
+def _check_measure(recipe: RecipeFile, wanted: MeasureSettings) -> None:
+    view = recipe.view_of(wanted)
+    wanted.check_edges(recipe.edge_circle, recipe.edge_line)
+    datum = recipe.datum.get(wanted.datum or "")
+    for name in (datum.origin, datum.x_axis) if datum else ():
+        if name in recipe.edge_line:
+            raise ValueError(f"{name} is a line, where datum {wanted.datum} needs a point")
+    for name in recipe.features(wanted):
+        if name in recipe.edges and recipe.view_of(recipe.edges[name]) != view:
+            raise ValueError(f"edge {name} is looked for in another view than {view}")

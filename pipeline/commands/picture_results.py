@@ -37,6 +37,8 @@ def of_view(recipe: Recipe, view: str) -> Recipe:
         view={name: file.view[name]},
         measure={key: wanted for key, wanted in file.measure.items() if file.view_of(wanted) == name},
         zone={key: wanted for key, wanted in file.zone.items() if file.view_of(wanted) == name},
+        edge_circle={key: wanted for key, wanted in file.edge_circle.items() if file.view_of(wanted) == name},
+        edge_line={key: wanted for key, wanted in file.edge_line.items() if file.view_of(wanted) == name},
     )
     return replace(recipe, file=narrowed, views={name: recipe.views[name]})
 

@@ -1,29 +1,39 @@
-"""Quantities of the part from its visible keypoints, each against its limits."""
+"""Quantities of the part from its visible keypoints and its edges, each with its uncertainty, against its limits."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.geometry import Points
-from pipeline.recipe_file import DatumSettings, MeasureSettings, RecipeFile
-from pipeline.result import Evaluation, KeypointState, Measurement
-from pipeline.stages.values import Measured, ViewFindings
+from pipeline.planes import ViewPlane, planes_of
+from pipeline.recipe_file import RecipeFile
+from pipeline.recipe_measure import LENGTHS, DatumSettings, MeasureSettings
+from pipeline.result import Evaluation, Keypoint, KeypointState, Measurement
+from pipeline.stages.guard import decide
+from pipeline.stages.quantities import Shapes, quantity
+from pipeline.stages.shapes import PartShapes, part_shapes
+from pipeline.stages.values import FoundEdge, Measured, ViewFindings
 
-_TINY_PX = 1e-6  # closer points give no direction
+_STEP = 1e-5  # of a shape's distance from the others, to see how a quantity follows it
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One measurement with its names resolved and its limits worked out."""
+    """One measurement with its names resolved and its limits worked out.
+
+    Attributes:
+        keypoints: needed, those that place its edges included.
+        features: keypoints and edges that its value is made from.
+    """
 
     name: str
     view: str
     settings: MeasureSettings
-    needed: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    features: tuple[str, ...]
     datum: DatumSettings | None
-    mm_per_px: float
     unit: str
     nominal: float | None
     lower: float | None
@@ -31,44 +41,84 @@ class _Plan:
 
 
 class Measure:
-    """All measurements of a recipe. No guard band: a calibration that states an uncertainty does not exist yet."""
+    """All measurements of a recipe.
 
-    def __init__(self, recipe: RecipeFile) -> None:
-        """For the measurements that `recipe` names."""
-        self._plans = [_plan(recipe, name, settings) for name, settings in recipe.measure.items()]
+    A measurement states its uncertainty, and is judged with a guard band, where the plane of its view states one and all
+    that it is made from has one: edges always have, keypoints where their sigmas are calibrated.
+    """
+
+    def __init__(self, recipe: RecipeFile, planes: Mapping[str, ViewPlane] | None = None) -> None:
+        """For the measurements that `recipe` names, in the planes of its views; by default those that its scales give."""
+        self._guard, self._planes = recipe.guard, planes_of(recipe) if planes is None else planes
+        self._plans = [_plan(recipe, name, settings, self._planes) for name, settings in recipe.measure.items()]
 
     def __call__(self, views: Mapping[str, ViewFindings]) -> tuple[Measured, ...]:
         """Measure one part. A view that is missing or whose picture is bad leaves its measurements UNDEFINED."""
-        return tuple(_measured(plan, views.get(plan.view)) for plan in self._plans)
+        shapes = {view: self._shapes(findings) for view, findings in views.items()}
+        return tuple(self._measured(plan, views.get(plan.view), shapes.get(plan.view)) for plan in self._plans)
 
     def of_view(self, findings: ViewFindings) -> tuple[Measured, ...]:
         """Only what is measured in the view of these findings."""
-        return tuple(_measured(plan, findings) for plan in self._plans if plan.view == findings.view)
+        shapes = self._shapes(findings)
+        return tuple(self._measured(plan, findings, shapes) for plan in self._plans if plan.view == findings.view)
+
+    def _shapes(self, findings: ViewFindings) -> PartShapes | None:
+        is_measured = not findings.image_reasons and any(plan.view == findings.view for plan in self._plans)
+        return part_shapes(findings, self._planes[findings.view].map) if is_measured else None
+
+    def _measured(self, plan: _Plan, findings: ViewFindings | None, shapes: PartShapes | None) -> Measured:
+        if findings is None or shapes is None:
+            return Measured(_measurement(plan, None, Evaluation.UNDEFINED))
+        keypoints = {keypoint.name: keypoint for keypoint in findings.keypoints}
+        edges = {edge.name: edge for edge in findings.edges}
+        if plan.settings.presence is not None:
+            return _presence(plan, keypoints, edges)
+        lacking = tuple(
+            keypoints[name] for name in plan.keypoints if keypoints[name].state is not KeypointState.visible
+        )
+        lost = tuple(name for name in plan.features if name in edges and not edges[name].shape)
+        if lacking or lost:
+            return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE), lacking, () if lacking else lost)
+        value, sigma = _value(plan, shapes)
+        if not math.isfinite(value):  # an overflow would compare as within any limit
+            return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE))
+        guard = 0.0 if sigma is None else self._guard * sigma
+        return Measured(_measurement(plan, value, decide(value, plan.lower, plan.upper, guard), sigma))
 
 
-def _plan(recipe: RecipeFile, name: str, settings: MeasureSettings) -> _Plan:
+def _plan(recipe: RecipeFile, name: str, settings: MeasureSettings, planes: Mapping[str, ViewPlane]) -> _Plan:
     view = recipe.view_of(settings)
-    scale = recipe.view[view].scale_mm_per_px
-    length_unit = "px" if scale is None else "mm"
     nominal, lower, upper = _limits(settings)
     return _Plan(
         name=name,
         view=view,
         settings=settings,
-        needed=recipe.needed(settings),
+        keypoints=recipe.needed(settings),
+        features=recipe.features(settings),
         datum=recipe.datum.get(settings.datum or ""),
-        mm_per_px=scale or 1.0,
-        unit="deg" if settings.angle else length_unit,
+        unit=_unit(settings, planes[view].unit),
         nominal=nominal,
         lower=lower,
         upper=upper,
     )
 
 
+def _unit(settings: MeasureSettings, length: str) -> str:
+    """As UCUM writes it."""
+    if settings.kind in LENGTHS:
+        return length
+    return {"area": f"{length}2", "angle": "deg"}.get(settings.kind, "")
+
+
 def _limits(settings: MeasureSettings) -> tuple[float | None, float | None, float | None]:
     """Nominal, lower and upper limit of the value that is reported."""
     if isinstance(settings.nominal, tuple):
         return 0.0, None, settings.diameter  # of a position: the diameter about its nominal place
+    if settings.perpendicularity is not None:
+        return 0.0, None, settings.width
+    if settings.presence is not None:
+        is_wanted = settings.nominal != 0.0
+        return (1.0, 1.0, None) if is_wanted else (0.0, None, 0.0)
     if settings.nominal is None or settings.tolerance is None:
         return settings.nominal, None, None
     tolerance = settings.tolerance
@@ -76,23 +126,19 @@ def _limits(settings: MeasureSettings) -> tuple[float | None, float | None, floa
     return settings.nominal, settings.nominal + below, settings.nominal + above
 
 
-def _measured(plan: _Plan, findings: ViewFindings | None) -> Measured:
-    if findings is None or findings.image_reasons:
-        return Measured(_measurement(plan, None, Evaluation.UNDEFINED))
-    known = {keypoint.name: keypoint for keypoint in findings.keypoints}
-    lacking = tuple(known[name] for name in plan.needed if known[name].state is not KeypointState.visible)
+def _presence(plan: _Plan, keypoints: Mapping[str, Keypoint], edges: Mapping[str, FoundEdge]) -> Measured:
+    """Of a keypoint: as it is seen. Of an edge: whether it was found where its keypoints, if they are visible, say."""
+    edge = edges.get(plan.settings.presence or "")
+    doubtful = [KeypointState.unsure] if edge is None else [KeypointState.unsure, KeypointState.hidden]
+    lacking = tuple(keypoints[name] for name in plan.keypoints if keypoints[name].state in doubtful)
     if lacking:
         return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE), lacking)
-    xy = {name: np.array([known[name].x, known[name].y], np.float64) for name in plan.needed}
-    value = _value(plan, xy)
-    if value is None or not math.isfinite(value):  # an overflow would compare as within any limit
-        return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE))
-    low = plan.lower is not None and value < plan.lower
-    high = plan.upper is not None and value > plan.upper
-    return Measured(_measurement(plan, value, Evaluation.NOT_OK if low or high else Evaluation.OK))
+    is_there = bool(edge.shape) if edge else keypoints[plan.settings.presence or ""].state is KeypointState.visible
+    value = float(is_there)
+    return Measured(_measurement(plan, value, decide(value, plan.lower, plan.upper, 0.0)))
 
 
-def _measurement(plan: _Plan, value: float | None, evaluation: Evaluation) -> Measurement:
+def _measurement(plan: _Plan, value: float | None, evaluation: Evaluation, sigma: float | None = None) -> Measurement:
     return Measurement(
         name=plan.name,
         value=value,
@@ -102,50 +148,28 @@ def _measurement(plan: _Plan, value: float | None, evaluation: Evaluation) -> Me
         upper=plan.upper,
         evaluation=evaluation,
         view=plan.view,
+        sigma=sigma,
     )
 
 
-def _value(plan: _Plan, xy: Mapping[str, Points]) -> float | None:
-    """The quantity; None where its keypoints lie too close together to define it. xy are sensor px."""
-    settings = plan.settings
-    axes = np.eye(2)  # rows: x and y axis
-    origin = np.zeros(2)
-    if plan.datum is not None:
-        origin = xy[plan.datum.origin]
-        along = direction(origin, xy[plan.datum.x_axis])
-        if along is None:
-            return None
-        axes = np.array([along, [-along[1], along[0]]])
-    if settings.position is not None:
-        place = axes @ (xy[settings.position] - origin) * plan.mm_per_px
-        return 2.0 * math.dist(place, np.asarray(settings.nominal))
-    if settings.angle is not None:
-        along = direction(xy[settings.angle[0]], xy[settings.angle[1]])
-        return None if along is None else _angle_deg(axes @ along, plan.nominal or 0.0)
-    length_px = _distance_px(settings, xy)
-    return None if length_px is None else length_px * plan.mm_per_px
+def _value(plan: _Plan, shapes: PartShapes) -> tuple[float, float | None]:
+    """The quantity, nan where it is not defined, and its standard uncertainty, None where something has none.
 
+    To first order (JCGM 100): how the quantity follows each of the numbers that it is made from, by central differences,
+    and their joint covariance.
+    """
+    values, covariance, spans = shapes.of(plan.features)
 
-def _distance_px(settings: MeasureSettings, xy: Mapping[str, Points]) -> float | None:
-    ends = settings.distance or ()
-    point, *others = [end for end in ends if isinstance(end, str)]
-    if others:
-        return math.dist(xy[point], xy[others[0]])
-    start, end = next(line for line in ends if isinstance(line, tuple))
-    along = direction(xy[start], xy[end])
-    if along is None:
-        return None
-    across = xy[point] - xy[start]
-    return abs(float(along[0] * across[1] - along[1] * across[0]))
+    def of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(all="ignore"):
+            return quantity(plan.settings, plan.datum, Shapes({name: rows[:, span] for name, span in spans.items()}))
 
-
-def direction(start: Points, end: Points) -> Points | None:
-    """From one point to another, of length 1; None where they lie too close together to give one."""
-    length = math.dist(start, end)
-    return None if length < _TINY_PX else (end - start) / length
-
-
-def _angle_deg(along: Points, nominal: float) -> float:
-    """From the x axis to the y axis, of the turns that come out the same the one nearest to nominal."""
-    angle = math.degrees(math.atan2(along[1], along[0]))
-    return nominal + math.remainder(angle - nominal, 360.0)
+    if not np.isfinite(covariance).all():
+        return float(of(values[None])[0]), None
+    step = _STEP * max(float(np.ptp(values)), 1e-6)
+    moves = step * np.eye(len(values))
+    found = of(np.concatenate([values[None], values + moves, values - moves]))
+    value = float(found[0])
+    gradient = (found[1 : len(values) + 1] - found[len(values) + 1 :]) / (2.0 * step)
+    variance = float(gradient @ covariance @ gradient)
+    return value, math.sqrt(variance) if math.isfinite(variance) and variance > 0.0 else None

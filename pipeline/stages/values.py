@@ -83,6 +83,23 @@ class Visibility:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundEdge:
+    """An edge of a part that was looked for; plain values.
+
+    Attributes:
+        shape: in the unit of the view's plane: of a circle x, y of its centre and its radius, of a line x, y of its first
+            end and x, y of its second; () where it was not found.
+        covariance: (len(shape), len(shape)) of that, from the scatter of what was found along it.
+        lacking: keypoints that place it and are not visible: then it was not looked for.
+    """
+
+    name: str
+    shape: tuple[float, ...] = ()
+    covariance: tuple[tuple[float, ...], ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ViewFindings:
     """One part in one view: plain values, to be sent between processes.
 
@@ -93,6 +110,7 @@ class ViewFindings:
         defects: none where they were not looked for, too.
         untold_defects: how many more were found than can be told.
         unplaced: zones that should have been looked at, but nobody knows where they are.
+        edges: one for each edge that the recipe names in this view; none where the picture cannot be judged.
     """
 
     view: str
@@ -103,14 +121,24 @@ class ViewFindings:
     defects: tuple[Defect, ...] = ()
     untold_defects: int = 0
     unplaced: tuple[str, ...] = ()
+    edges: tuple[FoundEdge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A measurement and, where it could not be decided, the keypoints it lacked (none: they lie too close together)."""
+    """A measurement and, where it could not be decided, what it lacked.
+
+    Without any of it: where there is a value, it lies too near its limit for its uncertainty; where there is none, what is
+    measured lies too close together.
+
+    Attributes:
+        lacking: keypoints that are not visible.
+        lost_edges: edges that were looked for and not found.
+    """
 
     measurement: Measurement
     lacking: tuple[Keypoint, ...] = ()
+    lost_edges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

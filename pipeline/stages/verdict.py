@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.recipe_defects import ZoneSettings
 from pipeline.recipe_file import ViewSettings
-from pipeline.result import Evaluation, KeypointState, Reason, ResultState
+from pipeline.result import Evaluation, KeypointState, Measurement, Reason, ResultState
 from pipeline.stages.defect_limits import exceeded
 from pipeline.stages.values import Measured, ViewFindings
 
@@ -87,5 +87,17 @@ def _of_measurement(measured: Measured) -> Iterator[Finding]:
     elif one.evaluation is Evaluation.NOT_DECIDABLE:
         for keypoint in measured.lacking:
             yield one.evaluation, Reason(keypoint.state.value, name=keypoint.name, view=keypoint.view)
-        if not measured.lacking:
-            yield one.evaluation, Reason("uncertain", name=one.name, view=one.view)
+        for edge in measured.lost_edges:
+            yield one.evaluation, Reason("edge_missing", name=edge, view=one.view)
+        if not measured.lacking and not measured.lost_edges:
+            yield one.evaluation, _uncertain(one)
+
+
+def _uncertain(one: Measurement) -> Reason:
+    """With value and limit where the value is known and lies too near that limit."""
+    limits = [limit for limit in (one.lower, one.upper) if limit is not None]
+    value = one.value
+    if value is None or not limits:
+        return Reason("uncertain", name=one.name, view=one.view)
+    limit = min(limits, key=lambda limit: abs(limit - value))
+    return Reason("uncertain", name=one.name, view=one.view, value=value, limit=limit, unit=one.unit)

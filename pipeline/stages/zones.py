@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from pipeline import run_length
 from pipeline.geometry import Points
 from pipeline.recipe_defects import ZoneSettings
-from pipeline.recipe_file import DatumSettings, RecipeFile
+from pipeline.recipe_file import RecipeFile
+from pipeline.recipe_measure import DatumSettings
 from pipeline.result import Defect, Keypoint, KeypointState
-from pipeline.stages.measure import direction
+from pipeline.stages.datum import datum_axes
 
 
 class Zones:
@@ -65,8 +66,8 @@ class Zones:
 
 def _axes_px(datum: DatumSettings, xy: Mapping[str, Points], mm_per_px: float) -> NDArray[np.float64] | None:
     """(2, 2): the x and the y axis of a datum, each 1 mm long in sensor px; None where its keypoints lie too close together."""
-    along = direction(xy[datum.origin], xy[datum.x_axis])
-    return None if along is None else np.array([along, [-along[1], along[0]]]) / mm_per_px
+    axes = datum_axes(xy[datum.origin], xy[datum.x_axis])
+    return axes / mm_per_px if np.isfinite(axes).all() else None
 
 
 def reaches(defect: Defect, polygon: Points, grow_px: float) -> bool:
