@@ -1,0 +1,1 @@
+"""Finding a part again by classical matching: no network, one photograph."""
