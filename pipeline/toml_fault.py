@@ -34,7 +34,8 @@ def _inside(annotation: object, value: object, keys: Keys) -> Fault | None:
         return _in_struct(annotation, value, keys)
     if get_origin(annotation) is dict and isinstance(value, dict):
         return _first(find(arguments[1], item, (*keys, key)) for key, item in value.items())
-    if get_origin(annotation) is list and isinstance(value, list):
+    is_uniform = get_origin(annotation) is list or arguments[1:] == (...,)
+    if is_uniform and isinstance(value, list):
         return _first(find(arguments[0], item, (*keys, index)) for index, item in enumerate(value))
     if get_origin(annotation) is tuple and isinstance(value, list) and len(value) == len(arguments):
         pairs = enumerate(zip(arguments, value, strict=True))

@@ -33,12 +33,18 @@ class SamTask:
     Attributes:
         side: width and height of the images in px.
         grid: width and height of the masks.
+        images: in a step.
     """
 
     method: SamTinyMethod
     side: int
     grid: int
-    name: str = "sam_tiny"
+    images: int
+
+    @property
+    def name(self) -> str:
+        """With the size of the images, of which there are several, one after the other."""
+        return f"sam_tiny at {self.side} px"
 
     def batch(self, step: int) -> Batch:
         """Scenes, and for each the same number of things with a prompt; the kind of prompt is one for all of a step.
@@ -47,10 +53,10 @@ class SamTask:
         kind of prompt has: points (N, P, n, 2) and labels (N, P, n), boxes (N, P, 4), or coarse (N, P, G, G) logits.
         """
         method = self.method
-        rng = np.random.default_rng([method.seed, 1, step])
+        rng = np.random.default_rng([method.seed, 1, self.side, step])
         shares = np.array([getattr(method.prompt, kind) for kind in KINDS])
         kind: Prompt = KINDS[rng.choice(len(KINDS), p=shares / shares.sum())]
-        scenes = [self._scene(rng) for _ in range(method.images)]
+        scenes = [self._scene(rng) for _ in range(self.images)]
         return self._asked(rng, scenes, kind, method.prompts)
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:

@@ -34,19 +34,32 @@ class SamPrompts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box_jitter: Share = 0.06
 
 
+class SamStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the pretraining, with images of one size.
+
+    Attributes:
+        side: width and height in px of the images.
+        images: in a step.
+    """
+
+    side: Annotated[int, Meta(ge=64, multiple_of=64)]
+    steps: Positive
+    images: Positive
+
+
 class SamTinyMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Pretraining of the small SAM on drawn and rendered scenes.
 
     Attributes:
-        images: in a step.
-        prompts: of every image in a step: the encoder, which takes the time, is run once for all of them.
+        stage: one after the other, from small images to those that the model is for. What a prompt means is learnt from small
+            images in a fraction of the time.
+        prompts: of every image in a step: the encoder is run once for all of them.
         rendered: share of the scenes that are parts as `datumd render` draws them; the others are shapes on textures.
         dice_weight: of the dice loss; the focal loss weighs 20, the error of the predicted IoU 1, as in SAM, where dice weighs 1.
             A short training is content with empty masks for long then, as things are small.
     """
 
-    steps: Positive
-    images: Positive = 3
+    stage: Annotated[tuple[SamStage, ...], Meta(min_length=1)]
     prompts: Positive = 6
     learning_rate: Above = 1e-3
     weight_decay: Amount = 0.05
@@ -170,6 +183,13 @@ def load_sam_tiny_method(path: Path) -> SamTinyMethod:
             "no kind of prompt is asked for",
             where=toml_file.at(path, "prompt"),
             allowed="point, points, box or mask above 0",
+        )
+    sides = [stage.side for stage in method.stage]
+    if sides != sorted(set(sides)):
+        raise ConfigError(
+            f"sides are {sides}",
+            where=toml_file.at(path, "stage"),
+            allowed="each stage's images larger than the last one's",
         )
     return method
 

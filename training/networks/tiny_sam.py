@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 from transformers.models.sam.modeling_sam import SamAttention
 
+SIDE_PX = 256  # of the images that it is for
 _TOKEN = 0.5  # deviation of the weights that say what a token is; its place, sines and cosines, has 0.7
 _FEATURE = 0.5  # of the image's features at the start
 _GAIN = 1.4  # of what attention compares
 
 
-def tiny_sam() -> SamModel:
-    """A SAM of 2.2 M parameters for 256 x 256 px, with patches of 8 px, so that masks are half as fine as the image.
+def tiny_sam(side: int = SIDE_PX) -> SamModel:
+    """A SAM of 2.2 M parameters for ``side`` x ``side`` px, with patches of 8 px, so that masks are half as fine as the image.
 
     Relative positions are left out: absolute ones are there, and attention without a bias takes half of the time. The weights
     are random, but not as transformers draws them, which has only loading in mind: its encoder starts at 1e-10 and the
     frequencies of its positional encoding at 64 times SAM's.
     """
-    width, patch, side = 128, 8, 256
+    width, patch = 128, 8
     vision = SamVisionConfig(
         hidden_size=width,
         output_channels=width,
@@ -39,6 +41,20 @@ def tiny_sam() -> SamModel:
     model = SamModel(SamConfig(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=masks))
     initialise(model)
     return model
+
+
+@torch.no_grad()
+def enlarged(model: SamModel, side: int) -> SamModel:
+    """The same network for images of another size. All that depends on it are the places of patches, which are interpolated."""
+    larger = tiny_sam(side)
+    weights = model.state_dict()
+    name = "vision_encoder.pos_embed"  # (1, rows, columns, C)
+    grid = larger.state_dict()[name].shape[1:3]
+    places = functional.interpolate(
+        weights[name].permute(0, 3, 1, 2), tuple(grid), mode="bilinear", align_corners=False
+    )
+    larger.load_state_dict(weights | {name: places.permute(0, 2, 3, 1)})
+    return larger
 
 
 @torch.no_grad()

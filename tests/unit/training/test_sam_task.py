@@ -8,9 +8,10 @@ import torch
 from pipeline.errors import ConfigError
 from tests.small_sams import SIDE, small_sam
 from training.fit import Schedule, fit
+from training.networks.tiny_sam import SIDE_PX
 from training.sam_prompts import KINDS
 from training.sam_task import SamTask, coarse_prompt, dice_loss, focal_loss, overlap
-from training.segment_method import SamPrompts, SamTinyMethod, load_sam_tiny_method
+from training.segment_method import SamPrompts, SamStage, SamTinyMethod, load_sam_tiny_method
 
 METHODS = Path(__file__).parents[3] / "training" / "methods"
 GRID = 4 * SIDE // 8
@@ -18,7 +19,8 @@ GRID = 4 * SIDE // 8
 
 def task(**shares: float) -> SamTask:
     prompt = SamPrompts(**{**dict.fromkeys(KINDS, 0.0), **shares}) if shares else SamPrompts()
-    return SamTask(SamTinyMethod(steps=8, images=2, prompts=3, prompt=prompt, validation_images=4), SIDE, GRID)
+    method = SamTinyMethod(stage=(SamStage(64, 8, 2),), prompts=3, prompt=prompt, validation_images=4)
+    return SamTask(method, SIDE, GRID, images=2)
 
 
 def tensors(batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -26,12 +28,20 @@ def tensors(batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
 
 
 def test_the_shipped_method_can_be_read() -> None:
-    assert load_sam_tiny_method(METHODS / "sam_tiny.toml").steps > 0
+    assert load_sam_tiny_method(METHODS / "sam_tiny.toml").stage[-1].side == SIDE_PX
 
 
-def test_a_method_that_asks_nothing_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "m.toml").write_text("steps = 1\n[prompt]\npoint = 0\npoints = 0\nbox = 0\nmask = 0\n")
-    with pytest.raises(ConfigError, match=r"prompt: no kind of prompt is asked for"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[prompt]\npoint = 0\npoints = 0\nbox = 0\nmask = 0\n", r"prompt: no kind of prompt is asked for"),
+        ("[[stage]]\nside = 64\nsteps = 1\nimages = 1\n", r"stage: sides are \[64, 64\]"),
+        ("[[stage]]\nside = 100\nsteps = 1\nimages = 1\n", r"side"),
+    ],
+)
+def test_a_method_that_cannot_be_used_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "m.toml").write_text("[[stage]]\nside = 64\nsteps = 1\nimages = 1\n" + text)
+    with pytest.raises(ConfigError, match=told):
         load_sam_tiny_method(tmp_path / "m.toml")
 
 
@@ -80,7 +90,7 @@ def test_of_three_answers_only_the_best_one_learns() -> None:
 
 def test_it_learns(tmp_path: Path) -> None:
     asked = task(box=1.0)
-    asked = SamTask(msgspec.structs.replace(asked.method, rendered=0.0), SIDE, GRID)
+    asked = SamTask(msgspec.structs.replace(asked.method, rendered=0.0), SIDE, GRID, images=2)
     schedule = Schedule(45, 3e-3, 0.0, report_every=15, validate_every=45, warm_up=5)
     _, state = fit(asked, small_sam(), schedule, {}, tmp_path / "s.checkpoint", resume=False, report=lambda _: None)
     first, last = state.history[0], state.history[-1]

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import torch
 
 from training.networks.sam import positions
-from training.networks.tiny_sam import tiny_sam
+from training.networks.tiny_sam import enlarged, tiny_sam
+from training.sam_train import train_sam
+from training.segment_method import SamStage, SamTinyMethod
 
 
 def test_it_is_below_five_million_parameters_and_sees_256_px() -> None:
@@ -38,3 +42,34 @@ def test_the_frequencies_of_places_are_no_weights() -> None:
     model = tiny_sam()
     assert not model.shared_image_embedding.positional_embedding.requires_grad
     assert 0.7 < float(model.shared_image_embedding.positional_embedding.std()) < 1.3
+
+
+@torch.no_grad()
+def test_enlarged_it_answers_at_the_same_places() -> None:
+    small = tiny_sam(64).eval()
+    places = small.vision_encoder.pos_embed
+    places.copy_(torch.arange(8.0)[None, None, :, None].expand_as(places))  # each says its column
+    weights, grown = small.state_dict(), enlarged(small, 128).state_dict()
+    changed = [name for name in weights if weights[name].shape != grown[name].shape]
+    assert changed == ["vision_encoder.pos_embed"]
+    assert all(torch.equal(weights[name], grown[name]) for name in weights if name not in changed)
+    columns = (torch.arange(16.0) + 0.5) / 2 - 0.5
+    assert torch.allclose(grown[changed[0]][0, 5, :, 3], columns.clamp(0.0, 7.0), atol=1e-5)
+
+
+def test_a_pretraining_that_was_ended_between_its_stages_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    def said_by(method: SamTinyMethod, name: str, *, resume: bool) -> list[str]:
+        lines: list[str] = []
+        train_sam(method, tmp_path / name, tmp_path / f"{name}.training", resume=resume, report=lines.append)
+        return lines
+
+    stages = (SamStage(64, 2, 1), SamStage(128, 2, 1))
+    method = SamTinyMethod(stage=stages, prompts=2, validation_images=1, rendered=0.0)
+    said = said_by(method, "whole", resume=False)
+    assert [line.split(":")[0] for line in said if "min, loss" in line] == ["sam_tiny at 64 px", "sam_tiny at 128 px"]
+    (tmp_path / "again.training").mkdir()
+    first = "sam-64.checkpoint"
+    (tmp_path / "again.training" / first).write_bytes((tmp_path / "whole.training" / first).read_bytes())
+    said_by(method, "again", resume=True)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "again")]
+    assert weights[0] == weights[1]
