@@ -2,9 +2,9 @@
 
 import argparse
 
-from pipeline.commands import bridge_modbus, bridge_mqtt
+from pipeline.commands import bridge_lines, bridge_modbus, bridge_mqtt, bridge_opcua
 
-PROTOCOLS = (bridge_modbus, bridge_mqtt)
+PROTOCOLS = (bridge_modbus, bridge_opcua, bridge_lines, bridge_mqtt)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

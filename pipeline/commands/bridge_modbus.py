@@ -4,7 +4,6 @@ import argparse
 
 from pipeline.commands.bridge_station import positive, reached, until_signal
 from pipeline.commands.connection import add_connection
-from pipeline.errors import ConfigError
 
 
 def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -59,30 +58,20 @@ def run(args: argparse.Namespace) -> int:
     import logging
     import sys
 
-    try:
-        from pipeline.sinks.modbus.bridge import BridgeSettings
-        from pipeline.sinks.modbus.bridge import run as serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "pymodbus":
-            raise
-        raise ConfigError(
-            "pymodbus is not installed", where="bridge modbus", next_command="pip install 'datumd[plc]'"
-        ) from None
+    from pipeline.bridge_settings import ModbusSettings, check_listening, require_library
+
+    require_library("modbus")
+    check_listening(args.bind, args.allow, "--bind", "--allow")
     endpoint, station, keys = reached(args)
+
+    from pipeline.sinks.modbus.bridge import ModbusBridge
+    from pipeline.sinks.modbus.bridge import run as serve
+
     stop = until_signal()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="bridge: %(message)s")
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-    settings = BridgeSettings(
-        endpoint,
-        station,
-        keys,
-        args.bind,
-        args.allow,
-        args.window_ms,
-        args.silence_ms,
-        args.own_trigger,
-        args.scale,
-        args.word_order,
+    settings = ModbusSettings(
+        args.bind, args.allow, args.window_ms, args.silence_ms, args.own_trigger, args.scale, args.word_order
     )
-    serve(settings, stop)
+    serve(ModbusBridge(endpoint, station, keys, settings), stop)
     return 0

@@ -35,6 +35,7 @@ def processes(station: Station) -> list[ProcessSpec]:
         ProcessSpec("requests", "pipeline.workers.requests:main"),
         ProcessSpec("evidence", "pipeline.workers.evidence:main"),
         ProcessSpec("metrics", "pipeline.sinks.metrics:main"),
+        *(ProcessSpec(f"bridge.{name}", f"pipeline.sinks.{name}.bridge:main") for name in station.plc.protocols),
         *(ProcessSpec(f"infer.{n}", "pipeline.workers.infer:main", LOADING_S) for n in range(station.infer.workers)),
         *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),
         *(

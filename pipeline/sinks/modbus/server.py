@@ -13,9 +13,8 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from pipeline.addresses import split
 from pipeline.clock import monotonic_ns
-from pipeline.errors import AlreadyRunning, ConfigError
+from pipeline.errors import AlreadyRunning
 from pipeline.sinks.modbus import registers
 from pipeline.sinks.modbus.handshake import Handshake
 from pipeline.sinks.modbus.registers import BELT_BLOCK, BELT_START, DAEMON_START, PLC_BLOCK, WordOrder
@@ -31,35 +30,6 @@ KEEPALIVE = {
     socket.TCP_KEEPINTVL: 2,
     socket.TCP_KEEPCNT: 3,
 }  # s, s, probes: a PLC without power
-
-
-def check_bind(bind: str, allowed: list[str]) -> tuple[str, int]:
-    """Host and port. Modbus knows no keys, so whatever is not loopback needs a list of clients.
-
-    Raises:
-        ConfigError: an address is none, or other machines could connect and nobody says which.
-    """
-    try:
-        host, port = split(bind)
-        is_loopback = ip_address(host).is_loopback
-        if not 0 < port < 65536:
-            raise ValueError(f"{port} is no port")
-    except ValueError as error:
-        raise ConfigError(
-            f"{bind!r}: {error}", where="--bind", allowed="ADDRESS:PORT, such as 127.0.0.1:1502"
-        ) from None
-    for each in allowed:
-        try:
-            ip_address(each)
-        except ValueError as error:
-            raise ConfigError(str(error), where="--allow", allowed="IP addresses of PLCs") from None
-    if not is_loopback and not allowed:
-        raise ConfigError(
-            f"{bind} can be reached from other machines, and Modbus asks for no key",
-            where="--bind",
-            allowed="with --allow ADDRESS-OF-THE-PLC; without it 127.0.0.1 alone",
-        )
-    return host, port
 
 
 class Connection(ServerRequestHandler):

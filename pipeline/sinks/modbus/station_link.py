@@ -5,12 +5,12 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from pipeline.client import Control, Message, NoAnswer, RequestRefused, Subscription, find_control
 from pipeline.clock import monotonic_ns
 from pipeline.result import Result
 from pipeline.security import ClientKeys
-from pipeline.sinks.modbus.handshake import Handshake
 from pipeline.sinks.modbus.signals import Action, Answer, Cause, Take
 from pipeline.status import StationState, Status
 
@@ -21,12 +21,22 @@ HEARD_NS = 3_000_000_000  # three heartbeats
 LEAST_TIMEOUT_S = 1.0
 
 
+class Told(Protocol):
+    """What a link feeds: the handshake, or what plays at one."""
+
+    def station(self, can_inspect: bool, recipe: int | None) -> None: ...  # noqa: D102 - as the handshake's
+    def answer(self, answer: Answer, now_ns: int) -> None: ...  # noqa: D102 - as the handshake's
+    def triggered(self, number: int, key: int, now_ns: int) -> None: ...  # noqa: D102 - as the handshake's
+    def refused(self, number: int, cause: Cause, now_ns: int) -> None: ...  # noqa: D102 - as the handshake's
+    def recipe_refused(self, recipe: int) -> None: ...  # noqa: D102 - as the handshake's
+
+
 class StationLink:
     """Feeds `handshake` in the loop `loop`, and carries out what it asks for."""
 
     def __init__(
         self,
-        handshake: Handshake,
+        handshake: Told,
         endpoint: str,
         station: str,
         keys: ClientKeys | None,
