@@ -22,6 +22,7 @@ OWN_COMMANDS = (
     "cameras",
     "snapshot",
     "inspect",
+    "why",
     "seal",
     "parity",
     "build",

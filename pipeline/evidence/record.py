@@ -59,17 +59,32 @@ def load(image: Path) -> tuple[Frame, Record]:
     Raises:
         DataError: a file is missing, damaged or not of this kind.
     """
-    text = image.with_suffix(TEXT_SUFFIX)
+    return decode(*read(image), image)
+
+
+def read(image: Path) -> tuple[bytes, bytes]:
+    """The bytes of an image and of its text. Raises DataError."""
+    return _read(image, LARGEST_IMAGE_BYTES), _read(text_path(image), LARGEST_TEXT_BYTES)
+
+
+def text_path(image: Path) -> Path:
+    """Where the text of an image lies."""
+    return image.with_suffix(TEXT_SUFFIX)
+
+
+def decode(png: bytes, text: bytes, image: Path) -> tuple[Frame, Record]:
+    """As `load`, of what was read already; `image` is what the file is called in messages. Raises DataError."""
+    where = str(text_path(image))
     try:
-        record = msgspec.json.decode(_read(text, LARGEST_TEXT_BYTES), type=Record)
+        record = msgspec.json.decode(text, type=Record)
         said = record.frame
         pixel_format = PixelFormat[said.pixel_format]
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise DataError(f"is no record of a stored image ({error})", where=str(text)) from error
+        raise DataError(f"is no record of a stored image ({error})", where=where) from error
     except KeyError as error:
-        raise DataError(f"{error} is no pixel format", where=f"{text}: frame.pixel_format") from error
+        raise DataError(f"{error} is no pixel format", where=f"{where}: frame.pixel_format") from error
     try:
-        payload = picture.decode(_read(image, LARGEST_IMAGE_BYTES), pixel_format, said.width, said.height)
+        payload = picture.decode(png, pixel_format, said.width, said.height)
     except ValueError as error:
         raise DataError(str(error), where=str(image), allowed=f"*{IMAGE_SUFFIX} as stored by datumd") from error
     info = FrameInfo(

@@ -25,6 +25,7 @@ from pipeline.vitals import VitalWord, WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.keep_warm import KeepWarm
 from pipeline.workers.link import LedgerLink
+from pipeline.workers.recipe_keeper import keep_recipes
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
     # through control, goes on with what there is: every trigger is answered, and another recipe can be selected.
     must_be_good = is_first and number == station.recipe
     inspectors = load_inspectors(station, number, context.progress, is_required=must_be_good)
+    keep_recipes(context, inspectors)
     worker = InferWorker(context, inspectors)
     try:
         worker.run(stop)
