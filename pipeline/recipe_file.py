@@ -180,6 +180,12 @@ def read_recipe_file(path: Path) -> RecipeFile:
     if precision.FOLDER in recipe.view:
         where = toml_file.at(path, "view", precision.FOLDER)
         raise RecipeError("is no name for a view: networks in other precisions lie in that folder", where=where)
+    for name in recipe.edges:
+        where = toml_file.at(path, "edge_circle" if name in recipe.edge_circle else "edge_line", name)
+        if name in recipe.edge_circle and name in recipe.edge_line:
+            raise RecipeError("is the name of an edge_circle and of an edge_line", where=where)
+        if any(name in view.keypoints for view in recipe.view.values()):
+            raise RecipeError("is the name of a keypoint, too", where=where)
     tables: dict[str, Mapping[str, Wanted]] = {
         "edge_circle": recipe.edge_circle,
         "edge_line": recipe.edge_line,
@@ -189,13 +195,13 @@ def read_recipe_file(path: Path) -> RecipeFile:
     for kind, wanted_of in tables.items():
         for name, wanted in wanted_of.items():
             try:
-                _check(recipe, name, wanted)
+                _check(recipe, wanted)
             except ValueError as problem:
                 raise RecipeError(str(problem), where=toml_file.at(path, kind, name)) from None
     return recipe
 
 
-def _check(recipe: RecipeFile, name: str, wanted: Wanted) -> None:
+def _check(recipe: RecipeFile, wanted: Wanted) -> None:
     """Raises ValueError where no view, or no fitting one, shows what is wanted, or an edge stands where it cannot."""
     if isinstance(wanted, MeasureSettings):
         _check_measure(recipe, wanted)
@@ -205,10 +211,6 @@ def _check(recipe: RecipeFile, name: str, wanted: Wanted) -> None:
         raise ValueError(f"is placed by keypoints, and {on_edges[0]} is an edge")
     view = recipe.view[recipe.view_of(wanted)]
     if isinstance(wanted, EdgeSettings):
-        if name in recipe.edge_circle and name in recipe.edge_line:
-            raise ValueError("is the name of an edge_circle and of an edge_line")
-        if any(name in one.keypoints for one in recipe.view.values()):
-            raise ValueError("is the name of a keypoint, too")
         return
     key = wanted.needs_scale()
     if view.segment is None:

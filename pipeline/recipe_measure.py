@@ -154,7 +154,9 @@ class MeasureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if len(kinds) != 1:
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}; found {', '.join(kinds) or 'none'}")
         names = self.keypoints()
-        if len(set(names)) < len(names) and self.perpendicularity is None:  # a corner belongs to both of its lines
+        pairs = [end for end in (self.angle or self.perpendicularity or ()) if isinstance(end, tuple)]
+        is_twice = any(one == two for one, two in pairs) if pairs else len(set(names)) < len(names)
+        if is_twice:  # but a corner belongs to both of its lines
             raise ValueError(f"names a keypoint twice: {', '.join(names)}")
         least = _LEAST_POINTS.get(kinds[0], 0)
         if isinstance(getattr(self, kinds[0]), list) and len(names) < least:

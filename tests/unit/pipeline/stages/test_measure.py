@@ -1,15 +1,22 @@
 """Measurements against their limits."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
 from pipeline.geometry import Region
+from pipeline.reasons import ReasonTexts
 from pipeline.recipe_file import RecipeFile, read_recipe_file
+from pipeline.recipe_measure import MeasureSettings
 from pipeline.result import Evaluation, Keypoint, KeypointState, Reason
 from pipeline.stages.measure import Measure
+from pipeline.stages.quantities import Shapes, quantity
 from pipeline.stages.values import Measured, ViewFindings
+from pipeline.stages.verdict import verdict
 
 POINTS = {"o": (100.0, 100.0), "x": (200.0, 100.0), "p": (130.0, 140.0), "q": (160.0, 180.0)}
 HEAD = """
@@ -51,6 +58,12 @@ def measured(file: RecipeFile, views: dict[str, ViewFindings] | None = None) -> 
         ('{ angle = ["o", "x"], nominal = 360.0 }', 360.0, "deg"),
         ('{ angle = ["x", "o"], nominal = -180.0, tolerance = 1.0 }', -180.0, "deg"),
         ('{ position = "p", datum = "A", nominal = [3.0, 3.5], diameter = 2.0 }', 1.0, "mm"),
+        ('{ angle = [["o", "x"], ["o", "p"]] }', math.degrees(math.atan2(40, 30)), "deg"),
+        ('{ perpendicularity = [["o", "p"], ["o", "x"]], width = 9.0 }', 3.0, "mm"),
+        ('{ pitch = ["o", "p", "q", "x"], nominal = 5.0, tolerance = 9.0 }', math.hypot(4.0, 8.0), "mm"),
+        ('{ circle = ["o", "x", "p"] }', 10.0 / math.sin(math.atan2(40, 30) + math.atan2(40, 70)), "mm"),
+        ('{ area = ["o", "x", "p"] }', 20.0, "mm2"),
+        ('{ presence = "p" }', 1.0, ""),
     ],
 )
 def test_quantities(tmp_path: Path, measure: str, value: float, unit: str) -> None:
@@ -139,3 +152,115 @@ def test_a_missing_view_or_a_bad_picture_leaves_it_undefined(tmp_path: Path) -> 
     dark = ViewFindings("top", Region(0, 0, 640, 480), (Reason("image_dark"),), (), {})
     for views in ({}, {"top": dark}):
         assert measured(file, views).measurement.evaluation is Evaluation.UNDEFINED
+
+
+@pytest.mark.parametrize(
+    ("state", "nominal", "value", "evaluation"),
+    [
+        (KeypointState.visible, 1.0, 1.0, Evaluation.OK),
+        (KeypointState.hidden, 1.0, 0.0, Evaluation.NOT_OK),
+        (KeypointState.unsure, 1.0, None, Evaluation.NOT_DECIDABLE),
+        (KeypointState.visible, 0.0, 1.0, Evaluation.NOT_OK),
+        (KeypointState.hidden, 0.0, 0.0, Evaluation.OK),
+    ],
+)
+def test_presence(
+    tmp_path: Path, state: KeypointState, nominal: float, value: float | None, evaluation: Evaluation
+) -> None:
+    file = recipe(tmp_path, f'{{ presence = "p", nominal = {nominal} }}')
+    found = measured(file, findings({"p": state})).measurement
+    assert (found.value, found.evaluation) == (value, evaluation)
+
+
+STATED = "scale_mm_per_px = 0.1\nscale_sigma_mm_per_px = 0.0002"
+SIGMA_PX = {"o": 0.3, "x": 0.2, "p": 0.25, "q": 0.1}
+
+
+def with_sigmas(views: dict[str, ViewFindings]) -> dict[str, ViewFindings]:
+    keypoints = tuple(msgspec.structs.replace(one, sigma_px=SIGMA_PX[one.name]) for one in views["top"].keypoints)
+    return {"top": replace(views["top"], keypoints=keypoints)}
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        '{ distance = ["o", "p"] }',
+        '{ distance = ["q", ["o", "x"]] }',
+        '{ angle = ["o", "p"], datum = "A" }',
+        '{ position = "p", datum = "A", nominal = [3.0, 3.2], diameter = 2.0 }',
+        '{ perpendicularity = [["o", "p"], ["o", "x"]], width = 9.0 }',
+        '{ pitch = ["o", "p", "q"], nominal = 4.0 }',
+        '{ circle = ["o", "x", "p", "q"] }',
+        '{ area = ["o", "x", "q", "p"] }',
+    ],
+)
+def test_the_sigma_is_that_of_a_monte_carlo(tmp_path: Path, measure: str) -> None:
+    """4000 parts whose points and scale are off by as much as is stated scatter by the stated sigma."""
+    file = recipe(tmp_path, measure, scale=STATED)
+    stated = measured(file, with_sigmas(findings())).measurement
+    plan, rng, count = file.measure["m"], np.random.default_rng(3), 4000
+    scale = 0.1 + rng.normal(0.0, 0.0002, (count, 1))
+    drawn = {name: scale * (np.array(xy) + rng.normal(0.0, SIGMA_PX[name], (count, 2))) for name, xy in POINTS.items()}
+    values = quantity(plan, file.datum["A"] if plan.datum else None, Shapes(drawn))
+    assert stated.sigma == pytest.approx(float(values.std(ddof=1)), rel=0.05)
+    assert stated.value == pytest.approx(float(values.mean()), abs=0.2 * (stated.sigma or 0.0))
+
+
+def test_no_sigma_is_told_where_something_has_none(tmp_path: Path) -> None:
+    stated = recipe(tmp_path, '{ distance = ["o", "p"] }', scale=STATED)
+    assert measured(stated).measurement.sigma is None  # the networks' sigmas are not calibrated
+    for scale in ("scale_mm_per_px = 0.1", ""):
+        assert (
+            measured(recipe(tmp_path, '{ distance = ["o", "p"] }', scale), with_sigmas(findings())).measurement.sigma
+            is None
+        )
+
+
+@pytest.mark.parametrize(
+    ("guard", "away", "evaluation"),
+    [
+        (2.0, -2.1, Evaluation.OK),
+        (2.0, -1.9, Evaluation.NOT_DECIDABLE),
+        (2.0, 1.9, Evaluation.NOT_DECIDABLE),
+        (2.0, 2.1, Evaluation.NOT_OK),
+        (0.0, -0.1, Evaluation.OK),
+        (0.0, 0.1, Evaluation.NOT_OK),
+    ],
+)
+def test_a_value_within_its_guard_of_a_limit_is_not_decided(
+    tmp_path: Path, guard: float, away: float, evaluation: Evaluation
+) -> None:
+    """The upper limit lies so many standard uncertainties below the value."""
+    views = with_sigmas(findings())
+    sigma = measured(recipe(tmp_path, '{ distance = ["o", "x"] }', STATED), views).measurement.sigma or math.nan
+    tolerance = -away * sigma
+    path = tmp_path / "recipe.toml"
+    recipe(tmp_path, f'{{ distance = ["o", "x"], nominal = 10.0, tolerance = [-5.0, {tolerance}] }}', STATED)
+    path.write_text(path.read_text().replace("number = 1", f"number = 1\nguard = {guard}"))
+    found = measured(read_recipe_file(path), views)
+    assert found.measurement.evaluation is evaluation
+    settings = {"top": read_recipe_file(path).view["top"]}
+    reasons = verdict(settings, views, (found,), {})[2]
+    if evaluation is Evaluation.NOT_DECIDABLE:
+        (reason,) = reasons
+        assert (reason.code, reason.name, reason.value) == ("uncertain", "m", pytest.approx(10.0))
+        assert reason.limit == pytest.approx(10.0 + tolerance)
+        assert "too near its limit" in ReasonTexts("en").text(reason)
+
+
+def test_a_circle_through_many_points_is_the_nearest_to_all_of_them() -> None:
+    """No other radius and centre leave smaller distances: each of a few hundred near it is worse."""
+    rng = np.random.default_rng(4)
+    angles = np.array([0.1, 1.0, 1.9, 3.5, 5.0])
+    points = np.column_stack([np.cos(angles), np.sin(angles)]) * 7.0 + [40.0, 30.0] + rng.normal(0.0, 0.3, (5, 2))
+    names = [f"k{index}" for index in range(5)]
+    settings = MeasureSettings(circle=names)
+    value = float(quantity(settings, None, Shapes(dict(zip(names, points[:, None], strict=True))))[0])
+
+    def least(diameter: float) -> float:
+        centres = np.stack(np.meshgrid(np.arange(38.5, 41.5, 0.01), np.arange(28.5, 31.5, 0.01)), axis=-1)
+        away = np.hypot(*np.moveaxis(points - centres[:, :, None], -1, 0))
+        return float(((away - diameter / 2.0) ** 2).sum(axis=2).min())
+
+    assert value == pytest.approx(14.0, abs=1.0)
+    assert least(value) < min(least(value - 0.05), least(value + 0.05))
