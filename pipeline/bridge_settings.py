@@ -117,20 +117,22 @@ class PlcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, mqtt=msgspec.structs.replace(self.mqtt, **files))
 
 
-def check_bridges(settings: PlcSettings) -> None:
-    """What must be right before any bridge starts.
+def check_bridge(settings: PlcSettings, protocol: str) -> str:
+    """Whether this bridge can start, and where it listens or whom it reaches.
 
     Raises:
-        ConfigError: a bridge's library is not installed, other machines could connect to it and nobody says which, or what
-            it needs to reach a broker cannot be read.
+        ConfigError: its library is not installed, other machines could connect to it and nobody says which, or what it needs
+            to reach a broker cannot be read.
     """
-    for protocol in settings.protocols:
-        require_library(protocol)
-    for name, one in (("modbus", settings.modbus), ("lines", settings.lines)):
-        if one is not None:
-            check_listening(one.bind, one.allow, f"plc.{name}.bind", f"plc.{name}.allow")
-    if settings.mqtt is not None:
-        check_broker(settings.mqtt)
+    require_library(protocol)
+    match getattr(settings, protocol):
+        case ModbusSettings() | LinesSettings() as one:
+            check_listening(one.bind, one.allow, f"plc.{protocol}.bind", f"plc.{protocol}.allow")
+            return f"at {one.bind} for {', '.join(one.allow) or 'this machine'}"
+        case MqttSettings() as one:
+            check_broker(one)
+            return f"to {one.broker}"
+    raise ConfigError("no such bridge", where=f"plc.{protocol}", allowed=", ".join(settings.__struct_fields__))
 
 
 def require_library(protocol: str) -> None:

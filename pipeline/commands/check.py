@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _items(station: "Station") -> Iterator[Item]:
+    from pipeline.bridge_settings import check_bridge
     from pipeline.recipe import find_recipes
 
     sizes: dict[str, tuple[int, int]] = {}
@@ -79,6 +80,8 @@ def _items(station: "Station") -> Iterator[Item]:
         yield Item("recipe to start with", partial(_selected, station))
     if station.security is not None:
         yield Item("security", partial(_security, station))
+    for protocol in station.plc.protocols:
+        yield Item(f"bridge {protocol}", partial(check_bridge, station.plc, protocol))
     yield Item("addresses", partial(_addresses, station))
 
 

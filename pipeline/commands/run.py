@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from pipeline.addresses import refuse_taken
+from pipeline.bridge_settings import check_bridge
 from pipeline.config import load_station
 from pipeline.preflight import recipe_of, refuse_missing, resolved
 from pipeline.runtime import state_folder
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         recipe_of(station, station.recipe)  # one that was selected through control is judged by the daemon: see infer
     for name, settings in station.camera.items():
         refuse_missing(name, settings)
+    for protocol in station.plc.protocols:
+        check_bridge(station.plc, protocol)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -58,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_taken(station)
         print(f"station  {station.station}, run folder {supervisor.runtime.folder}")
         print(f"results  {supervisor.runtime.results_endpoint}  (datumd listen {supervisor.runtime.results_endpoint})")
+        for protocol in station.plc.protocols:
+            print(f"bridge   {protocol} {check_bridge(station.plc, protocol)}")
         print(f"metrics  http://{station.metrics.bind}/metrics", flush=True)
         supervisor.run(stop)
     finally:
