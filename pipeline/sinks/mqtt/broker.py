@@ -81,6 +81,7 @@ class Broker:
 
     def close(self) -> None:
         """End in order: the broker publishes no will."""
+        self._up.clear()
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -6,7 +6,7 @@ from pipeline import result as result_schema
 from pipeline.client import Gap, Message
 from pipeline.result import Result
 from pipeline.sinks.mqtt.topics import Missed, Publication, State, TopicName, publication
-from pipeline.status import Heartbeat, Status
+from pipeline.status import Heartbeat, StationState, Status
 
 HEARD_NS = 3_000_000_000  # three heartbeats
 AGAIN_NS = 60_000_000_000  # the state is told so often though nothing has changed
@@ -54,9 +54,9 @@ class Courier:
         """The state, where it is not as was told last, or was told long ago."""
         heard = self._heard_ns is not None and now_ns - self._heard_ns < HEARD_NS
         state = self._state(heard, None if heard else UNHEARD, "")
-        if state == self._told and now_ns - self._told_ns < AGAIN_NS:
+        if _essence(state) == self._told and now_ns - self._told_ns < AGAIN_NS:
             return None
-        self._told, self._told_ns = state, now_ns
+        self._told, self._told_ns = _essence(state), now_ns
         return self._state_publication(msgspec.structs.replace(state, creation_time=stamp))
 
     def will(self, stamp: str) -> Publication:
@@ -90,3 +90,8 @@ class Courier:
 
     def _publication(self, name: TopicName, payload: bytes) -> Publication:
         return publication(self._prefix, self._station, name, payload)
+
+
+def _essence(state: State) -> State:
+    """What makes a state another one: a text that counts results is no news, one that names a fault is."""
+    return state if state.state == StationState.Error else msgspec.structs.replace(state, text="")

@@ -19,7 +19,7 @@ def status(state: StationState, triggers: int = 0) -> Status:
         "L3",
         1700000000,
         state,
-        "all is well",
+        f"{triggers} results",
         "0",
         3,
         "bracket",
@@ -61,6 +61,8 @@ def test_the_state_is_told_when_it_changes_and_again_after_a_while() -> None:
     assert courier.state(13, STAMP) is None
     courier.hear(status(StationState.Error), 14, STAMP)
     assert read(courier.state(15, STAMP)).state == "Error"
+    courier.hear(status(StationState.Error, triggers=10), 15, STAMP)  # another text: another fault
+    assert read(courier.state(15, STAMP)).text == "10 results"
     courier.hear(BEAT, 15 + AGAIN_NS, STAMP)
     assert read(courier.state(15 + AGAIN_NS, STAMP)).state == "Error"
 
