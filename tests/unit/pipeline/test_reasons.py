@@ -10,7 +10,18 @@ from pipeline.result import Reason
 
 CODES = {
     *LOSS_KINDS,
-    *("low", "high", "hidden", "unsure", "uncertain", "no_part", "part_count", "region_outside"),
+    *(
+        "low",
+        "high",
+        "hidden",
+        "unsure",
+        "uncertain",
+        "uncertain_at_limit",
+        "edge_missing",
+        "no_part",
+        "part_count",
+        "region_outside",
+    ),
     *("defect", "defect_in_zone", "defects", "defects_in_zone", "defects_untold", "zone_unplaced"),
     *("image_dark", "image_saturated", "image_blurred", "network_not_finite", "recipe_missing"),
 }

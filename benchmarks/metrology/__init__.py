@@ -1,0 +1,1 @@
+"""What measurements are worth, against exact mm: parts through the whole daemon, and verdicts near a limit."""
