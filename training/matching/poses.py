@@ -49,7 +49,7 @@ class PoseSearch:
             rotation_deg: how far a part may be turned either way, 0 to 180.
             size: how much larger or smaller it may be, 1 or more.
         """
-        self._scale = EXTENT / example.extent_px
+        self._scale = min(EXTENT / example.extent_px, 1.0)
         steps = round(min(rotation_deg, 180.0) / STEP_DEG)
         turns = [index * STEP_DEG for index in range(-steps, steps + 1)][: round(360 / STEP_DEG)]
         count = round(np.log(size) / np.log(SIZE_STEP))
