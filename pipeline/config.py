@@ -12,6 +12,7 @@ from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSett
 from pipeline.errors import ConfigError
 from pipeline.precision import Precision
 from pipeline.result import Evaluation
+from pipeline.web_settings import WebSettings
 
 GRANTED_AHEAD = 3  # slots that a camera holds ready to fill
 PARTS_AT_WORKER = 2  # one being inspected and the next, so that a worker never waits for the ledger
@@ -145,6 +146,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     infer: InferSettings = InferSettings()
     ring: RingSettings = RingSettings()
     plc: PlcSettings = PlcSettings()
+    web: WebSettings | None = None
 
     @property
     def views(self) -> dict[str, str]:
@@ -164,7 +166,7 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Every address that the daemon binds, by the table whose `bind` it is."""
         fixed = {"results": self.results.bind, "control": self.control_bind, "metrics": self.metrics.bind}
         sent_to = {f"camera.{name}": one.bind for name, one in self.camera.items() if isinstance(one, HttpSettings)}
-        return fixed | self.plc.addresses | sent_to
+        return fixed | self.plc.addresses | sent_to | ({"web": self.web.bind} if self.web else {})
 
     @property
     def ring_slots(self) -> int:
@@ -199,6 +201,7 @@ def load_station(path: Path) -> Station:
         and SecuritySettings(str(folder / station.security.key), str(folder / station.security.clients)),
         camera={name: beside(settings, folder) for name, settings in station.camera.items()},
         plc=station.plc.beside(folder),
+        web=station.web and station.web.beside(str(folder)),
     )
     _check(station, path)
     return station
@@ -251,6 +254,8 @@ def _check(station: Station, path: Path) -> None:
             )
         if isinstance(settings, HttpSettings):
             _check_http(station, name, settings, path)
+    if station.web is not None:
+        station.web.check(str(path))
     _check_addresses(station, path)
 
 

@@ -47,6 +47,11 @@ class Runtime(msgspec.Struct, frozen=True):
         return Path(self.folder) / "ledger"
 
     @property
+    def pictures_path(self) -> Path:
+        """The socket at which the page asks for pictures."""
+        return Path(self.folder) / "pictures"
+
+    @property
     def results_endpoint(self) -> str:
         """ZeroMQ address of the result stream."""
         return _endpoint(self.station.results.bind)
@@ -62,7 +67,7 @@ class Runtime(msgspec.Struct, frozen=True):
 
     def remove(self) -> None:
         """Remove the files and the folder of the run, but not the frame ring, which is locked."""
-        for path in (self.file_path, self.vitals_path, self.ledger_path):
+        for path in (self.file_path, self.vitals_path, self.ledger_path, self.pictures_path):
             with contextlib.suppress(OSError):  # somebody else's business
                 path.unlink()
         with contextlib.suppress(OSError):  # there is more in it, or it is systemd's

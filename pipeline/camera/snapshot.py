@@ -41,13 +41,7 @@ class Snapshot:
 
     def picture(self) -> NDArray[np.uint8]:
         """Grey (H, W) for grey formats, of 8 bits; BGR (H, W, 3) for colour."""
-        info = self.frame.info
-        if info.pixel_format not in _COLOURS:
-            return whole_grey8(self.frame)
-        channels, code = _COLOURS[info.pixel_format]
-        shape = (info.height, info.width) if channels == 1 else (info.height, info.width, channels)
-        raw = np.frombuffer(self.frame.payload, np.uint8, info.payload_bytes).reshape(shape)
-        return raw if code is None else np.asarray(cv2.cvtColor(raw, code), np.uint8)
+        return picture_of(self.frame)
 
     def save(self, path: Path) -> None:
         """Write the picture in the format of the path's suffix. Raises CameraError where it cannot be written."""
@@ -58,6 +52,17 @@ class Snapshot:
             raise CameraError("cannot be encoded", where=str(path), allowed=", ".join(SUFFIXES)) from None
         except OSError as problem:
             raise CameraError(f"cannot be written ({problem.strerror})", where=str(path)) from None
+
+
+def picture_of(frame: Frame) -> NDArray[np.uint8]:
+    """Grey (H, W) for grey formats, of 8 bits; BGR (H, W, 3) for colour."""
+    info = frame.info
+    if info.pixel_format not in _COLOURS:
+        return whole_grey8(frame)
+    channels, code = _COLOURS[info.pixel_format]
+    shape = (info.height, info.width) if channels == 1 else (info.height, info.width, channels)
+    raw = np.frombuffer(frame.payload, np.uint8, info.payload_bytes).reshape(shape)
+    return raw if code is None else np.asarray(cv2.cvtColor(raw, code), np.uint8)
 
 
 def take(camera: Camera, timeout_s: float, where: str) -> Snapshot:

@@ -43,4 +43,6 @@ def processes(station: Station) -> list[ProcessSpec]:
             for camera, settings in station.camera.items()
             if isinstance(settings, HttpSettings)
         ),
+        *([ProcessSpec("pictures", "pipeline.workers.pictures:main")] if station.web else []),
+        *([ProcessSpec("web", "pipeline.sinks.web.serve:main")] if station.web else []),
     ]

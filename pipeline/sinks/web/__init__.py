@@ -1,0 +1,1 @@
+"""The live page: what people see of a station in a browser."""
