@@ -6,7 +6,7 @@ import ssl
 import stat
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ LARGEST_PASSWORD_FILE = 4096
 _BROKER = re.compile(r"(mqtts?)://([^\s:/@]+|\[[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?\Z")
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _EXTRAS = {"modbus": ("pymodbus", "plc"), "mqtt": ("paho", "mqtt"), "opcua": ("asyncua", "opcua")}
+
+Settings = TypeVar("Settings", "MqttSettings | None", "OpcuaSettings | None")
 
 Bind = Annotated[str, msgspec.Meta(pattern=r"^[^\s:/]+:[1-9][0-9]{0,4}\Z")]
 Milliseconds = Annotated[float, msgspec.Meta(gt=0.0, le=600_000.0)]
@@ -87,12 +89,30 @@ class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return match[2].strip("[]"), int(match[3] or _PORTS[match[1]])
 
 
+class OpcuaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """OPC UA (docs/opcua.md). Relative paths start at the station file.
+
+    Attributes:
+        trust: folder of certificates, ours and those of clients; needed where `bind` is no loopback address.
+        users: file of those who may log in by name and password.
+        window_ms: longest time from StartSingleJob to an answer; after it there is no verdict.
+        keep: newest results that clients can ask for.
+    """
+
+    bind: Bind = "127.0.0.1:4840"
+    trust: str = ""
+    users: str = ""
+    window_ms: Milliseconds = 1000.0
+    keep: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+
+
 class PlcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The bridges that the daemon runs, each as a process of its own; none where there is no table `[plc]`."""
 
     modbus: ModbusSettings | None = None
     lines: LinesSettings | None = None
     mqtt: MqttSettings | None = None
+    opcua: OpcuaSettings | None = None
 
     @property
     def protocols(self) -> list[str]:
@@ -102,19 +122,20 @@ class PlcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def addresses(self) -> dict[str, str]:
         """Addresses at which bridges listen, by the table whose `bind` it is."""
-        listening = {"plc.modbus": self.modbus, "plc.lines": self.lines}
+        listening = {"plc.modbus": self.modbus, "plc.lines": self.lines, "plc.opcua": self.opcua}
         return {table: one.bind for table, one in listening.items() if one is not None}
 
     def beside(self, folder: Path) -> "PlcSettings":
         """The same with relative paths starting at `folder`, which is where the station file lies."""
-        if self.mqtt is None:
-            return self
-        files = {
-            name: str(folder / path)
-            for name in ("password", "ca", "certificate", "key")
-            if (path := getattr(self.mqtt, name))
-        }
-        return msgspec.structs.replace(self, mqtt=msgspec.structs.replace(self.mqtt, **files))
+        mqtt = _beside(folder, self.mqtt, ("password", "ca", "certificate", "key"))
+        return msgspec.structs.replace(self, mqtt=mqtt, opcua=_beside(folder, self.opcua, ("trust", "users")))
+
+
+def _beside(folder: Path, settings: Settings, names: tuple[str, ...]) -> Settings:
+    if settings is None:
+        return settings
+    files = {name: str(folder / path) for name in names if (path := getattr(settings, name))}
+    return msgspec.structs.replace(settings, **files)
 
 
 def check_bridge(settings: PlcSettings, protocol: str) -> str:
@@ -132,6 +153,9 @@ def check_bridge(settings: PlcSettings, protocol: str) -> str:
         case MqttSettings() as one:
             check_broker(one)
             return f"to {one.broker}"
+        case OpcuaSettings() as one:
+            check_opcua(one, "plc.opcua.bind", "plc.opcua.trust", "plc.opcua.users")
+            return f"at {one.bind} for {f'clients in {one.trust}' if one.trust else 'this machine'}"
     raise ConfigError("no such bridge", where=f"plc.{protocol}", allowed=", ".join(settings.__struct_fields__))
 
 
@@ -144,21 +168,35 @@ def require_library(protocol: str) -> None:
         )
 
 
+def check_opcua(settings: OpcuaSettings, bind_key: str, trust_key: str, users_key: str) -> tuple[str, int]:
+    """Host and port. Without certificates nobody has to say who they are, so only the loopback is served then.
+
+    Raises:
+        ConfigError: it is no address, other machines could connect as anybody, or a password could be sent in the clear.
+    """
+    host, port, is_loopback = _listening(settings.bind, bind_key, "127.0.0.1:4840")
+    if not is_loopback and not settings.trust:
+        raise ConfigError(
+            f"{settings.bind} can be reached from other machines, and nobody would have to say who they are",
+            where=bind_key,
+            allowed=f"with a folder of certificates in {trust_key}; without it 127.0.0.1 alone",
+        )
+    if settings.users and not settings.trust:
+        raise ConfigError(
+            "passwords are taken over encrypted connections alone", where=users_key, allowed=f"with {trust_key}"
+        )
+    if settings.users and not Path(settings.users).is_file():
+        raise ConfigError("there is no such file", where=f"{users_key} {settings.users}")
+    return host, port
+
+
 def check_listening(bind: str, allow: list[str], bind_key: str, allow_key: str) -> tuple[str, int]:
     """Host and port. These protocols know no keys, so whatever is not loopback needs a list of clients.
 
     Raises:
         ConfigError: an address is none, or other machines could connect and nobody says which.
     """
-    host, _, port = bind.rpartition(":")
-    try:
-        is_loopback = ip_address(host).is_loopback
-        if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError(f"{port!r} is no port")
-    except ValueError as error:
-        raise ConfigError(
-            f"{bind!r}: {error}", where=bind_key, allowed="ADDRESS:PORT, such as 127.0.0.1:1502"
-        ) from None
+    host, port, is_loopback = _listening(bind, bind_key, "127.0.0.1:1502")
     for each in allow:
         try:
             ip_address(each)
@@ -170,7 +208,19 @@ def check_listening(bind: str, allow: list[str], bind_key: str, allow_key: str) 
             where=bind_key,
             allowed=f"with the PLC's address in {allow_key}; without it 127.0.0.1 alone",
         )
-    return host, int(port)
+    return host, port
+
+
+def _listening(bind: str, key: str, such_as: str) -> tuple[str, int, bool]:
+    """Host, port, and whether it is the loopback."""
+    host, _, port = bind.rpartition(":")
+    try:
+        is_loopback = ip_address(host).is_loopback
+        if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError(f"{port!r} is no port")
+    except ValueError as error:
+        raise ConfigError(f"{bind!r}: {error}", where=key, allowed=f"ADDRESS:PORT, such as {such_as}") from None
+    return host, int(port), is_loopback
 
 
 def check_broker(settings: MqttSettings) -> None:

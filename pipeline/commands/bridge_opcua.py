@@ -45,13 +45,18 @@ def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     opcua.add_argument(
         "--keep",
-        type=int,
-        choices=range(1, 100_001),
+        type=_count,
         default=1000,
         metavar="N",
         help="newest results that clients can ask for (%(default)s)",
     )
     opcua.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:7]) <= 100_000):
+        raise argparse.ArgumentTypeError(f"{text!r}, allowed: 1 to 100000")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,25 +66,21 @@ def run(args: argparse.Namespace) -> int:
 
     if args.add_user:
         return _add_user(args)
-    if args.users and not args.trust:
-        raise ConfigError(
-            "passwords are taken over encrypted connections alone", where="--users", allowed="with --trust"
-        )
-    try:
-        from pipeline.sinks.opcua.bridge import BridgeSettings
-        from pipeline.sinks.opcua.bridge import run as serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "asyncua":
-            raise
-        raise ConfigError(
-            "asyncua is not installed", where="bridge opcua", next_command="pip install 'datumd[opcua]'"
-        ) from None
+    from pipeline.bridge_settings import OpcuaSettings, check_opcua, require_library
+
+    require_library("opcua")
+    settings = OpcuaSettings(args.bind, args.trust, args.users, args.window_ms, args.keep)
+    check_opcua(settings, "--bind", "--trust", "--users")
     endpoint, station, keys = reached(args)
+
+    from pipeline.sinks.opcua.bridge import OpcuaBridge
+    from pipeline.sinks.opcua.bridge import run as serve
+
     stop = until_signal()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="bridge: %(message)s")
-    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    settings = BridgeSettings(endpoint, station, keys, args.bind, args.trust, args.users, args.window_ms, args.keep)
-    serve(settings, stop)
+    for library in ("asyncua", "asyncio"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    serve(OpcuaBridge(endpoint, station, keys, settings), stop)
     return 0
 
 

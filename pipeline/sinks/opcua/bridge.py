@@ -7,20 +7,20 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
 from asyncua import ua
 from asyncua.server.server import Server
 
-from pipeline.addresses import split
+from pipeline.bridge_settings import OpcuaSettings, check_opcua
 from pipeline.client import Gap, Message
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.errors import AlreadyRunning, ConfigError, DatumdError
 from pipeline.result import Result
-from pipeline.security import ClientKeys
+from pipeline.security import ClientKeys, own_client_keys
 from pipeline.sinks.opcua.address_space import AddressSpace
 from pipeline.sinks.opcua.methods import Methods
 from pipeline.sinks.opcua.sessions import LARGEST_MESSAGE, Desk
@@ -32,81 +32,68 @@ from pipeline.sinks.opcua.users import read_users
 from pipeline.sinks.opcua.vision_machine import VisionMachine
 from pipeline.status import Status
 from pipeline.version import version
+from pipeline.vitals import WorkerState
+from pipeline.worker import WorkerContext
 
 log = logging.getLogger(__name__)
 
 TURN_S = 0.02
 
 
-class BridgeSettings(msgspec.Struct, frozen=True):
-    """How the bridge was started. Without `trust` everybody on this machine may connect, and nobody else."""
+class OpcuaBridge(msgspec.Struct, frozen=True):
+    """How the bridge was started."""
 
     endpoint: str
-    station: str = ""
-    keys: ClientKeys | None = None
-    bind: str = "127.0.0.1:4840"
-    trust: str = ""
-    users: str = ""
-    window_ms: float = 1000.0
-    keep: int = 1000
+    station: str
+    keys: ClientKeys | None
+    settings: OpcuaSettings
 
 
-def check_bind(bind: str, is_secured: bool) -> tuple[str, int]:
-    """Host and port.
-
-    Raises:
-        ConfigError: it is no address, or other machines could connect without showing who they are.
-    """
-    try:
-        host, port = split(bind)
-        is_loopback = ip_address(host).is_loopback
-        if not 0 < port < 65536:
-            raise ValueError(f"{port} is no port")
-    except ValueError as error:
-        raise ConfigError(
-            f"{bind!r}: {error}", where="--bind", allowed="ADDRESS:PORT, such as 127.0.0.1:4840"
-        ) from None
-    if not is_loopback and not is_secured:
-        raise ConfigError(
-            f"{bind} can be reached from other machines, and nobody would have to say who they are",
-            where="--bind",
-            allowed="with --trust FOLDER; without it 127.0.0.1 alone",
-        )
-    return host, port
+def main(context: WorkerContext, stop: threading.Event) -> None:
+    """As the supervisor starts it, by the station file."""
+    station = context.runtime.station
+    settings = station.plc.opcua
+    if settings is None:
+        raise ConfigError("no such bridge", where="plc.opcua")
+    keys = own_client_keys(station.security)
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+    context.vitals.set_state(context.row, WorkerState.ready)
+    run(OpcuaBridge(context.runtime.results_endpoint, station.station, keys, settings), stop, context.progress)
 
 
-def run(settings: BridgeSettings, stop: threading.Event) -> None:
-    """Serve until `stop` is set.
+def run(bridge: OpcuaBridge, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
+    """Serve until `stop` is set; `alive` is called every turn.
 
     Raises:
         ConfigError: an address, a key, a certificate or a file of users cannot be used.
         AlreadyRunning: the address is taken.
     """
-    address = check_bind(settings.bind, bool(settings.trust))
+    settings = bridge.settings
+    address = check_opcua(settings, "opcua.bind", "opcua.trust", "opcua.users")
     trust = None
     if settings.trust:
         trust = TrustFolder(Path(settings.trust), f"urn:{socket.gethostname()}:datumd", address[0])
     if settings.users:
         read_users(Path(settings.users))
-    asyncio.run(Bridge(settings, address, trust).serve(stop))
+    asyncio.run(Bridge(bridge, address, trust).serve(stop, alive))
 
 
 class Bridge:
     """Made in the thread that runs its loop."""
 
-    def __init__(self, settings: BridgeSettings, address: tuple[str, int], trust: TrustFolder | None) -> None:
-        self._settings, self._address, self._trust = settings, address, trust
-        self._machine = VisionMachine(int(settings.window_ms * 1e6), f"{int(time.time())}")
-        self._shelf = ResultShelf(settings.keep)
+    def __init__(self, bridge: OpcuaBridge, address: tuple[str, int], trust: TrustFolder | None) -> None:
+        self._bridge, self._settings, self._address, self._trust = bridge, bridge.settings, address, trust
+        self._machine = VisionMachine(int(self._settings.window_ms * 1e6), f"{int(time.time())}")
+        self._shelf = ResultShelf(self._settings.keep)
         self._status: Status | None = None
 
-    async def serve(self, stop: threading.Event) -> None:
+    async def serve(self, stop: threading.Event, alive: Callable[[], None]) -> None:
         """Until `stop` is set, or the line to the station has failed."""
         self._wake = asyncio.Event()
         self._link = StationLink(
-            self._settings.endpoint,
-            self._settings.station,
-            self._settings.keys,
+            self._bridge.endpoint,
+            self._bridge.station,
+            self._bridge.keys,
             timeout_s=self._settings.window_ms / 1e3,
             depth=self._settings.keep,
             hear=self._hear,
@@ -119,12 +106,13 @@ class Bridge:
         desk.harmless = space.harmless()
         await _listen(server, self._address)
         desk.connections = server.bserver.clients if server.bserver is not None else []
-        log.info("OPC UA at opc.tcp://%s:%d for the station at %s", *self._address, self._settings.endpoint)
+        log.info("OPC UA at opc.tcp://%s:%d for the station at %s", *self._address, self._bridge.endpoint)
         self._link.start()
         try:
             while not stop.is_set() and self._link.fault is None:
                 await self._turn(space)
                 desk.close_greedy()
+                alive()
         finally:
             await server.stop()
             await asyncio.to_thread(self._link.close)
