@@ -23,6 +23,18 @@ class CommonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return ""
 
 
+class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A camera's digital output as a wire to the gate: each part that passes is one pulse, any other part is none.
+
+    Attributes:
+        name: the entry of UserOutputSelector; that it is the source of a line is set among the features.
+        pulse_ms: length of a pulse; shorter than from one part to the next.
+    """
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UserOutput1"
+    pulse_ms: Annotated[float, msgspec.Meta(ge=1.0, le=10_000.0)] = 20.0
+
+
 class GenicamSettings(CommonSettings, frozen=True, tag="genicam"):
     """Any camera with a GenTL producer.
 
@@ -34,6 +46,7 @@ class GenicamSettings(CommonSettings, frozen=True, tag="genicam"):
         trigger_number: chunk feature that carries the line counter; "" = the camera counts no triggers.
         trigger_counter: node with the line counter's present value, polled for triggers that gave no frame; "" = none.
         buffers: how many buffers the producer may fill ahead.
+        output: a digital output that is pulsed for each part that passes.
     """
 
     producer: str
@@ -43,6 +56,7 @@ class GenicamSettings(CommonSettings, frozen=True, tag="genicam"):
     trigger_number: str = ""
     trigger_counter: str = ""
     buffers: Buffers = 8
+    output: OutputSettings | None = None
 
     def __post_init__(self) -> None:
         if any(not isinstance(shot.get("name", ""), str) for shot in self.shots):

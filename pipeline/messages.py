@@ -212,6 +212,17 @@ class Fire(msgspec.Struct, frozen=True, tag="fire"):
     ticket: str = ""
 
 
+class Passed(msgspec.Struct, frozen=True, tag="passed"):
+    """Ledger to grab: a part has passed, as is published: pulse the output, unless CLOCK_MONOTONIC is beyond `until_ns`.
+
+    A message that is lost is a pulse that is missing, and the part is rejected; there is none that comes twice.
+    """
+
+    until_ns: int
+    pid: int
+    session: int
+
+
 class Dispatched(msgspec.Struct, frozen=True, tag="dispatched"):
     """Ledger to infer: inspect this frame; `complete` when it is the last view of its part. Meant for the process `pid`."""
 
@@ -275,7 +286,7 @@ ToLedger = (
     | Asked
     | Refused
 )
-FromLedger = Granted | Fire | Dispatched | Abandoned | Copy | Told
+FromLedger = Granted | Fire | Passed | Dispatched | Abandoned | Copy | Told
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_ledger = msgspec.msgpack.Decoder(ToLedger).decode

@@ -103,6 +103,10 @@ class Line:
         """What a camera has counted."""
         return self._state.tallies(device)
 
+    def is_high(self, device: int, output: int = 0) -> bool:
+        """Whether a camera's user output is set, 0 being UserOutput1."""
+        return self._state.is_high(device, output)
+
     def coming(self) -> tuple[int, str]:
         """The trigger number and the part id of the part that comes next."""
         return self._trigger_number + 1, _part_id(self._parts + 1)

@@ -48,6 +48,7 @@ _WAKE, _EDGE_COUNT, _LOSS_COUNT, _LOST_UNTIL, _HANG_UNTIL = 0, 8, 16, 24, 32
 _LINE_ZERO, _POWER_LOSSES, _RETURN_WIDTH, _RETURN_FORMAT = 40, 48, 56, 64
 _TALLIES, _LINE_BASE, _POWERED_ON = 256, 320, 336
 _WORD = 2**64
+_USER_OUTPUT_VALUE = 0x284
 _ACQUIRING = 0x298
 _PAGE = 4096
 _FUTEX_WAKE = 1
@@ -225,6 +226,10 @@ class LineState:
         """What the camera has counted."""
         first = self._word(device, _TALLIES)
         return Tallies(*self._words[first : first + 8])
+
+    def is_high(self, device: int, output: int) -> bool:
+        """Whether the camera's user output is set, 0 being UserOutput1: what a wire to a gate would show."""
+        return self._halves[(self._device(device) + REGISTERS + _USER_OUTPUT_VALUE) // 4 + output] != 0
 
     def is_grabbing(self, device: int) -> bool:
         """Whether a living process has this camera open and has started its acquisition."""

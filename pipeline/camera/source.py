@@ -1,7 +1,7 @@
 """What a camera is to the rest of the daemon: it is given the memory to fill and tells each loss once."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.loss import LossKind
@@ -109,4 +109,13 @@ class Camera(Protocol):
 
     def disconnect(self) -> None:
         """Let go of the device whatever state it is in. Never raises."""
+        ...
+
+
+@runtime_checkable
+class HasOutput(Protocol):
+    """A camera with a digital output; it is low after `connect`, and after an orderly `disconnect`."""
+
+    def set_output(self, high: bool) -> None:
+        """Raise or lower it. Raises CameraError where the settings name none or the camera refuses, and CameraLost."""
         ...

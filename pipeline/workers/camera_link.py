@@ -5,7 +5,7 @@ from collections import deque
 
 import msgspec
 
-from pipeline.messages import CameraHello, CameraStatus, Counted, Exhausted, Fire, FromLedger, Granted, ToLedger
+from pipeline.messages import CameraHello, CameraStatus, Counted, Exhausted, Fire, FromLedger, Granted, Passed, ToLedger
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.workers.link import LedgerLink
 
@@ -16,11 +16,13 @@ class CameraLink:
     Attributes:
         grants: slots to fill, in order. They are void as soon as there is a new ledger.
         fires: software triggers to give, in order; void likewise.
+        passes: parts that have passed, for the output; void likewise.
     """
 
     def __init__(self, link: LedgerLink, ring: FrameRing, camera: str) -> None:
         self.grants: deque[Granted] = deque()
         self.fires: deque[Fire] = deque()
+        self.passes: deque[Passed] = deque()
         self._link = link
         self._ring = ring
         self._camera = camera
@@ -70,6 +72,7 @@ class CameraLink:
         self._session = session
         self.grants.clear()
         self.fires.clear()
+        self.passes.clear()
         self._link.send(CameraHello(self._camera, self._pid, session))
         self._tell_status()
         if self._exhausted:
@@ -88,6 +91,8 @@ class CameraLink:
                 self.grants.append(message)
             case Fire(pid=self._pid, session=self._session):
                 self.fires.append(message)
+            case Passed(pid=self._pid, session=self._session):
+                self.passes.append(message)
 
     def close(self) -> None:
         """Send what is queued (at most 200 ms) and close."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.clock import utc_ns
-from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost
+from pipeline.ledger.actions import Abandon, Action, Answer, Close, Copy, Dispatch, Fire, Grant, ImageLost, Part
 from pipeline.ledger.book import Book
-from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer
+from pipeline.messages import Abandoned, Dispatched, Granted, PartAnswer, Passed
 from pipeline.messages import Copy as CopyOrder
 from pipeline.messages import Fire as FireOrder
 from pipeline.ring.frame_ring import FrameRing
@@ -20,7 +20,10 @@ PRUNED_AFTER_AN_ANSWER = 4
 
 @dataclass(slots=True)
 class Carrier:
-    """The book's hands. `cameras` and `processes` give numbers to names, as they stand in the ring."""
+    """The book's hands. `cameras` and `processes` give numbers to names, as they stand in the ring.
+
+    `wires` are the cameras whose output is told of each part that passes.
+    """
 
     ring: FrameRing
     book: Book
@@ -29,6 +32,7 @@ class Carrier:
     cameras: Sequence[str]
     processes: Sequence[str]
     images: Images
+    wires: Sequence[str] = ()
 
     def carry_out(self, actions: Sequence[Action], found: Sequence[PartAnswer] = ()) -> None:
         """Dispatch, as the networks need not wait for the disk; answer; then what rests on the answers, in the book's order.
@@ -43,6 +47,9 @@ class Carrier:
                     name = f"grab.{camera}"
                     self.switchboard.tell(name, FireOrder(key, self.switchboard.pids[name], self._session, ticket))
         told = self._answer(actions, found)
+        for action in actions:
+            if isinstance(action, Answer) and told[action.part.number].passes:
+                self._pass(action.part)
         for action in actions:
             match action:
                 case Grant():
@@ -71,6 +78,12 @@ class Carrier:
         told = self.publishing.publish(answers, found, copies, accounts)
         self.publishing.journal.prune(utc_ns(), PRUNED_AFTER_AN_ANSWER)
         return told
+
+    def _pass(self, part: Part) -> None:
+        for camera in self.wires:
+            pid = self.switchboard.pids.get(f"grab.{camera}")
+            if pid is not None and part.domain in ("", camera):
+                self.switchboard.tell(f"grab.{camera}", Passed(part.deadline_ns, pid, self._session))
 
     def _grant(self, grant: Grant) -> None:
         name = f"grab.{grant.camera}"

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from pipeline.camera.load import open_camera
-from pipeline.camera.source import Camera, CameraInfo, Loss
+from pipeline.camera.source import Camera, CameraInfo, HasOutput, Loss
+from pipeline.camera_settings import GenicamSettings
 from pipeline.clock import monotonic_ns
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo, PixelFormat
@@ -16,11 +17,13 @@ from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
 from pipeline.workers.camera_link import CameraLink
 from pipeline.workers.link import LedgerLink
+from pipeline.workers.pass_wire import PassWire
 from pipeline.workers.repeated_log import RepeatedLog
 
 log = logging.getLogger(__name__)
 
 FIRST_BACK_OFF_S, LAST_BACK_OFF_S = 1.0, 30.0
+WIRE_TURN_S = 0.004  # how soon a part that passes is shown at an output
 TURN_S = 0.03  # how soon a stop, a new ledger or a software trigger is noticed
 COUNTER_PERIOD_NS = 200_000_000
 MOVE_LIMIT_NS, MOVE_POLL_S = 50_000_000, 0.001  # how long a counter may take to show a software trigger
@@ -59,6 +62,7 @@ class GrabWorker:
         self._counter_read_ns = 0
         self._takes_fires = False
         self._due = 0  # software triggers whose frames are still to come
+        self._wire: PassWire | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Connect and grab; after a failure wait 1, 2, 4 … 30 s and connect again."""
@@ -108,8 +112,25 @@ class GrabWorker:
         self._takes_fires, self._due = False, 0
         self._ledger.listen(0.0)
         self._refuse_fires("the camera was not up")  # what waited meanwhile: its part has been answered, or will be
+        self._ledger.passes.clear()  # of parts that are gone
+        self._wire = self._open_wire(camera)
         self._announce(info, baseline)
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
+
+    def _open_wire(self, camera: Camera) -> PassWire | None:
+        settings = self._settings
+        if not (isinstance(settings, GenicamSettings) and settings.output and isinstance(camera, HasOutput)):
+            return None
+        return PassWire(camera.set_output, int(settings.output.pulse_ms * 1e6), RepeatedLog(log.warning, self._now_ns))
+
+    def _show_passes(self) -> float:
+        """Pulse the output for what has passed. Returns how long may be waited, in s."""
+        if self._wire is None:
+            return TURN_S
+        while self._ledger.passes:
+            self._wire.show(self._ledger.passes.popleft().until_ns, monotonic_ns())
+        self._wire.tick(monotonic_ns())
+        return self._wire.left_s(monotonic_ns(), WIRE_TURN_S)
 
     def _check(self, info: CameraInfo) -> None:
         """Whether the pictures are those that this run was begun with, and fit. Raises CameraError."""
@@ -150,17 +171,19 @@ class GrabWorker:
 
     def _turn(self, camera: Camera) -> None:
         """Take orders; fill one granted slot, or tell of a loss; read the line counter."""
+        turn_s = self._show_passes()
         if camera.exhausted:
             self._ledger.say_exhausted()
             self._ledger.listen(TURN_S)
             self._refuse_fires("the camera has no more frames")
             return
         waits_for_orders = not self._ledger.grants or (self._takes_fires and not self._due)
-        self._ledger.listen(TURN_S if waits_for_orders else 0.0)
+        self._ledger.listen(turn_s if waits_for_orders else 0.0)
+        turn_s = self._show_passes()
         while self._ledger.fires:
             self._fire(camera, self._ledger.fires.popleft())
         if self._ledger.grants:
-            self._fill(camera, 0.0 if waits_for_orders and not self._due else TURN_S)
+            self._fill(camera, 0.0 if waits_for_orders and not self._due else turn_s)
         self._read_counter(camera)
 
     def _fill(self, camera: Camera, timeout_s: float) -> None:

@@ -9,6 +9,7 @@ import zmq
 
 from pipeline import requests
 from pipeline.addresses import split
+from pipeline.camera_settings import GenicamSettings
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.evidence.keeping import Keeping
 from pipeline.ledger.actions import Action
@@ -95,7 +96,7 @@ class LedgerWorker:
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._zmq, station.security)
         self._publishing = Publishing(
-            Answering.of(station, self._journal.session, loaded),
+            Answering.of(station, self._journal.session, loaded, self._recipes.purposes),
             self._journal,
             ResultStream(self._zmq, station.station, runtime.results_endpoint, self._gate),
         )
@@ -130,6 +131,7 @@ class LedgerWorker:
             self._cameras,
             runtime.processes,
             self._images,
+            [name for name, one in station.camera.items() if isinstance(one, GenicamSettings) and one.output],
         )
 
     def run(self, stop: threading.Event) -> None:

@@ -16,7 +16,7 @@ from pipeline.ledger.journal import Journal
 from pipeline.ledger.journal_rows import FrameKey, Row
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import PartAnswer
-from pipeline.result import Evaluation, Result
+from pipeline.result import Disposition, Evaluation, Result, ResultState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ class Told:
         evaluation: the one that counts, of all parts that were found.
         text: the published JSON; where several parts were found, a list of it.
         images: view to where its image will lie, below the state folder.
+        passes: whether each of its results is an answer by which the part passes.
     """
 
     seq: int
     evaluation: Evaluation
     text: bytes
     images: Mapping[str, str]
+    passes: bool
 
 
 @dataclass(slots=True)
@@ -77,7 +79,9 @@ class Publishing:
             self.stream.publish_result(row.payload)
             self.counts[row.evaluation.value] = self.counts.get(row.evaluation.value, 0) + 1
         published = iter(rows)
-        return {number: _told(list(islice(published, len(results))), images) for number, results, images in given}
+        return {
+            number: _told(list(islice(published, len(results))), images, results) for number, results, images in given
+        }
 
     def _images(
         self, answer: Answer, found: Sequence[PartAnswer], copies: Sequence[Copy], seq: int, moment: Moment
@@ -88,10 +92,13 @@ class Publishing:
         return {view: image_path(self.answering.session, seq, view, moment.utc_ns, evaluation) for view in views}
 
 
-def _told(rows: list[Row], images: Mapping[str, str]) -> Told:
+def _told(rows: list[Row], images: Mapping[str, str], results: Sequence[Result]) -> Told:
     payloads = [row.payload for row in rows]
     text = payloads[0] if len(payloads) == 1 else b"[" + b",".join(payloads) + b"]"
-    return Told(rows[0].seq, _worst(row.evaluation for row in rows), text, images)
+    passes = all(
+        result.result_state is ResultState.COMPLETED and result.disposition is Disposition.PASS for result in results
+    )
+    return Told(rows[0].seq, _worst(row.evaluation for row in rows), text, images, passes)
 
 
 def _worst(evaluations: Iterable[Evaluation]) -> Evaluation:

@@ -1,13 +1,16 @@
 """Software triggers on the simulated GenICam camera, as the grab worker gives them."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from pipeline.camera_settings import Feature, GenicamSettings
-from pipeline.messages import Accepted, CameraStatus, Counted, Fire, Fired, Granted, Lost, ToLedger
+from pipeline.camera_settings import Feature, GenicamSettings, OutputSettings
+from pipeline.clock import monotonic_ns
+from pipeline.messages import Accepted, CameraStatus, Counted, Fire, Fired, Granted, Lost, Passed, ToLedger
 from simulator.content import PatternContent
 from simulator.line import Line
 from simulator.line_log import read_log
@@ -41,6 +44,13 @@ def settings(features: dict[str, Feature]) -> GenicamSettings:
         trigger_number="ChunkCounterValue",
         trigger_counter="CounterValue",
     )
+
+
+def wait_for(line: Line, level: bool) -> None:
+    until = time.monotonic() + 10
+    while line.is_high(0) is not level:
+        assert time.monotonic() < until
+        time.sleep(0.001)
 
 
 def answers(made: Scene) -> tuple[ToLedger | None, ToLedger | None]:
@@ -87,3 +97,33 @@ def test_a_camera_that_listens_to_the_line_refuses_software_triggers(
         assert fired.number is None
         assert 'allowed: TriggerMode = "On" and TriggerSource = "Software"' in fired.fault
     assert line.tallies(0).software_triggers == 0
+
+
+def test_a_part_that_passes_in_time_is_a_pulse_on_the_output(line: Line, run_dir: Path, station_name: str) -> None:
+    wired: dict[str, Feature] = {"LineSelector": "Line2", "LineSource": "UserOutput1"}
+    camera = msgspec.structs.replace(settings(SOFTWARE | wired), output=OutputSettings(pulse_ms=50.0))
+    with scene(run_dir, station_name, {"top": camera}) as made:
+        with at_work(made.worker("top")):
+            made.ledger.hear(CameraStatus)
+            for _ in range(2):
+                made.ledger.tell("grab.top", Passed(monotonic_ns() + 10**9, PID, SESSION))
+                wait_for(line, level=True)
+                wait_for(line, level=False)
+            made.ledger.tell("grab.top", Passed(monotonic_ns() - 1, PID, SESSION))
+            made.ledger.tell("grab.top", Passed(monotonic_ns() + 10**9, PID, SESSION - 1))
+            until = time.monotonic() + 0.2
+            while time.monotonic() < until:
+                assert not line.is_high(0)
+            made.ledger.tell("grab.top", Passed(monotonic_ns() + 10**9, PID, SESSION))
+            wait_for(line, level=True)
+        assert not line.is_high(0)
+
+
+def test_an_output_that_the_camera_has_not_is_told(line: Line, run_dir: Path, station_name: str) -> None:
+    camera = msgspec.structs.replace(settings(SOFTWARE), output=OutputSettings(name="UserOutput9"))
+    with scene(run_dir, station_name, {"top": camera}) as made, at_work(made.worker("top")):
+        status = made.ledger.hear(CameraStatus)
+        assert isinstance(status, CameraStatus)
+        assert not status.up
+        assert "UserOutputSelector" in status.text
+    assert line.tallies(0).exposed == 0

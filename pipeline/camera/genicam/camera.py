@@ -12,7 +12,7 @@ from pipeline.camera.genicam.picture import describe
 from pipeline.camera.genicam.producer import Producer
 from pipeline.camera.genicam.trust import NumberTrust
 from pipeline.camera.source import CameraInfo, Loss
-from pipeline.camera_settings import GenicamSettings
+from pipeline.camera_settings import Feature, GenicamSettings
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo
@@ -57,6 +57,9 @@ class GenicamCamera:
             features.apply(device.nodes, self._settings.features)
             shot = self._settings.shots[0] if self._settings.shots else {}
             features.apply(device.nodes, {name: value for name, value in shot.items() if name != "name"})
+            if self._settings.output is not None:
+                output: dict[str, Feature] = {"UserOutputSelector": self._settings.output.name, "UserOutputValue": False}
+                features.apply(device.nodes, output)
             if self._settings.trigger_counter:
                 features.require(device.nodes, self._settings.trigger_counter)
             self._info = describe(device, counts_triggers=bool(self._settings.trigger_number))
@@ -119,6 +122,12 @@ class GenicamCamera:
             raise CameraError("takes no software trigger now", where=self._where, allowed=allowed)
         node.execute()
 
+    def set_output(self, high: bool) -> None:
+        """See `source.HasOutput`."""
+        if self._settings.output is None:
+            raise CameraError("has no output", where=self._where, allowed="output = {…} in the station file")
+        features.require(self._connected().nodes, "UserOutputValue").write(high)
+
     def stop(self) -> None:
         """Deliver no more frames."""
         if self._device is None or self._account is None:
@@ -129,6 +138,9 @@ class GenicamCamera:
 
     def disconnect(self) -> None:
         """Close stream, device and producer."""
+        if self._device is not None and self._settings.output is not None:
+            with suppress(CameraError, CameraLost):
+                self.set_output(False)
         self._account, self._held, self._device, self._info = None, None, None, None
         self._chunks = Chunks()
         self._open.close()

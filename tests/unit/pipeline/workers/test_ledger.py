@@ -17,7 +17,7 @@ import zmq
 
 from pipeline import messages, requests
 from pipeline import result as result_schema
-from pipeline.camera_settings import SyntheticSettings
+from pipeline.camera_settings import GenicamSettings, OutputSettings, SyntheticSettings
 from pipeline.clock import monotonic_ns, utc_ns
 from pipeline.config import ArchiveSettings, ControlSettings, PartSettings, ResultsSettings, Station
 from pipeline.frame import FrameInfo, PixelFormat
@@ -40,6 +40,7 @@ from pipeline.messages import (
     LoadedRecipe,
     Lost,
     PartAnswer,
+    Passed,
     Released,
     RequestsHello,
     Told,
@@ -450,7 +451,7 @@ def test_a_software_trigger_is_answered_once_across_a_ledger_that_dies(bench: Be
     Vitals(bench.runtime.vitals_path).begin(PROCESSES.index("grab.top"))
     with bench.ledger():
         granted = bench.hello(pid)
-        wait_until(lambda: bench.ask(requests.Trigger(id="a", part_id="P")).trigger == 1)
+        wait_until(lambda: bench.ask(requests.Trigger(id="a", part_id="P", purpose="gauge")).trigger == 1)
         while not isinstance(fire := bench.told("grab.top"), Fire):
             pass
         bench.say("grab.top", Fired("top", fire.trigger, 1))
@@ -462,7 +463,7 @@ def test_a_software_trigger_is_answered_once_across_a_ledger_that_dies(bench: Be
         bench.say("infer.0", Inspected("infer.0", [key], [FOUND], [key]))
         (found,) = bench.results(1)
         assert (found.software_trigger, found.trigger_number, found.part_id) == (1, 1, "P")
-        assert found.result_evaluation is Evaluation.OK
+        assert (found.result_evaluation, found.purpose) == (Evaluation.OK, "gauge")
 
 
 def test_a_software_trigger_that_is_asked_for_again_is_known_before_the_cameras_are(bench: Bench, pid: int) -> None:
@@ -513,3 +514,30 @@ def test_a_long_answer_that_comes_at_the_very_end_is_heard_whole(bench: Bench, p
     with bench.ledger():  # gives what is so young once more
         (told,) = bench.results(1)
         assert (told.trigger_number, told.result_evaluation) == (1, Evaluation.OK)
+
+
+def test_the_camera_with_a_wire_is_told_of_parts_that_pass_and_of_no_other(bench: Bench, pid: int) -> None:
+    camera = GenicamSettings("none.cti", output=OutputSettings())
+    station = msgspec.structs.replace(bench.runtime.station, camera={"top": camera})
+    bench.runtime = msgspec.structs.replace(bench.runtime, station=station)
+    fault = msgspec.structs.replace(FOUND, evaluation=Evaluation.NOT_OK)
+    with bench.ledger():
+        granted, passed = bench.hello(pid), []
+        for number, answers in enumerate(([FOUND], [fault], [FOUND, fault], [FOUND, FOUND]), 1):
+            bench.frame(granted, number)
+            order = bench.told("infer.0")
+            assert isinstance(order, Dispatched)
+            key = (order.slot, order.generation)
+            bench.say("infer.0", Inspected("infer.0", [key], answers, [key]))
+            assert len(bench.results(len(answers))) == len(answers)
+            grants = []
+            while not bench.is_silent("grab.top", 0.1):
+                told = bench.told("grab.top")
+                if isinstance(told, Passed):
+                    assert (told.pid, told.session) == (pid, bench.ring.session)
+                    assert 0 < told.until_ns - monotonic_ns() < 2 * 10**9
+                    passed.append(number)
+                elif isinstance(told, Granted):
+                    grants.append(told)
+            granted = grants[0]
+        assert passed == [1, 4]
