@@ -4,7 +4,7 @@ A request is one JSON object with a `command`; the reply is one JSON object, for
 each result, the bytes that were published. docs/wire-format.md describes all of it for other languages.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -12,6 +12,7 @@ PartId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[\x20-\x7e]*\Z")
 RequestId = Annotated[str, msgspec.Meta(max_length=64)]
 Who = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[\x20-\x7e]*\Z")]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Purpose = Literal["production", "master", "gauge", "setup"]
 LARGEST_REQUEST_BYTES = 65_536
 LARGEST_PAGE = 1000  # results in one reply
 
@@ -35,9 +36,13 @@ class Replay(Request, frozen=True, tag="replay"):
 
 
 class Trigger(Request, frozen=True, tag="trigger"):
-    """Give the cameras a software trigger. The reply comes when it is journaled; the answer comes on the stream."""
+    """Give the cameras a software trigger. The reply comes when it is journaled; the answer comes on the stream.
+
+    `purpose` is what the part is there for; the answer bears it. What is not of production is no product's part.
+    """
 
     part_id: PartId = ""
+    purpose: Purpose = "production"
 
 
 class Bind(Request, frozen=True, tag="bind"):

@@ -18,6 +18,7 @@ from pipeline.requests import (
     Bind,
     Command,
     ListRecipes,
+    Purpose,
     RecipeEntry,
     Reply,
     Resynchronise,
@@ -69,12 +70,13 @@ class Control:
             self._context.term()
             raise
 
-    def trigger(self, part_id: str = "", ticket: str = "") -> int:
+    def trigger(self, part_id: str = "", ticket: str = "", purpose: Purpose = "production") -> int:
         """Trigger the cameras by software. Returns the number that the answer on the stream carries as `software_trigger`.
 
         `ticket` is the id of the request, by default a new one: a camera to which pictures are sent takes the one of this ticket.
+        `purpose` is what the part is there for, which the answer bears.
         """
-        return self._ask(Trigger(id=ticket or _new_id(), part_id=part_id)).trigger
+        return self._ask(Trigger(id=ticket or _new_id(), part_id=part_id, purpose=purpose)).trigger
 
     def bind(self, parts: Sequence[tuple[int, str]]) -> None:
         """Tell the part ids of triggers to come, by trigger number: all of them, or where one is refused none."""

@@ -20,6 +20,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_connection(parser)
     parser.add_argument("--part-id", default="", metavar="ID", help="what the line calls the part; it is in the result")
+    parser.add_argument(
+        "--purpose",
+        choices=["production", "master", "gauge", "setup"],
+        default="production",
+        help="what the part is there for; it is in the result (%(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print the whole result, one JSON object a line")
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for the answer (%(default)s)"
@@ -45,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             if monotonic_ns() > until:
                 return _no_answer(args.timeout)
         with Control(control, keys) as line_to_station:
-            number = line_to_station.trigger(args.part_id)
+            number = line_to_station.trigger(args.part_id, purpose=args.purpose)
         while monotonic_ns() < until:
             message = subscription.receive(0.2)
             if isinstance(message, Result) and message.software_trigger == number:

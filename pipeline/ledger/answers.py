@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pipeline.clock import iso_utc
 from pipeline.config import Station
 from pipeline.ledger.actions import Answer, Part, ViewFrame
+from pipeline.ledger.purposes import Purposes
 from pipeline.loss import LossKind
 from pipeline.messages import LoadedRecipe, PartAnswer
 from pipeline.result import SCHEMA_VERSION, Disposition, Evaluation, Reason, Result, ResultState, View
@@ -28,6 +29,7 @@ class Answering:
         passing: evaluations that let a part pass.
         shots: camera name to the name of its shot.
         recipes: by number, as the infer workers tell of them; a result bears the name of the recipe of its part.
+        purposes: of software triggers; without, all is production.
     """
 
     station: str
@@ -36,11 +38,14 @@ class Answering:
     passing: frozenset[Evaluation]
     shots: dict[str, str]
     recipes: dict[int, LoadedRecipe]
+    purposes: Purposes | None = None
     is_simulated: bool = False
     last_seq: int = 0
 
     @classmethod
-    def of(cls, station: Station, session: int, recipes: dict[int, LoadedRecipe]) -> "Answering":
+    def of(
+        cls, station: Station, session: int, recipes: dict[int, LoadedRecipe], purposes: Purposes | None = None
+    ) -> "Answering":
         """As the station file says; `recipes` is filled in when infer has told them."""
         return cls(
             station=station.station,
@@ -49,6 +54,7 @@ class Answering:
             passing=frozenset(station.part.pass_),
             shots={name: settings.shot for name, settings in station.camera.items()},
             recipes=recipes,
+            purposes=purposes,
         )
 
     def results(
@@ -96,6 +102,7 @@ class Answering:
             result_id=f"{self.session}-{self.last_seq}",
             part_id=part.part_id,
             software_trigger=part.software,
+            purpose=self.purposes.of(part.software) if self.purposes else "production",
             trigger_number=part.trigger_number,
             part_index=place[0],
             part_count=place[1],

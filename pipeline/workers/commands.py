@@ -95,6 +95,7 @@ class Commands:
         if fault := self.unready():
             return Reply(command.id, f"not triggered: {fault}", "datumd status"), []
         key = self.journal.software(command.id, peer, command.part_id, utc_ns())
+        self.recipes.purposes.note(key, command.purpose)
         return Reply(command.id, trigger=key), self.book.fire(key, command.part_id, now, command.id)
 
     def _bind(self, command: Bind) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from pipeline import selection
 from pipeline.ledger.journal import Journal
+from pipeline.ledger.purposes import Purposes
 from pipeline.messages import LoadedRecipe
 from pipeline.requests import RecipeEntry
 
@@ -21,6 +22,7 @@ class Recipes:
         self._configured = configured
         self._told: list[LoadedRecipe] = []
         self._refusal = ""
+        self.purposes = Purposes(journal)
         kept = journal.setting(selection.SETTING)
         if selection.is_void(kept, configured):
             journal.set_setting(selection.SETTING, "")
