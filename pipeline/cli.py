@@ -23,6 +23,7 @@ OWN_COMMANDS = (
     "snapshot",
     "inspect",
     "why",
+    "try_",
     "seal",
     "parity",
     "build",
