@@ -13,9 +13,15 @@ Buffers = Annotated[int, msgspec.Meta(ge=2, le=256)]
 
 
 class CommonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
-    """What every camera's table may hold. `view` is the name of its picture of the part; "" = the camera's own name."""
+    """What every camera's table may hold.
+
+    Attributes:
+        view: the name of its picture of the part; "" = the camera's own name.
+        calibration: file of its lens and the plane that it measures in; "" = none. A relative path starts at the station file.
+    """
 
     view: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?\Z")] = ""
+    calibration: str = ""
 
     @property
     def shot(self) -> str:
@@ -153,6 +159,8 @@ CameraSettings = GenicamSettings | FolderSettings | VideoSettings | SyntheticSet
 
 def beside(settings: CameraSettings, folder: Path) -> CameraSettings:
     """The same settings with relative paths starting at `folder`, which is where the station file lies."""
+    if settings.calibration:
+        settings = msgspec.structs.replace(settings, calibration=str(folder / settings.calibration))
     match settings:
         case GenicamSettings():
             return msgspec.structs.replace(settings, producer=str(folder / settings.producer))

@@ -1,7 +1,7 @@
 """Every recipe of a station, loaded and qualified: each has its own inspector, or a fault for which it cannot be selected."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from engines.errors import EngineUnavailable
 from engines.load import WITH_PLANS
 from engines.load import choose as choose_backend
+from pipeline.calibration_file import read_calibration
 from pipeline.config import InferSettings, Station
 from pipeline.errors import DatumdError, EngineError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.messages import LoadedRecipe
+from pipeline.plane_map import PlaneMap
 from pipeline.plans import plans_folder
 from pipeline.preflight import refuse_other_views
 from pipeline.qualify import qualify
@@ -82,7 +84,7 @@ def load_inspectors(
 def load_inspector(station: Station, recipe: Recipe, progress: Callable[[], None]) -> Inspector:
     """Load and qualify a recipe for a station. Raises DatumdError where it does not fit, cannot be run or does not qualify."""
     refuse_other_views(station, recipe)
-    inspector = open_inspector(station.infer, recipe)
+    inspector = open_inspector(station.infer, recipe, calibrated(station))
     max_px = qualify(recipe, inspector, progress).max_px
     runs_on = f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)
@@ -104,7 +106,13 @@ def why(infer: InferSettings, backends: Sequence[str]) -> str:
     return f"{choice.reason}; a network without a layer in {infer.precision} runs as in fp32"
 
 
-def open_inspector(infer: InferSettings, recipe: Recipe) -> Inspector:
+def calibrated(station: Station) -> dict[str, PlaneMap]:
+    """The plane of each view whose camera has a calibration. Raises ConfigError for one that cannot be used."""
+    files = {station.views[name]: camera.calibration for name, camera in station.camera.items()}
+    return {view: read_calibration(Path(file)).plane_map() for view, file in files.items() if file}
+
+
+def open_inspector(infer: InferSettings, recipe: Recipe, planes: Mapping[str, PlaneMap] | None = None) -> Inspector:
     """Load a recipe on what the station says, or on what it allows instead. Raises as Inspector.load."""
 
     def load(backend: str) -> Inspector:
@@ -116,6 +124,7 @@ def open_inspector(infer: InferSettings, recipe: Recipe) -> Inspector:
             precision=infer.precision,
             plans=plans,
             batch=infer.batch,
+            calibrated=planes,
         )
 
     try:

@@ -1,6 +1,6 @@
 """From sensor px to mm of the plane that is measured in, and back, with what the calibration says of its own uncertainty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +46,13 @@ class PlaneMap:
             by_scale[len(lens.names) + np.array([0, 3])] = shrink * shrink
             covariance = np.outer(by_scale, by_scale) * scale_sigma**2
         return cls(lens, np.array([shrink, 0.0, 0.0, shrink, 0.0, 0.0]), covariance)
+
+    def at_height(self, height_mm: float, sigma_mm: float = 0.0) -> "PlaneMap":
+        """The map of what lies so far above this plane, towards the camera; `sigma_mm` is how sure that is."""
+        covariance = None if self.covariance is None else self.covariance.copy()
+        if covariance is not None:
+            covariance[-2, -2] += sigma_mm**2
+        return replace(self, covariance=covariance, height_mm=self.height_mm + height_mm)
 
     @property
     def states_uncertainty(self) -> bool:

@@ -21,6 +21,7 @@ def planes_of(recipe: RecipeFile, calibrated: Mapping[str, PlaneMap] | None = No
     planes = {}
     for name, view in recipe.view.items():
         known = (calibrated or {}).get(name)
+        known = known and known.at_height(view.height_mm, view.height_sigma_mm)
         scaled = PlaneMap.from_scale(view.scale_mm_per_px or 1.0, view.scale_sigma_mm_per_px)
         planes[name] = ViewPlane(known or scaled, "px" if known is None and view.scale_mm_per_px is None else "mm")
     return planes

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.calibration_file import read_calibration
 from pipeline.camera_settings import CameraSettings, FolderSettings, GenicamSettings, VideoSettings
 from pipeline.config import Station
 from pipeline.errors import CameraError, ConfigError
@@ -43,7 +44,14 @@ def refuse_other_views(station: Station, recipe: Recipe) -> None:
 
 
 def refuse_missing(name: str, settings: CameraSettings) -> None:
-    """Refuse a camera whose file or folder is not there; a device that is not there may still come. Raises CameraError."""
+    """Refuse a camera whose file or folder is not there; a device that is not there may still come.
+
+    Raises:
+        CameraError: it is not there.
+        ConfigError: its calibration is not, or cannot be measured with.
+    """
+    if settings.calibration:
+        read_calibration(Path(settings.calibration)).plane_map()
     match settings:
         case GenicamSettings():
             key, path, is_there = "producer", settings.producer, Path(settings.producer).is_file()

@@ -93,6 +93,8 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One view of the part. The order of `keypoints` is that of the networks' outputs.
 
     `scale_sigma_mm_per_px` is the standard uncertainty of `scale_mm_per_px`; without it no measurement states its own.
+    `height_mm` is how far above the calibrated plane, towards the camera, lies what is measured; `height_sigma_mm` how sure
+    that is. Both are for cameras with a calibration.
     """
 
     locate: LocateSettings
@@ -101,6 +103,8 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image: ImageSettings = ImageSettings()
     scale_mm_per_px: Positive | None = None
     scale_sigma_mm_per_px: NotNegative | None = None
+    height_mm: float = 0.0
+    height_sigma_mm: NotNegative = 0.0
     segment: SegmentSettings | None = None
 
     def __post_init__(self) -> None:

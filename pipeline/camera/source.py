@@ -17,6 +17,7 @@ class CameraInfo:
         payload_bytes: bytes of every frame's raw payload.
         counts_triggers: frames carry trigger numbers.
         is_simulated: no real part was seen; results say so.
+        readout: which part of its sensor the pictures are, and how it is read, as "OffsetX=64 ReverseX=True"; "" for all of it.
     """
 
     vendor: str
@@ -28,6 +29,7 @@ class CameraInfo:
     payload_bytes: int
     counts_triggers: bool
     is_simulated: bool
+    readout: str = ""
 
 
 @dataclass(frozen=True, slots=True)

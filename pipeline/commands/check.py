@@ -70,6 +70,8 @@ def _items(station: "Station") -> Iterator[Item]:
     sizes: dict[str, tuple[int, int]] = {}
     for name, settings in station.camera.items():
         yield Item(f"camera {name}", partial(_camera, station, name, settings, sizes))
+        if settings.calibration:
+            yield Item(f"calibration of {name}", partial(_calibration, settings.calibration))
     try:
         recipes = find_recipes(Path(station.recipes))
     except DatumdError as problem:
@@ -83,6 +85,17 @@ def _items(station: "Station") -> Iterator[Item]:
     for protocol in station.plc.protocols:
         yield Item(f"bridge {protocol}", partial(check_bridge, station.plc, protocol))
     yield Item("addresses", partial(_addresses, station))
+
+
+def _calibration(file: str) -> str:
+    """Read it; whether it is of this camera is seen when the camera is opened."""
+    from pipeline.calibration_file import read_calibration
+
+    calibration = read_calibration(Path(file))
+    calibration.plane_map()
+    plane = calibration.plane
+    residual = f", {plane.residual_px:.3f} px off on its plane ({plane.made})" if plane else ""
+    return f"camera {calibration.camera}, {calibration.lens.model} lens of {calibration.made}{residual}"
 
 
 def _security(station: "Station") -> str:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from pipeline.camera.calibrated import refuse_other_camera
 from pipeline.camera.load import open_camera
 from pipeline.camera.source import Camera, CameraInfo, HasOutput, Loss
 from pipeline.camera_settings import GenicamSettings
@@ -149,6 +150,7 @@ class GrabWorker:
                 allowed=f"at most {self._ring.layout.slot_bytes / 2**20:.2f} MiB",
                 next_command="raise ring.slot_mb in the station file",
             )
+        refuse_other_camera(self._name, self._settings.calibration, info)
         self._ring.set_picture(self._index, *now)
 
     def _announce(self, info: CameraInfo, baseline: int | None) -> None:

@@ -1,13 +1,27 @@
 """What pictures a set-up device will deliver."""
 
+from collections.abc import Mapping
+
 from pipeline.camera.genicam import features
 from pipeline.camera.genicam.device import Device
 from pipeline.camera.image_size import LARGEST_PIXELS
 from pipeline.camera.source import CameraInfo
+from pipeline.camera_settings import Feature
 from pipeline.errors import CameraError
 from pipeline.frame import PixelFormat
 
 SIMULATED_VENDORS = ("datumd", "Machine Vision Games Ltd.")  # our own camera and the one in the genicam package
+
+_READOUT: Mapping[str, Feature] = {
+    "OffsetX": 0,
+    "OffsetY": 0,
+    "BinningHorizontal": 1,
+    "BinningVertical": 1,
+    "DecimationHorizontal": 1,
+    "DecimationVertical": 1,
+    "ReverseX": False,
+    "ReverseY": False,
+}
 
 
 def describe(device: Device, *, counts_triggers: bool) -> CameraInfo:
@@ -42,7 +56,14 @@ def describe(device: Device, *, counts_triggers: bool) -> CameraInfo:
         payload_bytes=payload_bytes,
         counts_triggers=counts_triggers,
         is_simulated=label.vendor in SIMULATED_VENDORS,
+        readout=_readout(device),
     )
+
+
+def _readout(device: Device) -> str:
+    """What moves a point of the part to another pixel, but for the pictures' size; what is as by default is not told."""
+    read = {name: features.optional(device.nodes, name) for name in _READOUT}
+    return " ".join(f"{name}={value}" for name, value in read.items() if value is not None and value != _READOUT[name])
 
 
 def _number(device: Device, name: str) -> int:
