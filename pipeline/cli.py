@@ -23,6 +23,7 @@ OWN_COMMANDS = (
     "snapshot",
     "inspect",
     "why",
+    "replay",
     "try_",
     "seal",
     "parity",

@@ -67,6 +67,11 @@ def read(image: Path) -> tuple[bytes, bytes]:
     return _read(image, LARGEST_IMAGE_BYTES), _read(text_path(image), LARGEST_TEXT_BYTES)
 
 
+def read_text(image: Path) -> Record:
+    """The record of an image, without looking at the image. Raises DataError."""
+    return _record(_read(text_path(image), LARGEST_TEXT_BYTES), text_path(image))
+
+
 def text_path(image: Path) -> Path:
     """Where the text of an image lies."""
     return image.with_suffix(TEXT_SUFFIX)
@@ -74,13 +79,11 @@ def text_path(image: Path) -> Path:
 
 def decode(png: bytes, text: bytes, image: Path) -> tuple[Frame, Record]:
     """As `load`, of what was read already; `image` is what the file is called in messages. Raises DataError."""
-    where = str(text_path(image))
+    where = text_path(image)
+    record = _record(text, where)
+    said = record.frame
     try:
-        record = msgspec.json.decode(text, type=Record)
-        said = record.frame
         pixel_format = PixelFormat[said.pixel_format]
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise DataError(f"is no record of a stored image ({error})", where=where) from error
     except KeyError as error:
         raise DataError(f"{error} is no pixel format", where=f"{where}: frame.pixel_format") from error
     try:
@@ -99,6 +102,13 @@ def decode(png: bytes, text: bytes, image: Path) -> tuple[Frame, Record]:
         received_utc_ns=said.received_utc_ns,
     )
     return Frame(info, memoryview(payload)), record
+
+
+def _record(text: bytes, where: Path) -> Record:
+    try:
+        return msgspec.json.decode(text, type=Record)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DataError(f"is no record of a stored image ({error})", where=str(where)) from error
 
 
 def _read(path: Path, largest_bytes: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline.defect_parity import DefectDifferences
@@ -48,10 +48,11 @@ def compare(then: Sequence[Result], now: Sequence[Result], recipe: Recipe) -> Co
     by_field = {"keypoints.xy": recipe.limit_px, "views.region": recipe.limit_px}
     by_field |= {"keypoints.visibility": PROBABILITY_LIMIT, **dict.fromkeys(FOLLOWS, math.inf)}
     judged = differences(then, now, Tolerances(by_field))
-    faults = [one for one in judged if not one.is_allowed and not one.field.startswith("defects")]
-    faults += _defect_faults(then, now, recipe) if len(then) == len(now) else []
+    if len(then) == len(now):  # defects are judged by their masks
+        judged = [_freed(one) if one.field.startswith("defects") else one for one in judged]
+        judged += _defect_faults(then, now, recipe)
     return Comparison(
-        Sameness.other if faults else Sameness.within,
+        Sameness.within if all(one.is_allowed for one in judged) else Sameness.other,
         judged,
         _farthest(judged, "keypoints.xy"),
         _farthest(judged, "keypoints.visibility"),
@@ -73,6 +74,11 @@ def other_circumstances(then: RunRecord, by: RunRecipe, now: Machine, runs_on: s
         if version != (here := now.libraries.get(name, "none")):
             found.append(f"{name}: {version} then, {here} now")
     return found
+
+
+def _freed(one: Difference) -> Difference:
+    """Told, and judged elsewhere."""
+    return replace(one, distance=one.distance or 0.0, tolerance=math.inf)
 
 
 def _farthest(found: Sequence[Difference], field: str) -> float:

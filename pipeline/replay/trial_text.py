@@ -32,7 +32,8 @@ def notes(trial: Trial) -> Iterator[str]:
     same = sum(trial.verdicts.values()) - trial.unlike
     yield (
         f"{trial.inspected} trigger(s) inspected, {sum(trial.verdicts.values())} part(s) compared: {trial.flipped} with "
-        f"another verdict, {same} the same to the last digit; no keypoint moved by more than {trial.moved_px:.3g} px"
+        f"another verdict; in {same} the same was found to the last digit, and no keypoint moved by more than "
+        f"{trial.moved_px:.3g} px"
     )
     if trial.without_inspection:
         yield f"{trial.without_inspection} trigger(s) had been answered without an inspection: they count as measured now alone"
