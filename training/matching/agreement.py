@@ -20,14 +20,16 @@ class Agreement:
 
     Attributes:
         xy_px: (K, 2) float64, the middle of the best place; the asked one where there is none.
-        alike: (K,) float64, the correlation there, 1 at most; 0 where a patch is too flat to tell.
+        alike: (K,) float64, the correlation there, 1 at most; NaN where a patch is too flat to tell, or lies outside.
     """
 
     xy_px: Points
     alike: NDArray[np.float64]
 
 
-def agreement(shown: Grey, found: Grey, xy_px: Points, half: float, reach: float) -> Agreement:
+def agreement(
+    shown: Grey, found: Grey, xy_px: Points, half: float, reach: float, start_px: Points | None = None
+) -> Agreement:
     """Look for each patch of ``shown`` in ``found``, near where it is in ``shown``.
 
     Args:
@@ -35,19 +37,20 @@ def agreement(shown: Grey, found: Grey, xy_px: Points, half: float, reach: float
         found: (h, w), where they are looked for.
         xy_px: (K, 2), their middles in ``shown``.
         half: half a patch's side in px.
-        reach: how far a patch may lie from where it is in ``shown``, in px along each axis.
+        reach: how far a patch may lie from where it is looked for first, in px along each axis.
+        start_px: (K, 2), where in ``found`` each is looked for first; by default where it is in ``shown``.
     """
-    places = np.array(xy_px, np.float64)
-    alike = np.zeros(len(places))
+    places = np.array(xy_px if start_px is None else start_px, np.float64)
+    alike = np.full(len(places), np.nan)
     size, room = 2 * max(2, round(half)) + 1, max(1, round(reach))
     offset = size // 2 + room + 1
     bordered = cv2.copyMakeBorder(found, offset, offset, offset, offset, cv2.BORDER_REPLICATE)
-    for index, (x, y) in enumerate(xy_px):
-        patch = cv2.getRectSubPix(shown, (size, size), (float(x), float(y)))
+    for index, (x, y) in enumerate(places.tolist()):
+        patch = cv2.getRectSubPix(shown, (size, size), (float(xy_px[index, 0]), float(xy_px[index, 1])))
         if float(patch.std()) < LEAST_DEVIATION:
             continue
-        left, top = round(float(x)) - room - size // 2, round(float(y)) - room - size // 2
-        own = np.array([x - round(float(x)), y - round(float(y))])  # the patch is cut between pixels, the window is not
+        left, top = round(x) - room - size // 2, round(y) - room - size // 2
+        own = np.array([x - round(x), y - round(y)])  # the patch is cut between pixels, the window is not
         side = size + 2 * room
         window = bordered[max(0, top + offset) : top + offset + side, max(0, left + offset) : left + offset + side]
         if window.shape != (side, side):  # outside of the picture

@@ -15,6 +15,8 @@ from training.matching.pyramid import Pyramid
 EXTENT = 900.0  # px of the part's longer side, at most
 HALF = 0.06  # half a patch's side, in shares of the extent: it has to cover a feature
 REACH = 0.02  # how far a feature may lie from where the pose puts it, likewise
+CLOSE = 0.025  # half a small patch's side: what is missing beside others that are there shows only close up
+CLOSE_REACH = 0.006
 SURE = 0.7  # correlation from which on a patch is followed
 
 
@@ -25,11 +27,13 @@ class PointMatch:
     Attributes:
         xy_px: (K, 2) in the image.
         alike: (K,) correlation of the patch with what was marked, 1 at most.
+        close: (K,) that of a small patch there; the same as ``alike`` where it is too flat to tell.
         apart: (K,) from where the pose alone puts the point to the best place near it, in shares of the part's extent.
     """
 
     xy_px: Points
     alike: NDArray[np.float64]
+    close: NDArray[np.float64]
     apart: NDArray[np.float64]
 
 
@@ -57,5 +61,7 @@ class PointSearch:
         unit = self._extent_px * level.scale
         seen = agreement(level.grey, found, asked, HALF * unit, reach * unit)
         apart = np.hypot(*(seen.xy_px - asked).T) / unit
-        xy = np.where((seen.alike >= SURE)[:, None], seen.xy_px, asked)
-        return PointMatch(apply(image_from_level, xy), seen.alike, apart)
+        alike = np.nan_to_num(seen.alike)
+        xy = np.where((alike >= SURE)[:, None], seen.xy_px, asked)
+        close = agreement(level.grey, found, asked, CLOSE * unit, CLOSE_REACH * unit, xy).alike
+        return PointMatch(apply(image_from_level, xy), alike, np.where(np.isfinite(close), close, alike), apart)

@@ -88,7 +88,7 @@ class RefiningTeacher:
 
 def proposals(found: Matched, names: Sequence[str]) -> list[Proposal]:
     """One for each name."""
-    each = zip(names, found.points.xy_px, found.confidence.tolist(), found.points.alike.tolist(), strict=True)
+    each = zip(names, found.points.xy_px, found.confidence.tolist(), found.points.close.tolist(), strict=True)
     return [Proposal(name, xy, sure, sure >= VISIBLE, f"alike {alike:.2f}") for name, xy, sure, alike in each]
 
 

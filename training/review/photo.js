@@ -165,8 +165,8 @@ class Photo {
     pen.fillStyle = colour; pen.fillText(text, at[0] + 4, at[1] + high / 2 + 1);
   }
 
-  loupe(pen, point) {  // what is under the hand, eight times as large as the photograph
-    const side = 170, zoom = Math.max(8, 2 * this.scale), span = side / zoom, ratio = this.image.naturalWidth / this.wh[0];
+  loupe(pen, point) {  // what is under the hand, larger than it is shown
+    const side = 170, zoom = Math.max(5, 2 * this.scale), span = side / zoom, ratio = this.image.naturalWidth / this.wh[0];
     const sx = this.toScreen(point.x, point.y)[0], { clientWidth: wide } = this.canvas;
     const left = sx > wide / 2 ? 12 : wide - side - 12, top = 12;
     pen.fillStyle = "#111"; pen.fillRect(left, top, side, side);
