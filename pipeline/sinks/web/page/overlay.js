@@ -78,8 +78,23 @@ export function fit(svg) {
     diamond.setAttribute("d", `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}z`);
   }
   svg.style.setProperty("--unit", `${unit * scale}px`);
+  place(svg, unit * scale);
+}
+
+// Each name where it covers no other, if there is such a place around its point.
+function place(svg, size) {
+  const taken = [];
   for (const text of svg.querySelectorAll("text")) {
-    text.setAttribute("dx", Number(text.dataset.dx) * unit * scale);
-    text.setAttribute("dy", Number(text.dataset.dy) * unit * scale);
+    const [x, y] = [Number(text.getAttribute("x")), Number(text.getAttribute("y"))];
+    const [width, height] = [text.textContent.length * 7 * size, 13 * size];
+    const [dx, dy] = [Number(text.dataset.dx) * size, Number(text.dataset.dy) * size];
+    const offsets = [[dx, dy], [dx, -dy + height * 0.6], [-dx - width, dy], [-dx - width, -dy + height * 0.6],
+      [-width / 2, dy - height], [-width / 2, -dy + height * 1.6], [dx, dy - 2 * height], [dx, -dy + 2 * height]];
+    const box = ([left, top]) => [x + left, y + top - height, x + left + width, y + top];
+    const meets = ([left, top, right, bottom]) => taken.some((other) => left < other[2] && right > other[0] && top < other[3] && bottom > other[1]);
+    const chosen = offsets.find((offset) => !meets(box(offset))) ?? offsets[0];
+    taken.push(box(chosen));
+    text.setAttribute("dx", chosen[0]);
+    text.setAttribute("dy", chosen[1]);
   }
 }

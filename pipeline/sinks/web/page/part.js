@@ -23,15 +23,19 @@ export function factsOf(result) {
 
 export function measurementsOf(result) {
   if (!result.measurements.length) return [];
-  const head = ["measurement", "value", "uncertainty", "limits", "verdict"].map((key) => element("th", { scope: "col" }, word(key)));
+  const hasSigma = result.measurements.some((one) => one.sigma !== undefined && one.sigma !== null);
+  const keys = ["measurement", "value", hasSigma ? "uncertainty" : null, "limits"].filter(Boolean);
+  const head = keys.map((key, index) => element("th", { scope: "col", class: index ? "number" : null }, word(key)));
   const rows = result.measurements.map((one) => element("tr", { class: one.evaluation },
-    element("th", { scope: "row" }, one.name),
+    element("th", { scope: "row" }, element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[one.evaluation]),
+      element("span", { class: "unseen" }, `${word(one.evaluation)}:`), ` ${one.name}`),
     element("td", { class: "number" }, one.value === null ? "–" : `${number(one.value)} ${one.unit}`),
-    element("td", { class: "number" }, one.sigma === undefined || one.sigma === null ? "–" : number(one.sigma)),
+    hasSigma ? element("td", { class: "number" }, one.sigma ? number(one.sigma) : "–") : null,
     element("td", { class: "number" }, one.lower === null && one.upper === null ? "–" : `${number(one.lower)} … ${number(one.upper)}`),
-    element("td", {}, bandOf(one), element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[one.evaluation]), " ", word(one.evaluation)),
+    element("td", { class: "place", "aria-hidden": "true" }, bandOf(one)),
   ));
-  return [element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows))];
+  const last = element("td", { class: "place", "aria-hidden": "true" });
+  return [element("table", {}, element("thead", {}, element("tr", {}, ...head, last)), element("tbody", {}, ...rows))];
 }
 
 // Where the value lies between its limits, as a mark on a band; the numbers beside it say the same.
@@ -40,7 +44,7 @@ function bandOf(one) {
   const place = Math.min(1.15, Math.max(-0.15, (one.value - one.lower) / (one.upper - one.lower)));
   const mark = element("i", {});
   mark.style.left = `${(place + 0.15) / 1.3 * 100}%`;
-  return element("span", { class: "band", "aria-hidden": "true" }, mark);
+  return element("span", { class: "band" }, mark);
 }
 
 export function everythingOf(page) {
