@@ -13,7 +13,7 @@ from pipeline.precision import Precision
 from pipeline.recipe import Recipe
 from pipeline.result import Evaluation, Reason
 from pipeline.stages.edges import Edges
-from pipeline.stages.image import ImageFigures
+from pipeline.stages.image import ImageFigures, as_measurements
 from pipeline.stages.laps import Laps
 from pipeline.stages.measure import Measure
 from pipeline.stages.values import Decision, ViewFindings
@@ -136,8 +136,9 @@ class Inspector:
         laps.lap("visibility")
         answers: list[list[ViewFindings]] = [[] for _ in frames]
         for number, (owner, part, (why, keypoints)) in enumerate(zip(owners, parts, seen, strict=True)):
-            shared = {} if number else laps.ns
-            answers[owner].append(ViewFindings(frames[owner][0], part.region, why, keypoints, shared))
+            shared, view = {} if number else laps.ns, frames[owner][0]
+            figures = as_measurements(view, views[owner].figures(part)) if self.recipe.file.masters else ()
+            answers[owner].append(ViewFindings(view, part.region, why, keypoints, shared, figures=figures))
         for (_, frame), stages, (regions, _), parts_there in zip(frames, views, located, answers, strict=True):
             for number, found_so_far in enumerate(parts_there):
                 findings = parts_there[number] = self._with_edges(frame, found_so_far)
@@ -194,7 +195,10 @@ class Inspector:
             evaluation=evaluation,
             reasons=reasons,
             keypoints=tuple(keypoint for findings in views.values() for keypoint in findings.keypoints),
-            measurements=tuple(one.measurement for one in measured),
+            measurements=(
+                *(one.measurement for one in measured),
+                *(figure for findings in views.values() for figure in findings.figures),
+            ),
             stages_ns=laps.ns,
             defects=tuple(defect for findings in views.values() for defect in findings.defects),
         )

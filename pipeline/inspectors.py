@@ -67,7 +67,8 @@ def load_inspectors(
             if isinstance(one.recipe, DatumdError):
                 raise one.recipe
             by_number[one.number] = load_inspector(station, one.recipe, progress)
-            recipes.append(LoadedRecipe(one.number, one.name, one.recipe.configuration_id))
+            masters = one.recipe.file.masters
+            recipes.append(LoadedRecipe(one.number, one.name, one.recipe.configuration_id, masters=masters))
         except DatumdError as problem:
             if one.recipe is required:
                 raise

@@ -9,6 +9,7 @@ void.
 import msgspec
 
 from pipeline.loss import LossKind
+from pipeline.recipe_masters import MastersSettings
 from pipeline.requests import Command
 from pipeline.result import Defect, Evaluation, Keypoint, Measurement, Reason, ResultState
 
@@ -80,7 +81,7 @@ class Fired(msgspec.Struct, frozen=True, tag="fired"):
 
 
 class LoadedRecipe(msgspec.Struct, frozen=True):
-    """A recipe in the station's folder; `fault` says why it cannot be selected, "" where it can.
+    """A recipe in the station's folder; `fault` says why it cannot be selected, "" where it can. `masters` are its own.
 
     `number` and `name` are -1 and the folder's name where its file cannot be read.
     """
@@ -89,6 +90,7 @@ class LoadedRecipe(msgspec.Struct, frozen=True):
     name: str
     configuration_id: str
     fault: str = ""
+    masters: MastersSettings | None = None
 
 
 class InferHello(msgspec.Struct, frozen=True, tag="infer_hello"):

@@ -9,6 +9,7 @@ import msgspec
 from pipeline import precision, toml_file
 from pipeline.errors import RecipeError
 from pipeline.recipe_defects import NotNegative, SegmentSettings, ZoneSettings
+from pipeline.recipe_masters import MastersSettings
 from pipeline.recipe_measure import (
     DatumSettings,
     EdgeCircleSettings,
@@ -142,6 +143,7 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edge_circle: dict[Name, EdgeCircleSettings] = {}
     edge_line: dict[Name, EdgeLineSettings] = {}
     guard: Annotated[float, msgspec.Meta(ge=0.0, le=10.0)] = 2.0
+    masters: MastersSettings | None = None
 
     @property
     def edges(self) -> dict[str, EdgeCircleSettings | EdgeLineSettings]:
@@ -202,7 +204,21 @@ def read_recipe_file(path: Path) -> RecipeFile:
                 _check(recipe, wanted)
             except ValueError as problem:
                 raise RecipeError(str(problem), where=toml_file.at(path, kind, name)) from None
+    _check_masters(recipe, path)
     return recipe
+
+
+def _check_masters(recipe: RecipeFile, path: Path) -> None:
+    """A reason that no result can have would keep the station from ever being Ready."""
+    keypoints = [name for view in recipe.view.values() for name in view.keypoints]
+    known = {*recipe.measure, *recipe.zone, *recipe.edges, *keypoints}
+    for reason in recipe.masters.reasons() if recipe.masters else ():
+        name, dot, _ = reason.rpartition(".")
+        if dot and name not in known:
+            raise RecipeError(
+                f"expects {reason}, and {name} is no measurement, zone, edge or keypoint",
+                where=toml_file.at(path, "masters", "parts"),
+            )
 
 
 def _check(recipe: RecipeFile, wanted: Wanted) -> None:

@@ -85,6 +85,22 @@ class EvidenceReport(msgspec.Struct, frozen=True):
     images: int = 0
 
 
+class MasterReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One master of the selected recipe: what must be found, whether it is due, and what was found instead the last time."""
+
+    part_id: str
+    expected: str
+    is_due: bool = False
+    fault: str = ""
+
+
+class MastersReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The masters of the selected recipe, and a line for each of their measurements that is out of control."""
+
+    parts: list[MasterReport] = []
+    drift: list[str] = []
+
+
 class Status(msgspec.Struct, frozen=True):
     """Once a second: how the station is."""
 
@@ -109,4 +125,5 @@ class Status(msgspec.Struct, frozen=True):
     journal: JournalReport = JournalReport()
     evidence: EvidenceReport = EvidenceReport()
     refused_messages: int = 0
+    masters: MastersReport = MastersReport()
     schema_version: int = SCHEMA_VERSION

@@ -50,7 +50,7 @@ def judge(above: float, count: int) -> Verdicts:
         path = Path(folder) / "recipe.toml"
         path.write_text(RECIPE)
         measure = Measure(read_recipe_file(path))
-    rng = np.random.default_rng([11, round(10 * above)])
+    rng = np.random.default_rng([11, round(100 + 10 * above)])
     sigma_px = float(np.hypot(np.sqrt(2.0) * SIGMA_PX, SCALE_SIGMA * LENGTH_PX))
     counts = dict.fromkeys(Evaluation, 0)
     empty = ViewFindings("top", Region(0, 0, 640, 480), (), (), {})

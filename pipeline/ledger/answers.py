@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from pipeline.clock import iso_utc
 from pipeline.config import Station
 from pipeline.ledger.actions import Answer, Part, ViewFrame
+from pipeline.ledger.masters import DUE, Masters
 from pipeline.ledger.purposes import Purposes
 from pipeline.loss import LossKind
 from pipeline.messages import LoadedRecipe, PartAnswer
+from pipeline.requests import Purpose
 from pipeline.result import SCHEMA_VERSION, Disposition, Evaluation, Reason, Result, ResultState, View
 
 
@@ -30,6 +34,7 @@ class Answering:
         shots: camera name to the name of its shot.
         recipes: by number, as the infer workers tell of them; a result bears the name of the recipe of its part.
         purposes: of software triggers; without, all is production.
+        masters: of the recipes; while they are due, no part passes.
     """
 
     station: str
@@ -39,12 +44,18 @@ class Answering:
     shots: dict[str, str]
     recipes: dict[int, LoadedRecipe]
     purposes: Purposes | None = None
+    masters: Masters | None = None
     is_simulated: bool = False
     last_seq: int = 0
 
     @classmethod
     def of(
-        cls, station: Station, session: int, recipes: dict[int, LoadedRecipe], purposes: Purposes | None = None
+        cls,
+        station: Station,
+        session: int,
+        recipes: dict[int, LoadedRecipe],
+        purposes: Purposes | None = None,
+        masters: Masters | None = None,
     ) -> "Answering":
         """As the station file says; `recipes` is filled in when infer has told them."""
         return cls(
@@ -55,6 +66,7 @@ class Answering:
             shots={name: settings.shot for name, settings in station.camera.items()},
             recipes=recipes,
             purposes=purposes,
+            masters=masters,
         )
 
     def results(
@@ -93,8 +105,14 @@ class Answering:
         images: Mapping[str, str],
     ) -> Result:
         recipe = self.recipes.get(part.recipe)
+        purpose = self._purpose(part, recipe)
+        is_due = purpose == "production" and self.masters is not None and self.masters.fault(recipe, moment.utc_ns)
+        if is_due and answer.result_state is ResultState.COMPLETED:
+            answer = msgspec.structs.replace(
+                answer, result_state=ResultState.FAILED, evaluation=Evaluation.UNDEFINED, reasons=[Reason(DUE)]
+            )
         self.last_seq += 1
-        return Result(
+        result = Result(
             schema_version=SCHEMA_VERSION,
             session=self.session,
             seq=self.last_seq,
@@ -102,7 +120,7 @@ class Answering:
             result_id=f"{self.session}-{self.last_seq}",
             part_id=part.part_id,
             software_trigger=part.software,
-            purpose=self.purposes.of(part.software) if self.purposes else "production",
+            purpose=purpose,
             trigger_number=part.trigger_number,
             part_index=place[0],
             part_count=place[1],
@@ -127,6 +145,15 @@ class Answering:
             journaled=journaled,
             defects=answer.defects,
         )
+        if purpose == "master" and recipe is not None and self.masters is not None:
+            self.masters.observe(recipe, result, moment.utc_ns)
+        return result
+
+    def _purpose(self, part: Part, recipe: LoadedRecipe | None) -> Purpose:
+        """What the part is there for: its trigger said so, or it is one of the recipe's masters by its id."""
+        if self.masters is not None and self.masters.is_master(recipe, part.part_id):
+            return "master"
+        return self.purposes.of(part.software) if self.purposes else "production"
 
     def _view(
         self, frame: ViewFrame, view: str, region: tuple[float, float, float, float] | None, image_uri: str

@@ -46,7 +46,7 @@ class Journal:
     def __init__(self, file: JournalFile, ring_id: int, retention: Callable[[Evaluation], float]) -> None:
         self.session = 0
         self._file = file
-        self._ring_id = ring_id
+        self.ring_id = self._ring_id = ring_id
         self._retention = Retention(retention)
         self._waiting = Waiting()
         self._fault = ""

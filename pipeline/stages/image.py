@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recipe_file import ImageSettings
-from pipeline.result import Reason
+from pipeline.result import Evaluation, Measurement, Reason
 
 SATURATED = 254  # grey levels from here on have lost their detail
 SQUARE_PX = 4  # edges are found as steps between squares of this width
@@ -27,6 +27,16 @@ class ImageFigures:
     grey: float
     saturated_percent: float
     sharpness: float
+
+
+def as_measurements(view: str, figures: ImageFigures) -> tuple[Measurement, ...]:
+    """Light and focus as measurements without limits, `VIEW.grey` and so on: what is watched on masters."""
+    values = {"grey": figures.grey, "saturated": figures.saturated_percent, "sharpness": figures.sharpness}
+    units = {"saturated": "%"}
+    return tuple(
+        Measurement(f"{view}.{name}", value, units.get(name, ""), None, None, None, Evaluation.OK, view)
+        for name, value in values.items()
+    )
 
 
 def image_figures(large: Image) -> ImageFigures:

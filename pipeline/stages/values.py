@@ -111,6 +111,7 @@ class ViewFindings:
         untold_defects: how many more were found than can be told.
         unplaced: zones that should have been looked at, but nobody knows where they are.
         edges: one for each edge that the recipe names in this view; none where the picture cannot be judged.
+        figures: light and focus as measurements, where the recipe has masters.
     """
 
     view: str
@@ -122,6 +123,7 @@ class ViewFindings:
     untold_defects: int = 0
     unplaced: tuple[str, ...] = ()
     edges: tuple[FoundEdge, ...] = ()
+    figures: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

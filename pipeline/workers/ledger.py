@@ -96,7 +96,7 @@ class LedgerWorker:
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._zmq, station.security)
         self._publishing = Publishing(
-            Answering.of(station, self._journal.session, loaded, self._recipes.purposes),
+            Answering.of(station, self._journal.session, loaded, self._recipes.purposes, self._recipes.masters),
             self._journal,
             ResultStream(self._zmq, station.station, runtime.results_endpoint, self._gate),
         )

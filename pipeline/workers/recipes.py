@@ -2,6 +2,7 @@
 
 from pipeline import selection
 from pipeline.ledger.journal import Journal
+from pipeline.ledger.masters import Masters
 from pipeline.ledger.purposes import Purposes
 from pipeline.messages import LoadedRecipe
 from pipeline.requests import RecipeEntry
@@ -23,6 +24,7 @@ class Recipes:
         self._told: list[LoadedRecipe] = []
         self._refusal = ""
         self.purposes = Purposes(journal)
+        self.masters = Masters(journal, journal.ring_id)
         kept = journal.setting(selection.SETTING)
         if selection.is_void(kept, configured):
             journal.set_setting(selection.SETTING, "")
@@ -32,6 +34,11 @@ class Recipes:
     def fault(self) -> str:
         """Why parts are not inspected by the recipe that is wanted: the selected one is none, or the last request was refused."""
         return self._refusal or (self._fault_of(self.selected) if self.loaded else "")
+
+    @property
+    def current(self) -> LoadedRecipe | None:
+        """The selected one, where infer has it."""
+        return self.loaded.get(self.selected)
 
     def greet(self, recipes: list[LoadedRecipe]) -> None:
         """An infer worker has said what it has loaded."""
@@ -43,6 +50,8 @@ class Recipes:
         """Returns "" or why the number cannot be selected; the old one stays then, and the fault, until a good selection."""
         self._refusal = self._fault_of(number)
         if not self._refusal:
+            if number != self.selected:
+                self.masters.changed(self.loaded[number])
             self.selected = number
             self._journal.set_setting(selection.SETTING, selection.remember(number, self._configured))
         return self._refusal

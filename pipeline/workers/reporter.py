@@ -61,6 +61,8 @@ class Reporter:
             text += f"; not journaled: {fault}"
         if self.disk.fault:
             text += f"; images: {self.disk.fault}"
+        if drift := self.recipes.masters.alarms(self.recipes.current):
+            text += f"; drift: {', '.join(drift)}"
         if self.book.running:
             return StationState.ContinuousExecution, text
         return (StationState.SingleExecution if self.book.open_parts() else StationState.Ready), text
@@ -89,6 +91,8 @@ class Reporter:
         ]
         if self.recipes.fault:
             faults.append(self.recipes.fault)
+        if due := self.recipes.masters.fault(self.recipes.current, utc_ns()):
+            faults.append(due)
         return faults
 
     def status(self) -> Status:
@@ -119,6 +123,7 @@ class Reporter:
                 self.disk.fault, self.images.stored, self.images.lost, self.disk.used_bytes, self.disk.images
             ),
             refused_messages=self.refused_messages,
+            masters=self.recipes.masters.report(self.recipes.current, utc_ns()),
         )
 
     def _is_up(self, camera: str) -> bool:

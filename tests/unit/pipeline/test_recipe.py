@@ -121,6 +121,11 @@ def test_a_good_recipe_is_read(tmp_path: Path) -> None:
             "tolerance = -0.10",
             "measure.width: tolerance -0.1 is below 0",
         ),
+        (
+            "[datum]",
+            '[masters]\nparts = { M = "NOT_OK withd.high" }\n[datum]',
+            "masters.parts: expects withd.high, and withd is no measurement, zone, edge or keypoint",
+        ),
         ("tolerance = 0.10", "guard = 0.10", "measure.width.guard: unknown key; allowed: distance, position, angle,"),
     ],
 )

@@ -46,6 +46,7 @@ from pipeline.messages import (
     Told,
     ToLedger,
 )
+from pipeline.recipe_masters import MastersSettings
 from pipeline.requests import Command, Reply
 from pipeline.result import Evaluation, Keypoint, KeypointState, Result, ResultState
 from pipeline.ring.frame_ring import FrameRing
@@ -400,6 +401,42 @@ def test_part_ids_bind_by_trigger_number_across_a_ledger_that_dies(bench: Bench,
         bench.hello(pid)
         bench.say("grab.top", Counted("top", 3))
         assert {found.trigger_number: found.part_id for found in bench.results(2)} == {2: "B", 3: "C"}
+
+
+def test_no_part_passes_before_its_masters_were_shown(bench: Bench, pid: int) -> None:
+    masters = MastersSettings(parts={"M-1": "OK"}, due=["recipe_change"])
+    told = [LoadedRecipe(1, "good", "c1", masters=masters)]
+
+    def inspect(number: int) -> Result:
+        while not isinstance(granted := bench.told("grab.top"), Granted):
+            pass
+        bench.frame(granted, number)
+        assert isinstance(bench.told("infer.0"), Dispatched)
+        key = (granted.slot, granted.generation)
+        bench.say("infer.0", Inspected("infer.0", [key], [FOUND], [key]))
+        return bench.results(1)[0]
+
+    def fault() -> str:
+        status = msgspec.json.decode(bench.ask(requests.AskStatus()).status)
+        return str(status["text"]) if status["state"] == "Error" else ""
+
+    with bench.ledger():
+        bench.hello(pid)
+        bench.say("infer.0", InferHello("infer.0", pid, bench.ring.session, "cpu", told))
+        assert bench.ask(requests.Bind(parts=[(2, "M-1")])).error == ""
+        wait_until(lambda: "masters are due: M-1" in fault())
+        found = inspect(1)
+        assert (found.result_evaluation, found.disposition, found.purpose) == ("UNDEFINED", "REJECT", "production")
+        assert [reason.code for reason in found.reasons] == ["masters_due"]
+        assert (shown := inspect(2)).purpose == "master"
+        assert shown.disposition == "PASS"
+        assert inspect(3).disposition == "PASS"
+        assert "masters" not in fault()
+    with bench.ledger():
+        bench.hello(pid)
+        bench.say("infer.0", InferHello("infer.0", pid, bench.ring.session, "cpu", told))
+        wait_until(lambda: bench.ask(requests.ListRecipes()).recipes != [])
+        assert "masters" not in fault()
 
 
 def test_a_software_trigger_is_refused_while_nothing_could_take_it(bench: Bench, pid: int) -> None:
