@@ -1,4 +1,4 @@
-"""``datumd calibrate``: visibility thresholds and sigmas of a trained recipe, from parts that are new to it."""
+"""``datumd calibrate visibility``: visibility thresholds and sigmas of a trained recipe, from parts that are new to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.errors import ConfigError, DatumdError, RecipeError
 
 _EPILOG = """\
 example:
-  datumd calibrate recipes/bracket --coco sets/line/annotations.json --images sets/line/images
+  datumd calibrate visibility recipes/bracket --coco sets/line/annotations.json --images sets/line/images
   datumd seal recipes/bracket
 
 RECIPE/VIEW/visibility.toml and sigma.toml are rewritten; visibility.png and sigma.png, which show whether they can be
@@ -22,7 +22,7 @@ surer, and nearer, than they will be on the line.
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser(
-        "calibrate",
+        "visibility",
         help="set thresholds and sigmas of a recipe from labelled images",
         description="Run a view's networks over labelled parts that they were not trained on, and set from what they say "
         "when a keypoint is visible, hidden or unsure, and how far off it may be.",

@@ -48,7 +48,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*arguments: object) -> int:
     parser = ArgumentParser()
     calibrate_command.add_parser(parser.add_subparsers())
-    args = parser.parse_args(["calibrate", *map(str, arguments)])
+    args = parser.parse_args(["visibility", *map(str, arguments)])
     return int(args.run(args))
 
 
