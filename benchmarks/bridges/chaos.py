@@ -1,0 +1,74 @@
+"""The played PLC with all its faults, while the bridge that the daemon runs is killed again and again."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bridges.station import ENDPOINT, MODBUS, triggered_station, wait_for_port
+from pipeline.client import Subscription
+from pipeline.status import Status
+
+PLC = f'[plc]\nmodbus = {{ bind = "{MODBUS}" }}\n'
+BRIDGE = "bridge.modbus"
+PATIENCE_MS = 1500.0
+FAULT_SHARE = 0.2
+GAP_S = (1.5, 5.0)  # from one kill to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Chaos:
+    """What became of the parts. `disagreements`: parts that passed without the station's own OK, and the like."""
+
+    parts: int
+    passed: int
+    kills: int
+    disagreements: int
+    words: str
+
+
+def measure_chaos(parts: int, seed: int = 1) -> Chaos:
+    """So many parts; the played PLC holds each that it passed against the station's own results."""
+    chance = random.Random(seed)  # noqa: S311 - when to kill, no secret
+    with tempfile.TemporaryDirectory(prefix="datumd-bench-") as folder, triggered_station(Path(folder), PLC) as name:
+        wait_for_port(MODBUS)
+        command = [sys.executable, "-m", "pipeline", "plc-sim", MODBUS, "--parts", str(parts), "--fault", "all"]
+        options = ["--share", str(FAULT_SHARE), "--patience-ms", str(PATIENCE_MS), "--results", ENDPOINT]
+        plc = subprocess.Popen(
+            [*command, *options, "--scan-ms", "2", "--seed", str(seed)], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            kills = _kill(plc, name, chance)
+            words = plc.communicate()[0]
+        finally:
+            plc.kill()
+            plc.wait()
+    counts = {what: int(count) for what, count in re.findall(r"^ *(.*?)  +(\d+)$", words, flags=re.MULTILINE)}
+    if "disagree" not in counts:
+        raise RuntimeError(f"the played PLC did not come to its end: {words}")
+    return Chaos(counts["parts"], counts.get("passed", 0), kills, counts["disagree"], words)
+
+
+def _kill(plc: "subprocess.Popen[str]", name: str, chance: random.Random) -> int:
+    """Kill the bridge at random moments until the played PLC has ended; how often."""
+    kills, struck = 0, 0
+    next_s = time.monotonic() + chance.uniform(*GAP_S)
+    with Subscription(ENDPOINT, name, replay=False) as subscription:
+        while plc.poll() is None:
+            message = subscription.receive(0.2)
+            if not isinstance(message, Status) or time.monotonic() < next_s:
+                continue
+            pid = next((one.pid for one in message.processes if one.name == BRIDGE), 0)
+            if pid and pid != struck:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                kills, struck = kills + 1, pid
+                next_s = time.monotonic() + chance.uniform(*GAP_S)
+    return kills

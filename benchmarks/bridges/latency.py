@@ -1,0 +1,90 @@
+"""From the trigger register's writing to the result's registers, beside what the public client alone takes, part by part."""
+
+import itertools
+import socket
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from benchmarks.bridges.modbus_client import ModbusClient
+from benchmarks.bridges.station import ENDPOINT, LINES, MODBUS, triggered_station, wait_for_port
+from pipeline.client import Control, Subscription, find_control
+from pipeline.result import Result
+
+POLLS_MS = (0.0, 5.0, 10.0, 20.0)
+OWN, LINE = "the client alone", "lines"
+PLC = f'[plc]\nmodbus = {{ bind = "{MODBUS}" }}\nlines = {{ bind = "{LINES}" }}\n'
+LIMIT_S = 10.0
+REST_S = 0.002
+
+
+def way(poll_ms: float) -> str:
+    """What a way of polling is called."""
+    return f"Modbus, polled every {poll_ms:g} ms" if poll_ms else "Modbus, polled at once"
+
+
+class Ways:
+    """Each way to have a part inspected, and what each part took, ms."""
+
+    def __init__(self, stack: ExitStack, name: str) -> None:
+        for address in (MODBUS, LINES):
+            wait_for_port(address)
+        self.ms: dict[str, list[float]] = {}
+        self._subscription = stack.enter_context(Subscription(ENDPOINT, name))
+        self._control = stack.enter_context(Control(find_control(ENDPOINT, name)))
+        self._modbus = stack.enter_context(closing(ModbusClient()))
+        host, _, port = LINES.rpartition(":")
+        self._lines = stack.enter_context(socket.create_connection((host, int(port)), LIMIT_S))
+        self._read_lines = stack.enter_context(self._lines.makefile("rb"))
+        self._numbers = itertools.count(1)
+
+    def go_round(self) -> None:
+        """One part each way; the next when the one before has its answer."""
+        self._note(OWN, self._own())
+        for poll_ms in POLLS_MS:
+            number = next(self._numbers)
+            self._note(way(poll_ms), self._modbus.part(number, f"SN-{number}", poll_ms / 1e3))
+        self._note(LINE, self._line())
+        while self._subscription.receive(0.0) is not None:
+            pass  # results of the parts that others have asked for
+
+    def _note(self, name: str, took_ms: float) -> None:
+        self.ms.setdefault(name, []).append(took_ms)
+        time.sleep(REST_S)
+
+    def _own(self) -> float:
+        began_ns = time.monotonic_ns()
+        number = self._control.trigger()
+        while True:
+            message = self._subscription.receive(LIMIT_S)
+            if message is None:
+                raise RuntimeError("no answer")
+            if isinstance(message, Result) and message.software_trigger == number:
+                return (time.monotonic_ns() - began_ns) / 1e6
+
+    def _line(self) -> float:
+        number = next(self._numbers)
+        began_ns = time.monotonic_ns()
+        self._lines.sendall(f"TRIGGER {number} SN-{number}\n".encode())
+        while True:
+            line = self._read_lines.readline().decode()
+            if not line:
+                raise RuntimeError("the bridge has hung up")
+            if line.startswith("RESULT "):
+                if not line.startswith(f"RESULT {number} "):
+                    raise RuntimeError(f"part {number} is answered by {line}")
+                return (time.monotonic_ns() - began_ns) / 1e6
+
+
+def measure_latency(parts: int, warm_up: int = 20) -> dict[str, list[float]]:
+    """Ms of so many parts each way, one after the other in turn."""
+    with tempfile.TemporaryDirectory(prefix="datumd-bench-") as folder, ExitStack() as stack:
+        name = stack.enter_context(triggered_station(Path(folder), PLC))
+        ways = Ways(stack, name)
+        for _ in range(warm_up):
+            ways.go_round()
+        ways.ms.clear()
+        for _ in range(parts):
+            ways.go_round()
+        return ways.ms
