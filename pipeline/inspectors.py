@@ -17,10 +17,12 @@ from pipeline.errors import DatumdError, EngineError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.messages import LoadedRecipe
 from pipeline.plane_map import PlaneMap
+from pipeline.planes import unplaced
 from pipeline.plans import plans_folder
 from pipeline.preflight import refuse_other_views
 from pipeline.qualify import qualify
 from pipeline.recipe import Recipe, choose, find_recipes
+from pipeline.recipe_file import FILE_NAME
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,13 @@ def load_inspector(station: Station, recipe: Recipe, progress: Callable[[], None
     """Load and qualify a recipe for a station. Raises DatumdError where it does not fit, cannot be run or does not qualify."""
     refuse_other_views(station, recipe)
     inspector = open_inspector(station.infer, recipe, calibrated(station))
+    if views := unplaced(recipe.file, inspector.planes):
+        raise RecipeError(
+            f"view {views[0]} measures in mm, and its camera has no calibration",
+            where=str(recipe.folder / FILE_NAME),
+            allowed="calibration = FILE at the camera in the station file, or scale_mm_per_px",
+            next_command="datumd calibrate plane",
+        )
     max_px = qualify(recipe, inspector, progress).max_px
     runs_on = f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)

@@ -93,7 +93,9 @@ class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One view of the part. The order of `keypoints` is that of the networks' outputs.
 
-    `scale_sigma_mm_per_px` is the standard uncertainty of `scale_mm_per_px`; without it no measurement states its own.
+    `unit` is what lengths in this view are in: by default mm where it has a scale, else px. A recipe for calibrated cameras
+    says "mm" and needs no scale; without a calibration nothing is measured then. `scale_sigma_mm_per_px` is the standard
+    uncertainty of `scale_mm_per_px`; without it, and without a calibration, no measurement states its own.
     `height_mm` is how far above the calibrated plane, towards the camera, lies what is measured; `height_sigma_mm` how sure
     that is. Both are for cameras with a calibration.
     """
@@ -104,6 +106,7 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image: ImageSettings = ImageSettings()
     scale_mm_per_px: Positive | None = None
     scale_sigma_mm_per_px: NotNegative | None = None
+    unit: Literal["mm", "px"] | None = None
     height_mm: float = 0.0
     height_sigma_mm: NotNegative = 0.0
     segment: SegmentSettings | None = None
@@ -112,6 +115,8 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Names must be unique and known, and what is in mm needs a scale."""
         if self.segment is not None and self.segment.max_area_mm2 is not None and self.scale_mm_per_px is None:
             raise ValueError("segment.max_area_mm2 needs scale_mm_per_px; or write max_area_px")
+        if self.unit == "px" and self.scale_mm_per_px is not None:
+            raise ValueError('unit = "px" and scale_mm_per_px contradict each other')
         if self.scale_sigma_mm_per_px is not None and self.scale_mm_per_px is None:
             raise ValueError("scale_sigma_mm_per_px needs scale_mm_per_px")
         doubled = next((name for name in self.keypoints if self.keypoints.count(name) > 1), None)

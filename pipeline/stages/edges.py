@@ -49,6 +49,8 @@ class Edges:
     def __call__(self, view: str, frame: Frame, keypoints: Sequence[Keypoint]) -> tuple[FoundEdge, ...]:
         """Find the edges of one part in its frame; each is told, those that were not found without a shape."""
         plane = self._planes[view].map
+        if plane is None:
+            return tuple(FoundEdge(name) for name in self._by_view[view])
         known = {one.name: one for one in keypoints if one.state is KeypointState.visible and one.x is not None}
         names = list(known)
         xy_mm = plane.to_mm(np.array([(known[name].x, known[name].y) for name in names], np.float64).reshape(-1, 2))

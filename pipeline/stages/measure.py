@@ -63,10 +63,13 @@ class Measure:
         return tuple(self._measured(plan, findings, shapes) for plan in self._plans if plan.view == findings.view)
 
     def _shapes(self, findings: ViewFindings) -> PartShapes | None:
+        plane = self._planes[findings.view].map
         is_measured = not findings.image_reasons and any(plan.view == findings.view for plan in self._plans)
-        return part_shapes(findings, self._planes[findings.view].map) if is_measured else None
+        return part_shapes(findings, plane) if is_measured and plane is not None else None
 
     def _measured(self, plan: _Plan, findings: ViewFindings | None, shapes: PartShapes | None) -> Measured:
+        if findings is not None and not findings.image_reasons and self._planes[plan.view].map is None:
+            return Measured(_measurement(plan, None, Evaluation.NOT_DECIDABLE), has_no_plane=True)
         if findings is None or shapes is None:
             return Measured(_measurement(plan, None, Evaluation.UNDEFINED))
         keypoints = {keypoint.name: keypoint for keypoint in findings.keypoints}

@@ -136,11 +136,13 @@ class Measured:
     Attributes:
         lacking: keypoints that are not visible.
         lost_edges: edges that were looked for and not found.
+        has_no_plane: the view measures in mm, and its camera has no calibration.
     """
 
     measurement: Measurement
     lacking: tuple[Keypoint, ...] = ()
     lost_edges: tuple[str, ...] = ()
+    has_no_plane: bool = False
 
 
 @dataclass(frozen=True, slots=True)

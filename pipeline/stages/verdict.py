@@ -84,6 +84,8 @@ def _of_measurement(measured: Measured) -> Iterator[Finding]:
         is_low = one.lower is not None and one.value < one.lower
         code, limit = ("low", one.lower) if is_low else ("high", one.upper)
         yield one.evaluation, Reason(code, name=one.name, view=one.view, value=one.value, limit=limit, unit=one.unit)
+    elif measured.has_no_plane:
+        yield one.evaluation, Reason("not_calibrated", view=one.view)
     elif one.evaluation is Evaluation.NOT_DECIDABLE:
         for keypoint in measured.lacking:
             yield one.evaluation, Reason(keypoint.state.value, name=keypoint.name, view=keypoint.view)

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.geometry import Region
+from pipeline.lens_model import BrownLens
+from pipeline.plane_map import PlaneMap
+from pipeline.planes import planes_of
 from pipeline.reasons import ReasonTexts
 from pipeline.recipe_file import RecipeFile, read_recipe_file
 from pipeline.recipe_measure import MeasureSettings
@@ -264,3 +267,35 @@ def test_a_circle_through_many_points_is_the_nearest_to_all_of_them() -> None:
 
     assert value == pytest.approx(14.0, abs=1.0)
     assert least(value) < min(least(value - 0.05), least(value + 0.05))
+
+
+TILTED = PlaneMap(
+    BrownLens(np.array([900.0, 900.0, 320.0, 240.0, -0.2, 0.05, 0.001, 0.0, 0.0])),
+    np.array([0.3, -0.2, 0.1, -40.0, -30.0, 300.0]),
+    np.diag([0.01] * 17),
+)
+
+
+def calibrated(folder: Path, measure: str, unit: str) -> tuple[Measured, ...]:
+    """Measured where the points of POINTS, as mm, lie on a tilted plane before a lens with distortion."""
+    file = recipe(folder, measure, unit)
+    drawn = TILTED.to_px(np.array(list(POINTS.values())) / 10.0)
+    moved = {name: (float(x), float(y)) for name, (x, y) in zip(POINTS, drawn, strict=True)}
+    return Measure(file, planes_of(file, {"top": TILTED}))(findings(None, **moved))
+
+
+def test_a_calibrated_camera_measures_in_its_plane(tmp_path: Path) -> None:
+    for unit in ('unit = "mm"', "scale_mm_per_px = 0.5"):
+        (one,) = calibrated(tmp_path, '{ distance = ["o", "p"] }', unit)
+        assert (one.measurement.value, one.measurement.unit) == (pytest.approx(5.0, abs=1e-6), "mm")
+    (one,) = calibrated(tmp_path, '{ angle = ["o", "p"], datum = "A" }', 'unit = "mm"')
+    assert one.measurement.value == pytest.approx(math.degrees(math.atan2(40, 30)), abs=1e-6)
+    (one,) = calibrated(tmp_path, '{ distance = ["o", "p"] }', "")
+    assert one.measurement.unit == "px"  # a recipe that was written in px does not become one in mm
+
+
+def test_mm_without_a_calibration_are_not_measured(tmp_path: Path) -> None:
+    file = recipe(tmp_path, '{ distance = ["o", "p"] }', 'unit = "mm"')
+    one = measured(file)
+    assert (one.measurement.value, one.measurement.evaluation) == (None, Evaluation.NOT_DECIDABLE)
+    assert [reason.code for reason in verdict(file.view, findings(), (one,), {})[2]] == ["not_calibrated"]
