@@ -45,16 +45,25 @@ class Assistant:
         """As Coverage.missing; without any view the board itself."""
         return coverage(self.kept, self.model).missing() if self.kept else ["the board"]
 
-    def look(self, picture: Grey) -> BoardView | None:
-        """One picture; the view where it was kept."""
-        name = f"view-{len(self.kept) + 1:03}.png"
+    def still(self, picture: Grey, name: str) -> BoardView | None:
+        """The board in a picture where it lies as in the one before."""
         view = find_board(self.board, name, picture)
         before, self._before = self._before, view
         if view is None:
             self._tell("no board seen")
         elif before is None or moved_px(view, before) > _STILL_PX:
             self._tell("a board: hold it still")
-        elif not is_new(view, self.kept):
+        else:
+            return view
+        return None
+
+    def look(self, picture: Grey) -> BoardView | None:
+        """One picture; the view where it was kept."""
+        name = f"view-{len(self.kept) + 1:03}.png"
+        view = self.still(picture, name)
+        if view is None:
+            return None
+        if not is_new(view, self.kept):
             self._tell(f"known already; next: {self.missing()[0] if self.missing() else 'enough'}")
         else:
             self.kept.append(view)

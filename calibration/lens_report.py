@@ -59,12 +59,10 @@ def plane_page(fit: PlaneFit, told: Calibration, plane: PlaneMap) -> str:
     scale = np.sqrt(np.abs(np.linalg.det(np.nan_to_num(jacobian))))
     middle = np.array([[(width - 1) / 2, (height - 1) / 2]])
     sigmas = np.sqrt(np.array([_of_offset(plane, point, middle) for point in grid])).reshape(len(rows), len(columns))
-    same = (
-        "The lens is as it was calibrated."
-        if fit.is_same_lens
-        else f'<span class="bad">The lens does not seem to be as it was calibrated '
-        f"(its parameters would have moved by {fit.moved:.0f} in squared standard deviations, {len(fit.lens.values)} are usual): was it touched, or focused anew?</span>"
-    )
+    same = "The lens is as it was calibrated."
+    if not fit.is_same_lens:
+        how = f"{fit.moved:.0f} in squared standard deviations, where {len(fit.lens.values)} are usual"
+        same = f'<span class="bad">The lens does not seem to be as it was calibrated ({how}): was it touched?</span>'
     body = [
         f"<p>{len(fit.view.points_mm)} points of {html.escape(told.plane.board if told.plane else '')}, "
         f"{fit.residual_px:.3f} px root mean square, {fit.points_left_out} left out. {same}</p>",

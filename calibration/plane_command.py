@@ -127,7 +127,7 @@ def _from_camera(args: argparse.Namespace, board: Board, told: Calibration) -> B
             raise ConfigError(f"the calibration {mismatch}", where=str(args.calibration))
         assistant = Assistant(board, told.lens.model, None, lambda text: print(text, flush=True))
         for picture in camera.pictures(args.timeout):
-            view = assistant.look(picture)
+            view = assistant.still(picture, "plane")
             if view is not None:
                 if view.image_wh != told.image_wh:
                     raise ConfigError(
