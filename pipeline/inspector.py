@@ -11,7 +11,7 @@ from pipeline.plane_map import PlaneMap
 from pipeline.planes import planes_of
 from pipeline.precision import Precision
 from pipeline.recipe import Recipe
-from pipeline.result import Evaluation, Reason
+from pipeline.result import Edge, Evaluation, Reason
 from pipeline.stages.edges import Edges
 from pipeline.stages.image import ImageFigures, as_measurements
 from pipeline.stages.laps import Laps
@@ -201,4 +201,9 @@ class Inspector:
             ),
             stages_ns=laps.ns,
             defects=tuple(defect for findings in views.values() for defect in findings.defects),
+            edges=tuple(
+                Edge(edge.name, view, list(edge.outline_px))
+                for view, findings in views.items()
+                for edge in findings.edges
+            ),
         )

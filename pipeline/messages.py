@@ -11,7 +11,7 @@ import msgspec
 from pipeline.loss import LossKind
 from pipeline.recipe_masters import MastersSettings
 from pipeline.requests import Command
-from pipeline.result import Defect, Evaluation, Keypoint, Measurement, Reason, ResultState
+from pipeline.result import Defect, Edge, Evaluation, Keypoint, Measurement, Reason, ResultState
 
 
 class CameraHello(msgspec.Struct, frozen=True, tag="camera_hello"):
@@ -117,6 +117,7 @@ class PartAnswer(msgspec.Struct, frozen=True):
     stages_ns: dict[str, int]
     regions: dict[str, tuple[float, float, float, float]]
     defects: list[Defect] = []
+    edges: list[Edge] = []
 
 
 class Inspected(msgspec.Struct, frozen=True, tag="inspected"):

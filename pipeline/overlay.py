@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.defect_mask import sampled
 from pipeline.recipe_measure import MeasureSettings
-from pipeline.result import Defect, Evaluation, Keypoint, KeypointState, Measurement, Result
+from pipeline.result import Defect, Edge, Evaluation, Keypoint, KeypointState, Measurement, Result
 from pipeline.result_text import area_text, reason_text
 
 Colour = tuple[int, int, int]
 
-GREEN, RED, ORANGE = (90, 220, 90), (60, 60, 255), (40, 170, 255)  # BGR
+GREEN, RED, ORANGE, CYAN = (90, 220, 90), (60, 60, 255), (40, 170, 255), (230, 220, 40)  # BGR
 COLOURS = {
     Evaluation.OK: GREEN,
     Evaluation.NOT_OK: RED,
@@ -54,6 +54,9 @@ def draw(image: NDArray[np.uint8], result: Result, view: str, lines: Mapping[str
         _measurement(
             canvas, measurement, [seen[name] for name in lines.get(measurement.name, ()) if name in seen], size
         )
+    for edge in result.edges:
+        if edge.view == view and edge.outline:
+            _edge(canvas, edge, size)
     for point in seen.values():
         _keypoint(canvas, point, size)
     texts = [(f"{result.result_evaluation.value}  {result.disposition.value}", COLOURS[result.result_evaluation])]
@@ -82,6 +85,14 @@ def _defect(canvas: NDArray[np.uint8], defect: Defect, colour: Colour, size: flo
     outlines, _ = cv2.findContours(covered.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(left, top))
     cv2.drawContours(canvas, outlines, -1, colour, max(1, round(2 * size)), cv2.LINE_AA)
     _text(canvas, area_text(defect), (right + round(6 * size), top), size * 0.7, colour)
+
+
+def _edge(canvas: NDArray[np.uint8], edge: Edge, size: float) -> None:
+    """As it was found; thin, so that the edge itself stays to be seen."""
+    places = np.rint(np.clip(edge.outline, -1e5, 1e5) * np.float64(2**SHIFT)).astype(np.int32)
+    cv2.polylines(canvas, [places], isClosed=False, color=CYAN, thickness=1, lineType=cv2.LINE_AA, shift=SHIFT)
+    corner = (int(places[0][0]) // 2**SHIFT + round(8 * size), int(places[0][1]) // 2**SHIFT + round(22 * size))
+    _text(canvas, edge.name, corner, size * 0.7, CYAN)
 
 
 def _keypoint(canvas: NDArray[np.uint8], point: Keypoint, size: float) -> None:

@@ -30,4 +30,5 @@ def _answer(inspector: Inspector, views: Mapping[str, ViewFindings]) -> PartAnsw
         stages_ns=decision.stages_ns,
         regions={view: findings.region for view, findings in views.items()},
         defects=list(decision.defects),
+        edges=list(decision.edges),
     )

@@ -128,6 +128,14 @@ class Defect(msgspec.Struct, frozen=True, omit_defaults=True):
     zones: list[str] = []
 
 
+class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An edge that the recipe names. `outline` are points along it in order, x and y in sensor px; none where it was not found."""
+
+    name: str
+    view: str
+    outline: list[tuple[float, float]] = []
+
+
 class View(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where one view's picture came from. `region` is x, y, width, height in sensor px."""
 
@@ -179,6 +187,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     journaled: bool = False
     software_trigger: int | None = None
     defects: list[Defect] = []
+    edges: list[Edge] = []
 
 
 def encode(result: Result) -> bytes:

@@ -144,6 +144,7 @@ class Answering:
             times=_times(part, moment),
             journaled=journaled,
             defects=answer.defects,
+            edges=answer.edges,
         )
         if purpose == "master" and recipe is not None and self.masters is not None:
             self.masters.observe(recipe, result, moment.utc_ns)

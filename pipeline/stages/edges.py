@@ -20,6 +20,7 @@ from pipeline.stages.robust_fit import fit_circle, fit_line
 from pipeline.stages.values import FoundEdge
 
 FEWEST, MOST = 8, 1024  # calipers of an edge
+OUTLINE = 25  # points that a circle is shown by, the first twice
 MOST_SAMPLES = 4_000_000  # of one edge: a recipe for another scale must not take all memory
 _SIGNS = {"inside": 1, "left": 1, "outside": -1, "right": -1, "either": 0}
 
@@ -86,8 +87,11 @@ class Edges:
             return nothing  # a circle through something else
         if isinstance(edge, EdgeLineSettings) and (shape[2:] - shape[:2]) @ (places[1] - places[0]) < 0.0:
             order = np.array([2, 3, 0, 1])
-            return FoundEdge(name, _numbers(shape[order]), _rows(fit.covariance[np.ix_(order, order)]))
-        return FoundEdge(name, _numbers(shape), _rows(fit.covariance))
+            shape, covariance = shape[order], fit.covariance[np.ix_(order, order)]
+        else:
+            covariance = fit.covariance
+        outline = tuple((float(x), float(y)) for x, y in plane.to_px(_outline(shape)))
+        return FoundEdge(name, tuple(shape.tolist()), tuple(tuple(row) for row in covariance.tolist()), outline)
 
     def _places(self, edge: EdgeCircleSettings | EdgeLineSettings, placed: Mapping[str, Points]) -> Points | None:
         """What the edge is placed by, (n, 2) mm; None where the keypoints of its datum give no direction."""
@@ -166,9 +170,9 @@ def _search(frame: Frame, rays: _Rays, sign: int, contrast: float) -> Points | N
     return np.asarray(low + share * (high - low))
 
 
-def _numbers(values: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(values.tolist())
-
-
-def _rows(matrix: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(row) for row in matrix.tolist())
+def _outline(shape: NDArray[np.float64]) -> Points:
+    """Points along a circle, closed, or the two ends of a line."""
+    if len(shape) == 4:
+        return shape.reshape(2, 2)
+    angles = np.linspace(0.0, 2.0 * np.pi, OUTLINE)
+    return np.asarray(shape[:2] + shape[2] * np.column_stack([np.cos(angles), np.sin(angles)]))

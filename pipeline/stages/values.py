@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engines.devices.device import DeviceImage
 from pipeline.geometry import Matrix, Points, Region, resize
-from pipeline.result import Defect, Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
+from pipeline.result import Defect, Edge, Evaluation, Keypoint, KeypointState, Measurement, Reason, ResultState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,14 @@ class FoundEdge:
         shape: in the unit of the view's plane: of a circle x, y of its centre and its radius, of a line x, y of its first
             end and x, y of its second; () where it was not found.
         covariance: (len(shape), len(shape)) of that, from the scatter of what was found along it.
+        outline_px: points along it in order, x and y in sensor px, for people to see.
         lacking: keypoints that place it and are not visible: then it was not looked for.
     """
 
     name: str
     shape: tuple[float, ...] = ()
     covariance: tuple[tuple[float, ...], ...] = ()
+    outline_px: tuple[tuple[float, float], ...] = ()
     lacking: tuple[str, ...] = ()
 
 
@@ -156,3 +158,4 @@ class Decision:
     measurements: tuple[Measurement, ...]
     stages_ns: dict[str, int]
     defects: tuple[Defect, ...] = ()
+    edges: tuple[Edge, ...] = ()
