@@ -119,6 +119,7 @@ class PictureResults:
                 "received_to_answered_ns": answered - received,
             },
             defects=list(decision.defects),
+            edges=list(decision.edges),
         )
 
 
