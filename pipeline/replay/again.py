@@ -69,6 +69,7 @@ def _result(
         measurements=answer.measurements,
         stages_ns=answer.stages_ns,
         defects=answer.defects,
+        edges=answer.edges,
     )
     return result_schema.decode(result_schema.encode(result))  # the numbers as a subscriber would have them
 
