@@ -38,7 +38,9 @@ def inspect_again(inspector: Inspector, part: LoadedPart, passing: Collection[Ev
 
 def was_inspected(results: Sequence[Result]) -> bool:
     """Whether these results are those of an inspection; else they tell a loss, as when the deadline was missed."""
-    return not any(reason.code in _LOSSES or reason.code == "recipe_missing" for reason in results[0].reasons)
+    return not any(
+        reason.code in _LOSSES or reason.code in ("recipe_missing", "masters_due") for reason in results[0].reasons
+    )
 
 
 def _in_order(first: Result, frames: dict[str, Frame]) -> list[tuple[str, Frame]]:
