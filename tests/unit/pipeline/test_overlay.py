@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.overlay import ORANGE, RED, draw
-from pipeline.result import Defect, DefectMask, Evaluation, Reason
+from pipeline.result import Defect, DefectMask, Edge, Evaluation, Reason
 from tests.results import result
 
 BOX = (100.0, 60.0, 80.0, 40.0)
@@ -51,3 +51,13 @@ def test_what_reaches_out_of_the_picture_is_cut(corner: tuple[float, float]) -> 
     mask = DefectMask(*corner, 80.0, 40.0, columns=4, rows=2, counts=[0, 8])
     picture = drawn(defect=Defect("top", 3200.0, (*corner, 80.0, 40.0), 0.9, (0.0, 0.0, 0.9), mask))
     assert picture.shape == (400, 400, 3)
+
+
+def test_an_edge_is_drawn_where_it_was_found_and_one_that_was_not_is_no_fault() -> None:
+    rim = Edge("rim", "top", [(300.0, 200.0), (340.0, 240.0), (300.0, 280.0)])
+    one = result(keypoints=[], measurements=[], edges=[rim, Edge("lost", "top"), Edge("far", "top", [(1e9, -1e9)] * 2)])
+    picture = draw(np.full((400, 400), 100, np.uint8), one, "top", {})
+    assert (picture[220, 320] != 100).any()
+    assert (picture[350, 200] == 100).all()
+    elsewhere = draw(np.full((400, 400), 100, np.uint8), one, "side", {})
+    assert (elsewhere[220, 320] == 100).all()
