@@ -25,6 +25,7 @@ OWN_COMMANDS = (
     "why",
     "replay",
     "try_",
+    "upgrade",
     "seal",
     "parity",
     "build",

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.replay.progress import Progress
     from pipeline.replay.rerun import Job
     from pipeline.replay.trial_page import write_trial
-    from pipeline.replay.trial_run import passing_in, spread_over, tried
+    from pipeline.replay.trial_run import passing_in, planes_in, spread_over, tried
 
     if args.most < 0 or args.pictures < 0:
         raise ConfigError(f"--most {args.most} --pictures {args.pictures}", allowed="0 or more")
@@ -98,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
     start = pool_of(args)
     recipe = load_recipe(args.recipe)
     parts = spread_over(find_parts(args.archive), args.most)
-    job = Job(args.recipe, InferSettings(backend=args.backend, precision=args.precision), passing_in(args.archive))
+    infer = InferSettings(backend=args.backend, precision=args.precision)
+    job = Job(args.recipe, infer, planes_in(args.archive), passing_in(args.archive))
     progress = Progress(len(parts))
     try:
         result = tried(job, parts, start, progress.step)

@@ -76,13 +76,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _place(args: argparse.Namespace) -> "Place":
     from pipeline.config import InferSettings, load_station
+    from pipeline.inspectors import calibrated
     from pipeline.replay.explanation import Place
     from pipeline.runtime import state_folder
 
     if args.station.is_dir():
-        return Place(args.station, args.recipe, InferSettings(), args.backend)
+        return Place(args.station, args.recipe, InferSettings(), backend=args.backend)
     station = load_station(args.station)
-    return Place(state_folder(station), args.recipe or Path(station.recipes), station.infer, args.backend)
+    recipes = args.recipe or Path(station.recipes)
+    return Place(state_folder(station), recipes, station.infer, calibrated(station), args.backend)
 
 
 def _write_files(args: argparse.Namespace, told: "Explanation") -> None:

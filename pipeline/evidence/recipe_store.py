@@ -72,6 +72,23 @@ class RecipeStore:
                 _write(path, [text])
             self._make_room(recipe.configuration_id)
 
+    def keep_calibration(self, source: Path, sha256: str) -> None:
+        """Keep the calibration of a camera. Raises as `keep`."""
+        with self._alone():
+            self._keep_file(source, sha256)
+
+    def calibration(self, sha256: str) -> Path:
+        """The file of a calibration that was kept. Raises DataError where there is none, or it is damaged."""
+        path = self._file_path(sha256)
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            found = ""
+        if found != sha256:
+            raise DataError(f"calibration {sha256[:16]} is missing or damaged", where=str(self.folder))
+        return path
+
     def restore(self, configuration_id: str, derived: Mapping[str, str], into: Path) -> Path:
         """Write the recipe of this id into an empty folder, as it was sealed, and return the folder.
 
@@ -125,6 +142,7 @@ class RecipeStore:
             self._lock_path(configuration_id).unlink()  # first: what has a lock is whole
             del used[configuration_id]
             needed = {sha256 for _, files in used.values() for sha256 in files}
+            needed |= {sha256 for run in read_runs(self.folder) for sha256 in run.calibrations.values()}
             for sha256 in [name for name in sizes if name not in needed]:
                 self._file_path(sha256).unlink(missing_ok=True)
                 del sizes[sha256]

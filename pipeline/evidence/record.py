@@ -69,7 +69,7 @@ def read(image: Path) -> tuple[bytes, bytes]:
 
 def read_text(image: Path) -> Record:
     """The record of an image, without looking at the image. Raises DataError."""
-    return _record(_read(text_path(image), LARGEST_TEXT_BYTES), text_path(image))
+    return decode_text(_read(text_path(image), LARGEST_TEXT_BYTES), image)
 
 
 def text_path(image: Path) -> Path:
@@ -79,13 +79,12 @@ def text_path(image: Path) -> Path:
 
 def decode(png: bytes, text: bytes, image: Path) -> tuple[Frame, Record]:
     """As `load`, of what was read already; `image` is what the file is called in messages. Raises DataError."""
-    where = text_path(image)
-    record = _record(text, where)
+    record = decode_text(text, image)
     said = record.frame
     try:
         pixel_format = PixelFormat[said.pixel_format]
     except KeyError as error:
-        raise DataError(f"{error} is no pixel format", where=f"{where}: frame.pixel_format") from error
+        raise DataError(f"{error} is no pixel format", where=f"{text_path(image)}: frame.pixel_format") from error
     try:
         payload = picture.decode(png, pixel_format, said.width, said.height)
     except ValueError as error:
@@ -104,11 +103,12 @@ def decode(png: bytes, text: bytes, image: Path) -> tuple[Frame, Record]:
     return Frame(info, memoryview(payload)), record
 
 
-def _record(text: bytes, where: Path) -> Record:
+def decode_text(text: bytes, image: Path) -> Record:
+    """The record in the bytes of an image's text. Raises DataError."""
     try:
         return msgspec.json.decode(text, type=Record)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise DataError(f"is no record of a stored image ({error})", where=str(where)) from error
+        raise DataError(f"is no record of a stored image ({error})", where=str(text_path(image))) from error
 
 
 def _read(path: Path, largest_bytes: int) -> bytes:

@@ -38,16 +38,6 @@ class LoadedPart:
     frames: dict[str, Frame]
     results: list[Result]
 
-    @property
-    def configuration_id(self) -> str:
-        """Of the recipe that it was inspected by."""
-        return self.results[0].configuration_id
-
-    @property
-    def recipe_id(self) -> int:
-        """The number of that recipe."""
-        return self.results[0].recipe_id
-
 
 def find_parts(folder: Path) -> list[ArchivedPart]:
     """Every part in a folder and below it, the oldest first.
@@ -92,18 +82,22 @@ def pack(part: ArchivedPart) -> PackedPart:
     return PackedPart(part.name, {view: (path, *record.read(path)) for view, path in part.images.items()})
 
 
+def results_in(packed: PackedPart) -> list[Result]:
+    """The results that were published of a part, without a look at its images. Raises DataError."""
+    for path, _, text in packed.files.values():
+        if found := results_of(record.decode_text(text, path).result, path):
+            return found
+    raise DataError("has no image", where=f"part {packed.name}")
+
+
 def unpack(packed: PackedPart) -> LoadedPart:
     """Decode a part's images and texts.
 
     Raises:
         DataError: a file is damaged, or a view's image was not kept.
     """
-    frames, results = {}, None
-    for view, (path, png, text) in packed.files.items():
-        frames[view], told = record.decode(png, text, path)
-        results = results or results_of(told.result, path)
-    if not results:
-        raise DataError("has no image", where=f"part {packed.name}")
+    results = results_in(packed)
+    frames = {view: record.decode(png, text, path)[0] for view, (path, png, text) in packed.files.items()}
     missing = [view.view for view in results[0].views if view.view not in frames]
     if missing:
         raise DataError(f"the image of view {', '.join(missing)} was not kept", where=f"part {packed.name}")

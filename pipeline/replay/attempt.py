@@ -1,16 +1,19 @@
 """One inspection of stored frames, and how it compares with what was published."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from engines.load import BACKENDS
+from pipeline.calibration_file import read_calibration
 from pipeline.config import InferSettings
 from pipeline.errors import EngineError
+from pipeline.evidence.recipe_store import RecipeStore
 from pipeline.evidence.run_record import Machine, RunRecipe, RunRecord
 from pipeline.inspector import Inspector
 from pipeline.inspectors import open_inspector
+from pipeline.plane_map import PlaneMap
 from pipeline.recipe import Recipe
 from pipeline.replay.again import PASSING, inspect_again, was_inspected
 from pipeline.replay.archive import LoadedPart
@@ -19,6 +22,7 @@ from pipeline.result import Evaluation, Result
 
 UNKNOWN = "nobody wrote down what ran then"
 Run = tuple[RunRecord, RunRecipe]
+Planes = Mapping[str, PlaneMap]  # of the views whose camera has a calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,20 @@ def settings_of(run: Run | None, fallback: InferSettings, backend: str) -> Infer
     return msgspec.structs.replace(infer, batch=1)
 
 
-def open_or_replace(infer: InferSettings, recipe: Recipe) -> Inspector:
+def open_or_replace(infer: InferSettings, recipe: Recipe, planes: Planes) -> Inspector:
     """Load a recipe as it ran; where that backend is not here, on one that always is. Raises DatumdError."""
     try:
-        return open_inspector(infer, recipe)
+        return open_inspector(infer, recipe, planes)
     except EngineError:
-        return Inspector.load(recipe, backend="onnxruntime", threads=infer.threads)
+        return Inspector.load(recipe, backend="onnxruntime", threads=infer.threads, calibrated=planes)
+
+
+def planes_then(store: RecipeStore, record: RunRecord | None) -> Planes:
+    """The planes that the cameras' calibrations gave then, out of the store.
+
+    Raises:
+        DataError: one was not kept.
+        ConfigError: one cannot be read.
+    """
+    kept = {} if record is None else record.calibrations
+    return {view: read_calibration(store.calibration(sha256)).plane_map() for view, sha256 in kept.items()}

@@ -17,7 +17,7 @@ from pipeline.ledger.journal_rows import AuditEntry
 from pipeline.recipe import Recipe, find_recipes, load_recipe
 from pipeline.recipe_file import FILE_NAME
 from pipeline.replay.archive import LoadedPart, pack, unpack
-from pipeline.replay.attempt import Attempt, Run, open_or_replace, settings_of, try_again
+from pipeline.replay.attempt import Attempt, Planes, Run, open_or_replace, planes_then, settings_of, try_again
 from pipeline.replay.lookup import Found, audits_since, look_up
 from pipeline.result import Result
 
@@ -64,12 +64,14 @@ class Place:
         state_folder: the station's, or a copy.
         recipes: the folder of its recipes, or one recipe; None where only what was kept is to be used.
         infer: how the station runs networks now.
+        planes: what its cameras' calibrations say now.
         backend: instead of the one of that day; "" for that one.
     """
 
     state_folder: Path
     recipes: Path | None
     infer: InferSettings
+    planes: Planes = field(default_factory=dict)
     backend: str = ""
 
 
@@ -89,19 +91,18 @@ def explained(place: Place, result_id: str) -> Iterator[Explanation]:
     part = _part(found, faults)
     with tempfile.TemporaryDirectory(prefix="datumd-why-") as scratch:
         recipe = _of_that_day(place, store, asked, run, Path(scratch), faults)
-        machine = this_machine()
         again = now = None
         if part is not None and recipe is not None:
-            again = _again(place, part, recipe, run, machine, faults)
+            again = _again(place, store, part, recipe, run, faults)
         installed = _installed(place, asked, faults)
         if part is not None and installed is not None:
-            now = _now(place, part, installed, run, machine, faults)
+            now = _now(place, part, installed, run, faults)
         yield Explanation(
             found=found,
             part=part,
             recipe=recipe,
             run=run,
-            machine=machine,
+            machine=this_machine(),
             again=again,
             now=now,
             faults=faults,
@@ -165,11 +166,13 @@ def _at_hand(place: Place) -> list[Recipe]:
 
 
 def _again(
-    place: Place, part: LoadedPart, recipe: Recipe, run: Run | None, machine: Machine, faults: dict[str, str]
+    place: Place, store: RecipeStore, part: LoadedPart, recipe: Recipe, run: Run | None, faults: dict[str, str]
 ) -> Attempt | None:
     infer = settings_of(run, place.infer, place.backend)
     try:
-        return try_again(part, open_or_replace(infer, recipe), infer.threads, run, machine)
+        planes = place.planes if run is None else planes_then(store, run[0])
+        opened = open_inspector if place.backend else open_or_replace
+        return try_again(part, opened(infer, recipe, planes), infer.threads, run, this_machine())
     except DatumdError as problem:
         faults["again"] = str(problem)
         return None
@@ -186,13 +189,12 @@ def _installed(place: Place, asked: Result, faults: dict[str, str]) -> Recipe | 
     return recipe if recipe.configuration_id != asked.configuration_id else None
 
 
-def _now(
-    place: Place, part: LoadedPart, recipe: Recipe, run: Run | None, machine: Machine, faults: dict[str, str]
-) -> Attempt | None:
+def _now(place: Place, part: LoadedPart, recipe: Recipe, run: Run | None, faults: dict[str, str]) -> Attempt | None:
     try:
         if missing := part.frames.keys() ^ recipe.views.keys():
             raise RecipeError(f"has other views: {', '.join(sorted(missing))}", where=recipe.name)
-        return try_again(part, open_inspector(place.infer, recipe), place.infer.threads, run, machine)
+        inspector = open_inspector(place.infer, recipe, place.planes)
+        return try_again(part, inspector, place.infer.threads, run, this_machine())
     except DatumdError as problem:
         faults["now"] = str(problem)
         return None

@@ -15,7 +15,7 @@ from pipeline.evidence.run_record import RunRecord, read_runs, run_of
 from pipeline.recipe import Recipe, find_recipes, load_recipe
 from pipeline.recipe_file import FILE_NAME
 from pipeline.replay.archive import ArchivedPart, results_of
-from pipeline.replay.attempt import settings_of
+from pipeline.replay.attempt import planes_then, settings_of
 from pipeline.replay.rerun import Job
 from pipeline.replay.trial_run import passing_in
 from pipeline.result import Result
@@ -63,7 +63,7 @@ def grouped(
                     recipe = _kept(store, runs, key, Path(scratch)) if given is None else given.get(told.recipe_id)
                     if recipe is None:
                         raise RecipeError(f"no recipe of number {key} is in {recipes}")
-                    groups[key] = Group(recipe, _job(archive, recipe, runs, backend))
+                    groups[key] = Group(recipe, _job(archive, store, recipe, runs, backend))
                 groups[key].parts.append(part)
             except (OSError, DatumdError) as problem:
                 left[str(problem)] += 1
@@ -86,9 +86,10 @@ def _kept(store: RecipeStore, runs: Sequence[RunRecord], configuration_id: str, 
     return load_recipe(store.restore(configuration_id, run[1].derived if run else {}, folder))
 
 
-def _job(archive: Path, recipe: Recipe, runs: Sequence[RunRecord], backend: str) -> Job:
+def _job(archive: Path, store: RecipeStore, recipe: Recipe, runs: Sequence[RunRecord], backend: str) -> Job:
     run = run_of(runs, recipe.configuration_id, NEWEST_NS)
-    return Job(recipe.folder, settings_of(run, InferSettings(), backend), passing_in(archive))
+    planes = planes_then(store, run[0] if run else None)
+    return Job(recipe.folder, settings_of(run, InferSettings(), backend), planes, passing_in(archive))
 
 
 def _usable(recipes: Path) -> list[Recipe]:

@@ -11,7 +11,7 @@ table { border-collapse: collapse; } td, th { text-align: left; vertical-align: 
 th { font-weight: 600; white-space: nowrap; } td { overflow-wrap: anywhere; }
 table.numbers td, table.numbers th { border-bottom: 1px solid #8886; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8886; }
-figure { margin: 0; } img { max-width: 100%; height: auto; display: block; }
+figure { margin: 0 0 1rem; } img { max-width: 100%; height: auto; display: block; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem; }
 .verdict { font-weight: 700; }
 """
@@ -46,6 +46,11 @@ def numbers(rows: Sequence[Sequence[str]]) -> str:
 def lines(texts: Sequence[str]) -> str:
     """Lines as they are; empty where there is none."""
     return f"<pre>{escape(chr(10).join(texts))}</pre>" if texts else ""
+
+
+def paragraphs(texts: Sequence[str]) -> list[str]:
+    """Sentences for people, a paragraph each."""
+    return [f"<p>{escape(text)}</p>" for text in texts]
 
 
 def figure(source: str, what: str) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -127,18 +128,16 @@ def cores() -> int:
 def _serve(line: Connection, job: Job) -> None:
     """A process: load, then answer chunk by chunk, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches whoever asks
-    try:
-        rerun = Rerun(job)
-    except DatumdError as problem:
-        line.send(problem)
-        return
-    try:
+    with suppress(EOFError, OSError):  # nobody wants any more
+        try:
+            rerun = Rerun(job)
+        except DatumdError as problem:
+            line.send(problem)
+            return
         line.send(rerun.inspector.backend)
         while True:
             number, parts = line.recv()
             line.send(_Done(number, [_outcome(rerun, part) for part in parts]))
-    except (EOFError, OSError):  # nobody wants any more
-        return
 
 
 def _outcome(rerun: Rerun, part: ArchivedPart) -> Outcome:

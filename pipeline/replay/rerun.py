@@ -1,7 +1,7 @@
 """Stored parts inspected again one by one: what every process of a pool does."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -9,10 +9,11 @@ import cv2
 from pipeline.config import InferSettings
 from pipeline.errors import DatumdError
 from pipeline.inspector import Inspector
+from pipeline.inspectors import open_inspector
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.replay.again import PASSING, inspect_again
-from pipeline.replay.archive import LoadedPart, PackedPart, unpack
-from pipeline.replay.attempt import open_or_replace
+from pipeline.replay.archive import PackedPart, results_in, unpack
+from pipeline.replay.attempt import Planes
 from pipeline.result import Evaluation, Result
 
 
@@ -23,12 +24,14 @@ class Job:
     Attributes:
         recipe: its folder; sealed.
         infer: what runs its networks.
+        planes: of the views whose camera has a calibration.
         passing: evaluations that let a part pass.
         configuration_id: parts of another recipe than this one are left alone; "" leaves those of another number alone.
     """
 
     recipe: Path
     infer: InferSettings
+    planes: Planes = field(default_factory=dict)
     passing: Collection[Evaluation] = PASSING
     configuration_id: str = ""
 
@@ -59,22 +62,23 @@ class Rerun:
         cv2.setNumThreads(1)  # one process is one core
         self._job = job
         self.recipe: Recipe = load_recipe(job.recipe)
-        self.inspector: Inspector = open_or_replace(job.infer, self.recipe)
+        self.inspector: Inspector = open_inspector(job.infer, self.recipe, job.planes)
 
     def outcome(self, packed: PackedPart) -> Outcome:
         """Inspect one part. What cannot be inspected is told; nothing is raised for it."""
-        part: LoadedPart | None = None
+        then: list[Result] = []
         try:
+            then = results_in(packed)
+            if not self._is_meant(then[0]):
+                return Outcome(packed.name, then, [], other_recipe=True)
             part = unpack(packed)
-            if not self._is_meant(part):
-                return Outcome(packed.name, part.results, [], other_recipe=True)
             if strange := part.frames.keys() ^ self.recipe.views.keys():
-                return Outcome(packed.name, part.results, [], fault=f"other views: {', '.join(sorted(strange))}")
-            return Outcome(packed.name, part.results, inspect_again(self.inspector, part, self._job.passing))
+                return Outcome(packed.name, then, [], fault=f"other views: {', '.join(sorted(strange))}")
+            return Outcome(packed.name, then, inspect_again(self.inspector, part, self._job.passing))
         except DatumdError as problem:
-            return Outcome(packed.name, [] if part is None else part.results, [], fault=str(problem))
+            return Outcome(packed.name, then, [], fault=str(problem))
 
-    def _is_meant(self, part: LoadedPart) -> bool:
+    def _is_meant(self, told: Result) -> bool:
         if self._job.configuration_id:
-            return part.configuration_id == self._job.configuration_id
-        return part.recipe_id == self.recipe.number
+            return told.configuration_id == self._job.configuration_id
+        return told.recipe_id == self.recipe.number

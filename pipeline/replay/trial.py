@@ -54,7 +54,7 @@ class Quantity:
     then: Spread = field(default_factory=Spread)
     now: Spread = field(default_factory=Spread)
     farthest: float = 0.0  # of one part, from then to now
-    flips: int = 0
+    other_unit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,13 @@ class Trial:
             quantity = self.quantities.setdefault(one.name, Quantity())
             quantity.unit, quantity.lower, quantity.upper = one.unit, one.lower, one.upper
             before = then.get(one.name)
-            if before is not None and before.value is not None:
+            quantity.other_unit += before is not None and before.unit != one.unit
+            if before is not None and before.value is not None and before.unit == one.unit:
                 quantity.then.add(before.value)
                 if one.value is not None:
                     quantity.farthest = max(quantity.farthest, abs(one.value - before.value))
             if one.value is not None:
                 quantity.now.add(one.value)
-            quantity.flips += before is not None and before.evaluation is not one.evaluation
 
 
 def _is_same(then: Result, now: Result) -> bool:

@@ -13,7 +13,7 @@ from pipeline.evidence import record
 from pipeline.overlay import draw
 from pipeline.pixels import whole_grey8
 from pipeline.replay.archive import ArchivedPart
-from pipeline.replay.page import facts, figure, lines, numbers, page, section
+from pipeline.replay.page import facts, figure, lines, numbers, page, paragraphs, section
 from pipeline.replay.trial import Flip, Trial
 from pipeline.replay.trial_text import flip_line, notes, spread_rows, verdict_rows
 
@@ -55,7 +55,7 @@ def write_trial(
                 name = f"{flip.name}-{flip.now.part_index + 1}-{view}.jpg"
                 (folder / name).write_bytes(_picture(path, view, flip, drawn_lines))
                 figures.append(figure(quote(name), f"{view}: {flip_line(flip)}"))
-        body = [f"<h1>{escape(title)}</h1>", facts(about), *section("What it comes to", lines(list(notes(trial))))]
+        body = [f"<h1>{escape(title)}</h1>", facts(about), *paragraphs(list(notes(trial)))]
         body += section("Verdicts", numbers(list(verdict_rows(trial))))
         body += section("Measurements", numbers(list(spread_rows(trial))))
         body += section("Not inspected", lines(trial.faults))

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import DataError
-from pipeline.evidence.recipe_store import FOLDER
+from pipeline.evidence.recipe_store import FOLDER, RecipeStore
 from pipeline.evidence.run_record import read_runs
 from pipeline.replay.again import PASSING
 from pipeline.replay.archive import ArchivedPart
+from pipeline.replay.attempt import Planes, planes_then
 from pipeline.replay.pool import Pool
 from pipeline.replay.rerun import Job, Outcome
 from pipeline.replay.trial import Trial
@@ -61,6 +62,18 @@ def spread_over(parts: Sequence[ArchivedPart], most: int) -> list[ArchivedPart]:
     if not most or most >= len(parts):
         return list(parts)
     return [parts[number * len(parts) // most] for number in range(most)]
+
+
+def planes_in(archive: Path) -> Planes:
+    """The planes of the views, as the newest run of the archive's station has them; none where nobody knows.
+
+    Raises:
+        DataError: a calibration was not kept.
+        ConfigError: one cannot be read.
+    """
+    store = RecipeStore.of(archive)
+    runs = read_runs(store.folder)
+    return planes_then(store, runs[-1] if runs else None)
 
 
 def passing_in(archive: Path) -> Sequence[Evaluation]:

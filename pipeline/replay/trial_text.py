@@ -41,6 +41,8 @@ def notes(trial: Trial) -> Iterator[str]:
         yield f"{trial.other_parts} trigger(s) show another number of parts now"
     if trial.other_recipe:
         yield f"{trial.other_recipe} trigger(s) of another recipe were left alone"
+    if other := [name for name, one in trial.quantities.items() if one.other_unit]:
+        yield f"{', '.join(other)}: measured in another unit then; was the calibration of the camera not kept?"
     if trial.quantities:
         yield "An archive holds every bad part and a sample of the good ones: Cpk is that of the archive, not of the line."
 
@@ -125,8 +127,9 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
 def _spread(spread: Spread, quantity: Quantity) -> tuple[str, ...]:
     if not spread.count:
         return ("0", "-", "-", "-", "-", "-")
-    values = (spread.least, spread.mean, spread.most, spread.sigma, spread.cpk(quantity.lower, quantity.upper))
-    return (str(spread.count), *("-" if math.isnan(value) else f"{value:.6g}" for value in values))
+    values = [f"{value:.6g}" for value in (spread.least, spread.mean, spread.most)]
+    rest = (f"{spread.sigma:.3g}", f"{spread.cpk(quantity.lower, quantity.upper):.2f}")
+    return (str(spread.count), *values, *("-" if text == "nan" else text for text in rest))
 
 
 def _limits(quantity: Quantity) -> str:

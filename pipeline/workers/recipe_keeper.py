@@ -49,9 +49,13 @@ def keep(station: Station, state_folder: Path, worker: str, inspectors: Inspecto
     """
     store = RecipeStore.of(state_folder)
     derived: dict[int, dict[str, str]] = {}
+    calibrations = {station.views[name]: one.calibration for name, one in station.camera.items() if one.calibration}
     try:
         derived = {number: _derived(one) for number, one in inspectors.by_number.items()}
-        append_run(store.folder, _record(station, worker, inspectors, derived, began_utc_ns))
+        hashes = {view: _sha256(Path(file)) for view, file in calibrations.items()}
+        append_run(store.folder, _record(station, worker, inspectors, derived, hashes, began_utc_ns))
+        for view, file in calibrations.items():
+            store.keep_calibration(Path(file), hashes[view])
     except (OSError, DatumdError, plain_file.NotPlainError) as problem:
         log.error("what runs here is not written down: %s", problem)
     for number, inspector in inspectors.by_number.items():
@@ -62,7 +66,12 @@ def keep(station: Station, state_folder: Path, worker: str, inspectors: Inspecto
 
 
 def _record(
-    station: Station, worker: str, inspectors: Inspectors, derived: dict[int, dict[str, str]], began_utc_ns: int
+    station: Station,
+    worker: str,
+    inspectors: Inspectors,
+    derived: dict[int, dict[str, str]],
+    calibrations: dict[str, str],
+    began_utc_ns: int,
 ) -> RunRecord:
     recipes = [
         RunRecipe(number, one.recipe.name, one.recipe.configuration_id, one.backend, derived[number])
@@ -77,6 +86,7 @@ def _record(
         passing=station.part.pass_,
         machine=this_machine(),
         recipes=recipes,
+        calibrations=calibrations,
     )
 
 
@@ -87,6 +97,10 @@ def _derived(inspector: Inspector) -> dict[str, str]:
         return {}
     found = {}
     for path in sorted((folder / FOLDER).glob(f"*/*.{inspector.precision}.*")):
-        with plain_file.open_plain(path, follow=False) as file:
-            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+        found[path.relative_to(folder).as_posix()] = _sha256(path)
     return found
+
+
+def _sha256(path: Path) -> str:
+    with plain_file.open_plain(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
