@@ -34,6 +34,7 @@ from training.review.proposing import Example, propose
 from training.review.taught import Taught, proposals_bytes
 from training.teach.proposal import FindsKeypoints
 
+METHOD = Path(__file__).with_suffix(".toml")
 RESULTS = Path(__file__).parents[1] / "docs" / "teach-loop-results.json"
 CACHE = Path.home() / ".cache" / "datumd" / "teach-loop"
 FAMILY, SEED, TEST_SEED, EXAMPLE_SEED = "bracket", 60_001, 60_002, 60_003
@@ -89,11 +90,11 @@ def _measured(options: argparse.Namespace) -> dict[str, LoopRecord]:
     count = QUICK_PHOTOS if options.quick else PHOTOS
     truth = _rendered(options.cache / f"photos-{count}", count, SEED)
     example = _example(options.cache / "example")
-    found = {TRUE: (truth, _record(TRUE, truth, truth))}
+    found = {TRUE: (truth, compared(TRUE, truth, truth))}
     for name, teacher in _teachers(options).items():
         taught = propose(teacher, truth.images, example, lambda done, of: _say(f"{done}/{of} photographs"))
         dataset = _labels(taught, truth, options.cache / f"{name.replace(', ', '-').replace(' ', '-')}.json")
-        found[name] = dataset, _record(name, dataset, truth)
+        found[name] = dataset, compared(name, dataset, truth)
     if options.quick:
         return {name: record for name, (_, record) in found.items()}
     kept = _read(RESULTS)
@@ -149,7 +150,7 @@ def _labels(taught: Sequence[Taught], truth: Dataset, file: Path) -> Dataset:
     return read_coco(file, folder)
 
 
-def _record(name: str, labels: Dataset, truth: Dataset) -> LoopRecord:
+def compared(name: str, labels: Dataset, truth: Dataset) -> LoopRecord:
     """How far visible labels are from the truth, and the share of them whose keypoint cannot be seen."""
     by_image = {part.image: part for part in truth.parts}
     errors: list[NDArray[np.float64]] = []
@@ -170,7 +171,7 @@ def _trained(name: str, labels: Dataset, record: LoopRecord, options: argparse.N
     coco.write_bytes(coco_bytes(labels, folder))
     resume = ["--resume"] if recipe.with_name(f"{recipe.name}.training").exists() else []
     threads = ["--threads", str(options.threads), "--seed", "1"]
-    words = ["train", "--method", "coarse_to_fine", "--coco", str(coco), "--images", str(folder), "--out", str(recipe)]
+    words = ["train", str(METHOD), "--coco", str(coco), "--images", str(folder), "--out", str(recipe)]
     _datumd([*words, *threads, *resume])
     test, figures = options.cache / "test", recipe.with_suffix(".json")
     words = ["evaluate", str(recipe), "--coco", str(test / "annotations.json"), "--images", str(test / "images")]

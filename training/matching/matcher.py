@@ -15,7 +15,7 @@ from training.matching.poses import PoseSearch
 from training.matching.pyramid import Pyramid
 
 CANDIDATES = 3
-_BY_CLOSE, _BY_APART, _BIAS = 9.11, 96.0, -3.96
+_BY_ALIKE, _BY_CLOSE, _BY_APART, _BIAS = 7.24, 7.16, 196.0, -4.94
 _BY_CHANCE = 0.11  # largest share of agreeing patches that was seen at a wrong pose
 PROMISING = 0.5  # of the best pose's score: others are not looked at closely
 
@@ -31,11 +31,13 @@ class Matched:
     def confidence(self) -> NDArray[np.float64]:
         """(K,), 0 to 1, that each point is there, seen and found; 0.5 or more counts as visible.
 
-        A logistic regression on how alike it looks close up and how far it lies from its place, learnt on rendered parts of
-        six families and judged on each family that was left out (docs/teach.md). Few patches agree by chance on a part that
-        is not there: below that nothing is sure.
+        A logistic regression on how alike it looks, in edges and close up, and how far it lies from its place, learnt on
+        rendered parts of six families and judged on each family that was left out (docs/teach.md). Few patches agree by
+        chance on a part that is not there: below that nothing is sure.
         """
-        told = 1.0 / (1.0 + np.exp(-(_BY_CLOSE * self.points.close - _BY_APART * self.points.apart + _BIAS)))
+        points = self.points
+        odds = _BY_ALIKE * points.alike + _BY_CLOSE * points.close - _BY_APART * points.apart + _BIAS
+        told = 1.0 / (1.0 + np.exp(-odds))
         there = np.clip((self.fit.agree - _BY_CHANCE) / _BY_CHANCE, 0.0, 1.0)
         return np.asarray(told * there)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.geometry import Matrix, Points, apply, compose, invert
 from training.matching.agreement import agreement
+from training.matching.edges import edge_strength
 from training.matching.example import Example
 from training.matching.pyramid import Pyramid
 
@@ -17,7 +18,7 @@ HALF = 0.06  # half a patch's side, in shares of the extent: it has to cover a f
 REACH = 0.02  # how far a feature may lie from where the pose puts it, likewise
 CLOSE = 0.025  # half a small patch's side: what is missing beside others that are there shows only close up
 CLOSE_REACH = 0.006
-SURE = 0.7  # correlation from which on a patch is followed
+SURE = 0.6  # correlation from which on a patch is followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class PointMatch:
 
     Attributes:
         xy_px: (K, 2) in the image.
-        alike: (K,) correlation of the patch with what was marked, 1 at most.
-        close: (K,) that of a small patch there; the same as ``alike`` where it is too flat to tell.
+        alike: (K,) correlation of the edges around it with those that were marked, 1 at most.
+        close: (K,) that of the grey levels of a small patch there; the same as ``alike`` where it is too flat to tell.
         apart: (K,) from where the pose alone puts the point to the best place near it, in shares of the part's extent.
     """
 
@@ -43,6 +44,7 @@ class PointSearch:
     def __init__(self, example: Example) -> None:
         """Take the patches out of the photograph."""
         self._level = example.level(EXTENT)
+        self._edges = edge_strength(self._level.grey)
         self._xy_px = example.xy_px
         self._extent_px = example.extent_px
 
@@ -59,7 +61,7 @@ class PointSearch:
         found = image.view(invert(image_from_level), level.wh)
         asked = apply(level.level_from_example, self._xy_px)
         unit = self._extent_px * level.scale
-        seen = agreement(level.grey, found, asked, HALF * unit, reach * unit)
+        seen = agreement(self._edges, edge_strength(found), asked, HALF * unit, reach * unit)
         apart = np.hypot(*(seen.xy_px - asked).T) / unit
         alike = np.nan_to_num(seen.alike)
         xy = np.where((alike >= SURE)[:, None], seen.xy_px, asked)
