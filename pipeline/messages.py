@@ -93,6 +93,14 @@ class LoadedRecipe(msgspec.Struct, frozen=True):
     masters: MastersSettings | None = None
 
 
+class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
+    """Grab: what became of Adjusting: the features' values now, and what went wrong ("" = nothing)."""
+
+    ticket: int
+    values: dict[str, bool | int | float | str]
+    fault: str
+
+
 class InferHello(msgspec.Struct, frozen=True, tag="infer_hello"):
     """Infer: all networks are loaded and qualified; this process reads no frame, and knows no part.
 
@@ -215,6 +223,22 @@ class Fire(msgspec.Struct, frozen=True, tag="fire"):
     ticket: str = ""
 
 
+class Adjusting(msgspec.Struct, frozen=True, tag="adjusting"):
+    """Ledger to grab: set these features of the camera (None: only read), answer Adjusted."""
+
+    ticket: int
+    features: dict[str, bool | int | float | str | None]
+    pid: int
+    session: int
+
+
+class Renewing(msgspec.Struct, frozen=True, tag="renewing"):
+    """Ledger to infer: end, and load everything anew."""
+
+    pid: int
+    session: int
+
+
 class Passed(msgspec.Struct, frozen=True, tag="passed"):
     """Ledger to grab: a part has passed, as is published: pulse the output, unless CLOCK_MONOTONIC is beyond `until_ns`.
 
@@ -278,6 +302,7 @@ ToLedger = (
     | Lost
     | Exhausted
     | Fired
+    | Adjusted
     | InferHello
     | Inspected
     | Released
@@ -289,7 +314,7 @@ ToLedger = (
     | Asked
     | Refused
 )
-FromLedger = Granted | Fire | Passed | Dispatched | Abandoned | Copy | Told
+FromLedger = Granted | Fire | Adjusting | Passed | Dispatched | Abandoned | Renewing | Copy | Told
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_ledger = msgspec.msgpack.Decoder(ToLedger).decode

@@ -77,7 +77,47 @@ class Resynchronise(Request, frozen=True, tag="resynchronise"):
     """The belt stands still: from here on the cameras' line counters, whatever they show, count the same triggers."""
 
 
-Command = Replay | Trigger | Bind | Start | Stop | SelectRecipe | ListRecipes | AskStatus | Resynchronise
+class Setup(Request, frozen=True, tag="setup"):
+    """An engineer sets the station up (`on`), or has done. Afterwards it goes on as before; `start` ends it, too.
+
+    Meanwhile it is Initialized, not ready; the line's triggers are answered `stopped`, those of purpose `setup` are inspected.
+    """
+
+    on: bool
+
+
+class Adjust(Request, frozen=True, tag="adjust"):
+    """While the station is set up: set features of a running camera, or with None read them. They last until it connects anew."""
+
+    camera: str
+    features: Annotated[dict[str, bool | int | float | str | None], msgspec.Meta(max_length=32)]
+
+
+class Renew(Request, frozen=True, tag="renew"):
+    """While the station is set up: load all recipes anew."""
+
+
+class Note(Request, frozen=True, tag="note"):
+    """Write into the audit trail what was changed by other means, such as a recipe's file."""
+
+    text: Annotated[str, msgspec.Meta(max_length=2000)]
+
+
+Command = (
+    Replay
+    | Trigger
+    | Bind
+    | Start
+    | Stop
+    | SelectRecipe
+    | ListRecipes
+    | AskStatus
+    | Resynchronise
+    | Setup
+    | Adjust
+    | Renew
+    | Note
+)
 
 
 class RecipeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,6 +151,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         session, seq: replay: the last result that this reply covers; the next request starts here.
         more: replay: whether there is more in the journal now.
         expired: replay: what lies between and is gone.
+        values: adjust: what the camera's features are now.
     """
 
     id: str = ""
@@ -123,6 +164,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     expired: list[Gap] = []
     recipes: list[RecipeEntry] = []
     status: msgspec.Raw = msgspec.Raw(b"null")
+    values: dict[str, bool | int | float | str] = {}
 
 
 decode_request = msgspec.json.Decoder(Command).decode

@@ -1,5 +1,6 @@
 """What a camera is to the rest of the daemon: it is given the memory to fill and tells each loss once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -120,4 +121,18 @@ class HasOutput(Protocol):
 
     def set_output(self, high: bool) -> None:
         """Raise or lower it. Raises CameraError where the settings name none or the camera refuses, and CameraLost."""
+        ...
+
+
+@runtime_checkable
+class CanAdjust(Protocol):
+    """A camera whose features can be set while it delivers frames."""
+
+    def adjust(self, features: Mapping[str, bool | int | float | str | None]) -> dict[str, bool | int | float | str]:
+        """Set them in their order (None: only read), and tell what they are now.
+
+        Raises:
+            CameraError: there is no such feature, or a value is refused; those before it are set.
+            CameraLost: the camera is gone.
+        """
         ...

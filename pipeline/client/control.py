@@ -1,7 +1,7 @@
 """Control of a station: triggers, part ids, recipes, start and stop."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,15 +14,19 @@ from pipeline.client.requester import Requester, connect, requests_endpoint
 from pipeline.clock import monotonic_ns
 from pipeline.errors import DatumdError
 from pipeline.requests import (
+    Adjust,
     AskStatus,
     Bind,
     Command,
     ListRecipes,
+    Note,
     Purpose,
     RecipeEntry,
+    Renew,
     Reply,
     Resynchronise,
     SelectRecipe,
+    Setup,
     Start,
     Stop,
     Trigger,
@@ -109,6 +113,24 @@ class Control:
     def resynchronise(self) -> None:
         """The belt stands still, and from here on the cameras' counters count the same triggers, whatever they show."""
         self._ask(Resynchronise(id=_new_id()))
+
+    def setup(self, *, on: bool) -> None:
+        """The station is being set up, or is no more: meanwhile it inspects triggers of purpose `setup` alone."""
+        self._ask(Setup(id=_new_id(), on=on))
+
+    def adjust(
+        self, camera: str, features: Mapping[str, bool | int | float | str | None]
+    ) -> dict[str, bool | int | float | str]:
+        """Set a camera's features while the station is set up (None: only read); returns what they are now."""
+        return self._ask(Adjust(id=_new_id(), camera=camera, features=dict(features))).values
+
+    def renew(self) -> None:
+        """Load all recipes anew, while the station is set up. Returns before they are loaded: the status tells."""
+        self._ask(Renew(id=_new_id()))
+
+    def note(self, text: str) -> None:
+        """Write into the audit trail what was changed by other means."""
+        self._ask(Note(id=_new_id(), text=text))
 
     def _ask(self, command: Command) -> Reply:
         """Send until it is answered."""

@@ -5,7 +5,18 @@ from collections import deque
 
 import msgspec
 
-from pipeline.messages import CameraHello, CameraStatus, Counted, Exhausted, Fire, FromLedger, Granted, Passed, ToLedger
+from pipeline.messages import (
+    Adjusting,
+    CameraHello,
+    CameraStatus,
+    Counted,
+    Exhausted,
+    Fire,
+    FromLedger,
+    Granted,
+    Passed,
+    ToLedger,
+)
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.workers.link import LedgerLink
 
@@ -16,12 +27,14 @@ class CameraLink:
     Attributes:
         grants: slots to fill, in order. They are void as soon as there is a new ledger.
         fires: software triggers to give, in order; void likewise.
+        adjusts: features to set; void likewise.
         passes: parts that have passed, for the output; void likewise.
     """
 
     def __init__(self, link: LedgerLink, ring: FrameRing, camera: str) -> None:
         self.grants: deque[Granted] = deque()
         self.fires: deque[Fire] = deque()
+        self.adjusts: deque[Adjusting] = deque()
         self.passes: deque[Passed] = deque()
         self._link = link
         self._ring = ring
@@ -72,6 +85,7 @@ class CameraLink:
         self._session = session
         self.grants.clear()
         self.fires.clear()
+        self.adjusts.clear()
         self.passes.clear()
         self._link.send(CameraHello(self._camera, self._pid, session))
         self._tell_status()
@@ -91,6 +105,8 @@ class CameraLink:
                 self.grants.append(message)
             case Fire(pid=self._pid, session=self._session):
                 self.fires.append(message)
+            case Adjusting(pid=self._pid, session=self._session):
+                self.adjusts.append(message)
             case Passed(pid=self._pid, session=self._session):
                 self.passes.append(message)
 

@@ -11,20 +11,25 @@ from pipeline.ledger.book import Book
 from pipeline.ledger.journal import Journal
 from pipeline.loss import LossKind
 from pipeline.requests import (
+    Adjust,
     AskStatus,
     Bind,
     Command,
     ListRecipes,
+    Note,
+    Renew,
     Replay,
     Reply,
     Resynchronise,
     SelectRecipe,
+    Setup,
     Start,
     Stop,
     Trigger,
 )
 from pipeline.status import Status
 from pipeline.workers.recipes import Recipes
+from pipeline.workers.setup_desk import SETUP
 
 RUNNING = "running"
 
@@ -65,12 +70,14 @@ class Commands:
                 actions = self.book.resynchronise(now)
                 self._audit(peer, "resynchronise", "", "")
                 return Reply(command.id), actions
-            case Replay():
+            case Setup(on=on):
+                return Reply(command.id), self._set_up(on, peer, now)
+            case Replay() | Adjust() | Renew() | Note():
                 return Reply(command.id, "is answered elsewhere"), []
 
     def resume(self) -> list[Action]:
         """A new ledger goes on as the last one was told to: before it opens any part."""
-        is_stopped = self.journal.setting(RUNNING) == "no"
+        is_stopped = self.journal.setting(RUNNING) == "no" or self.journal.setting(SETUP) == "yes"
         return self.book.set_running(running=False, now=monotonic_ns()) if is_stopped else []
 
     def restore(self) -> list[Action]:
@@ -92,6 +99,8 @@ class Commands:
         known = self.journal.known_software(command.id, peer)  # asked again, of a ledger whose cameras are not up yet
         if known is not None:
             return Reply(command.id, trigger=known), []
+        if self.journal.setting(SETUP) == "yes" and command.purpose != "setup":
+            return Reply(command.id, "not triggered: the station is being set up", "datumd start"), []
         if fault := self.unready():
             return Reply(command.id, f"not triggered: {fault}", "datumd status"), []
         key = self.journal.software(command.id, peer, command.part_id, utc_ns())
@@ -109,8 +118,15 @@ class Commands:
     def _run(self, running: bool, peer: str, now: int) -> list[Action]:
         before, after = ("yes" if self.book.running else "no"), ("yes" if running else "no")
         self.journal.set_setting(RUNNING, after)
+        self.journal.set_setting(SETUP, "")
         self._audit(peer, "start" if running else "stop", before, after)
         return self.book.set_running(running=running, now=now)
+
+    def _set_up(self, on: bool, peer: str, now: int) -> list[Action]:
+        before, after = self.journal.setting(SETUP) or "", "yes" if on else ""
+        self.journal.set_setting(SETUP, after)
+        self._audit(peer, "setup", before or "no", after or "no")
+        return self.book.set_running(running=not on and self.journal.setting(RUNNING) != "no", now=now)
 
     def _audit(self, peer: str, what: str, before: object, after: object) -> None:
         self.journal.audit(utc_ns(), peer, what, str(before), str(after))

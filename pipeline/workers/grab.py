@@ -12,10 +12,11 @@ from pipeline.camera_settings import GenicamSettings
 from pipeline.clock import monotonic_ns
 from pipeline.errors import CameraError, CameraLost
 from pipeline.frame import FrameInfo, PixelFormat
-from pipeline.messages import Accepted, CameraStatus, Counted, Fire, Fired, Lost
+from pipeline.messages import Accepted, Adjusted, CameraStatus, Counted, Fire, Fired, Lost
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.vitals import WorkerState
 from pipeline.worker import WorkerContext
+from pipeline.workers.adjusting import adjust
 from pipeline.workers.camera_link import CameraLink
 from pipeline.workers.link import LedgerLink
 from pipeline.workers.pass_wire import PassWire
@@ -184,6 +185,8 @@ class GrabWorker:
         turn_s = self._show_passes()
         while self._ledger.fires:
             self._fire(camera, self._ledger.fires.popleft())
+        while self._ledger.adjusts:
+            adjust(camera, self._ledger.adjusts.popleft(), self._ledger.send)
         if self._ledger.grants:
             self._fill(camera, 0.0 if waits_for_orders and not self._due else turn_s)
         self._read_counter(camera)
@@ -243,6 +246,8 @@ class GrabWorker:
     def _refuse_fires(self, fault: str) -> None:
         while self._ledger.fires:
             self._ledger.send(Fired(self._name, self._ledger.fires.popleft().trigger, None, fault))
+        while self._ledger.adjusts:
+            self._ledger.send(Adjusted(self._ledger.adjusts.popleft().ticket, {}, fault))
 
     def _read_counter(self, camera: Camera) -> None:
         """Triggers that gave no frame show only in the camera's own counter."""

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.clock import monotonic_ns
 from pipeline.inspector import Inspector
 from pipeline.inspectors import Inspectors, load_inspectors
-from pipeline.messages import Abandoned, Dispatched, FromLedger, InferHello, Inspected, PartAnswer, Released
+from pipeline.messages import Abandoned, Dispatched, FromLedger, InferHello, Inspected, PartAnswer, Released, Renewing
 from pipeline.part_answers import part_answers
 from pipeline.result import Evaluation, Reason, ResultState
 from pipeline.ring.frame_ring import FrameRing
@@ -79,6 +79,7 @@ class InferWorker:
         self._parts: dict[int, Partial] = {}
         self._held: dict[Frames, Inspected] = {}
         self._pid = os.getpid()
+        self._is_renewed = False
         # Which recipe is selected, only orders tell. The first one loaded is the one that was when this process started.
         first = next(iter(inspectors.by_number.values()))
         every_ms = context.runtime.station.infer.keep_warm_ms
@@ -87,7 +88,7 @@ class InferWorker:
     def run(self, stop: threading.Event) -> None:
         """Inspect what comes, for whichever ledger is there."""
         self._context.vitals.set_state(self._context.row, WorkerState.ready)
-        while not stop.is_set():
+        while not stop.is_set() and not self._is_renewed:
             self.turn()
         while self._orders:  # what has been received is finished
             self._take(self._orders.popleft())
@@ -128,6 +129,8 @@ class InferWorker:
         match message:
             case Dispatched() if self._is_meant(message):
                 self._inspect(message)
+            case Renewing(pid=self._pid, session=self._session):
+                self._is_renewed = True
             case Abandoned(part, session=self._session):
                 self._parts.pop(part, None)
 

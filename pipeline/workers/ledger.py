@@ -20,6 +20,7 @@ from pipeline.ledger.journal import Journal
 from pipeline.ledger.wire import ResultStream
 from pipeline.messages import (
     Accepted,
+    Adjusted,
     Asked,
     CameraHello,
     CameraStatus,
@@ -52,6 +53,7 @@ from pipeline.workers.publishing import Publishing
 from pipeline.workers.recipes import Recipes
 from pipeline.workers.recovery import find, left_answers
 from pipeline.workers.reporter import Reporter
+from pipeline.workers.setup_desk import SetupDesk
 from pipeline.workers.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -123,6 +125,8 @@ class LedgerWorker:
         )
         self._keeping = Keeping(station.archive)
         self._switchboard = Switchboard(runtime.ledger_path)
+        workers = [name for name in runtime.processes if name.startswith("infer.")]
+        self._desk = SetupDesk(self._switchboard, self._journal, self._cameras, workers)
         self._carrier = Carrier(
             self._ring,
             self._book,
@@ -237,7 +241,11 @@ class LedgerWorker:
                 self._images.settle(message)
             case DiskReport():
                 self._reporter.disk = message
+            case Adjusted():
+                self._desk.adjusted(message)
             case Asked(ticket, peer, command):
+                if self._desk.takes(message):
+                    return
                 reply, actions = self._commands.carry_out(command, peer)
                 self._carrier.carry_out(actions)
                 self._switchboard.tell(REQUESTS, Told(ticket, requests.encode(reply)))

@@ -15,6 +15,7 @@ from pipeline.version import version
 from pipeline.vitals import Vitals, VitalWord, WorkerState, usage
 from pipeline.workers.images import Images
 from pipeline.workers.recipes import Recipes
+from pipeline.workers.setup_desk import SETUP
 
 
 @dataclass(slots=True)
@@ -45,12 +46,14 @@ class Reporter:
         now = iso_utc(utc_ns())
         return Heartbeat(answering.station, answering.session, answering.last_seq, now, self.control_port)
 
-    def state(self) -> tuple[StationState, str]:
+    def state(self) -> tuple[StationState, str]:  # noqa: PLR0911 - one for each state
         """The state, and a sentence."""
         if self.stopping:
             return StationState.Halted, "the daemon ends"
         if not self.recipes.loaded:
             return StationState.Preoperational, "loading the recipes"
+        if self.journal.setting(SETUP) == "yes":
+            return StationState.Initialized, "; ".join(["being set up", *self._faults()])
         if faults := self._faults():
             return StationState.Error, "; ".join(faults)
         if waiting := [name for name in self.answering.views if name not in self.cameras]:

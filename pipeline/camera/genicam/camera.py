@@ -1,6 +1,7 @@
 """Any camera with a GenTL producer, as the daemon sees it."""
 
 from collections import deque
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -58,7 +59,10 @@ class GenicamCamera:
             shot = self._settings.shots[0] if self._settings.shots else {}
             features.apply(device.nodes, {name: value for name, value in shot.items() if name != "name"})
             if self._settings.output is not None:
-                output: dict[str, Feature] = {"UserOutputSelector": self._settings.output.name, "UserOutputValue": False}
+                output: dict[str, Feature] = {
+                    "UserOutputSelector": self._settings.output.name,
+                    "UserOutputValue": False,
+                }
                 features.apply(device.nodes, output)
             if self._settings.trigger_counter:
                 features.require(device.nodes, self._settings.trigger_counter)
@@ -127,6 +131,15 @@ class GenicamCamera:
         if self._settings.output is None:
             raise CameraError("has no output", where=self._where, allowed="output = {…} in the station file")
         features.require(self._connected().nodes, "UserOutputValue").write(high)
+
+    def adjust(self, wanted: Mapping[str, Feature | None]) -> dict[str, Feature]:
+        """See `source.CanAdjust`."""
+        nodes = self._connected().nodes
+        for name, value in wanted.items():
+            if value is not None:
+                features.set_feature(nodes, name, value)
+        self._exposure_us = exposure_us(features.optional(nodes, "ExposureTime"))
+        return {name: features.require(nodes, name).read(fresh=True) for name in wanted}
 
     def stop(self) -> None:
         """Deliver no more frames."""
