@@ -14,6 +14,7 @@ import msgspec
 
 from pipeline.bridge_settings import MqttSettings
 from pipeline.client import Subscription
+from pipeline.client.cursor import Cursor
 from pipeline.clock import iso_utc, monotonic_ns, utc_ns
 from pipeline.errors import ConfigError
 from pipeline.security import ClientKeys, own_client_keys
@@ -58,7 +59,18 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
         context.progress()
 
     alive(True)
-    run(bridge, stop, alive)
+    run(msgspec.structs.replace(bridge, cursor=_usable(bridge.cursor)), stop, alive)
+
+
+def _usable(cursor: Path | None) -> Path | None:
+    """The cursor's file, unless it is none any more: then what was missed meanwhile is given up, but not the inspection."""
+    try:
+        if cursor is not None:
+            Cursor(cursor).close()
+    except ConfigError as error:
+        log.error("begins with the next result: %s", error)
+        return None
+    return cursor
 
 
 def run(bridge: MqttBridge, stop: threading.Event, alive: Callable[[bool], None] = lambda _: None) -> None:

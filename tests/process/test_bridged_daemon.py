@@ -1,0 +1,104 @@
+"""Bridges that the daemon runs by its station file: they serve, are started again, and keep nobody from inspecting."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pymodbus", reason="needs the extra plc; next: pip install 'datumd[plc]'")
+pytest.importorskip("paho.mqtt", reason="needs the extra mqtt; next: pip install 'datumd[mqtt]'")
+
+from pipeline.client import Subscription
+from pipeline.result import Result
+from pipeline.status import ProcessReport, Status
+from tests.process.test_lines_bridge import Controller
+from tests.recipes import make_recipe
+from tests.stations import running, write_station
+
+pytestmark = pytest.mark.time_limit_s(180)
+SOFTWARE = '[camera.top]\ntype = "synthetic"\ntriggers = "software"\n'
+
+
+def processes_when(
+    subscription: Subscription, is_so: Callable[[dict[str, ProcessReport]], bool]
+) -> dict[str, ProcessReport]:
+    """The bridges, as soon as they are as they should be."""
+    until, found = time.monotonic() + 60, {}
+    while time.monotonic() < until:
+        message = subscription.receive(0.5)
+        if isinstance(message, Status):
+            found = {one.name: one for one in message.processes if one.name.startswith("bridge.")}
+            if is_so(found):
+                return found
+    raise AssertionError(f"the bridges are {found}")
+
+
+def result_of(subscription: Subscription, part_id: str) -> Result:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        message = subscription.receive(0.5)
+        if isinstance(message, Result) and message.part_id == part_id:
+            return message
+    raise AssertionError(f"no result of {part_id}")
+
+
+def test_the_daemon_runs_bridges_and_starts_those_again_that_are_killed(
+    run_dir: Path, station_name: str, free_port: Callable[[], int]
+) -> None:
+    make_recipe(run_dir / "recipes" / "part", ["top"])
+    port, lines, modbus, nobody = (free_port() for _ in range(4))
+    plc = (
+        f'[plc]\nlines = {{ bind = "127.0.0.1:{lines}" }}\nmodbus = {{ bind = "127.0.0.1:{modbus}" }}\n'
+        f'mqtt = {{ broker = "mqtt://127.0.0.1:{nobody}" }}\n'
+    )
+    station = write_station(run_dir, station_name, run_dir / "recipes", port, free_port(), SOFTWARE + plc)
+    (run_dir / "state").mkdir()
+    (run_dir / "state" / "mqtt.cursor").write_text(
+        "no cursor\n"
+    )  # a power cut has left it so: no reason not to inspect
+    with running(station, port) as (_, subscription):
+        states = {"bridge.lines": "ready", "bridge.modbus": "ready", "bridge.mqtt": "error"}
+        before = processes_when(subscription, lambda found: {name: one.state for name, one in found.items()} == states)
+        with closing(Controller(lines)) as controller:
+            controller.wait("STATUS 1")
+            controller.send("TRIGGER 7 SN-7")
+            told = controller.wait("RESULT").split(" ")
+            assert (told[1], told[-1]) == ("7", "SN-7")
+            assert (told[2] == "PASS") is (result_of(subscription, "SN-7").disposition == "PASS")
+            os.kill(before["bridge.lines"].pid, signal.SIGKILL)
+            with pytest.raises(AssertionError, match="hung up"):
+                controller.wait("RESULT")
+        after = processes_when(
+            subscription, lambda found: found["bridge.lines"].restarts == 1 and found["bridge.lines"].state == "ready"
+        )
+        assert after["bridge.modbus"].pid == before["bridge.modbus"].pid
+        with closing(Controller(lines)) as controller:
+            controller.wait("STATUS 1")
+            controller.send("TRIGGER 8 SN-8")
+            assert controller.wait("RESULT").endswith("SN-8")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_bridge_that_cannot_start_is_told_in_one_line_before_anything_does(
+    run_dir: Path, station_name: str, free_port: Callable[[], int], command: str
+) -> None:
+    make_recipe(run_dir / "recipes" / "part", ["top"])
+    plc = '[plc]\nlines = { bind = "0.0.0.0:1503" }\n'
+    station = write_station(run_dir, station_name, run_dir / "recipes", free_port(), free_port(), SOFTWARE + plc)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", command, str(station)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "plc.lines.bind" in done.stdout + done.stderr
+    assert "supervisor" not in done.stderr
