@@ -64,6 +64,8 @@ class Difference:
         """One line."""
         apart = "" if self.distance is None else f"  by {self.distance:.6g}"
         allowed = f" (allowed {self.tolerance:g})" if self.distance is not None and self.tolerance else ""
+        if self.tolerance == math.inf:  # judged by what it comes from
+            allowed = " (follows)"
         name = f"{self.field} {self.of}" if self.of else self.field
         return f"{name}: {value_text(self.then)} -> {value_text(self.now)}{apart}{allowed}"
 

@@ -29,6 +29,7 @@ class Explanation:
     Attributes:
         found: the result, and what was kept of it.
         part: its frames; None where an image is missing.
+        store: of the station, where the calibrations of that day lie.
         recipe: the one of that day, in a folder that is removed in the end; None where it was not kept.
         run: what ran then; None where nobody wrote it down.
         machine: this one.
@@ -41,6 +42,7 @@ class Explanation:
 
     found: Found
     part: LoadedPart | None
+    store: RecipeStore
     recipe: Recipe | None
     run: Run | None
     machine: Machine
@@ -100,6 +102,7 @@ def explained(place: Place, result_id: str) -> Iterator[Explanation]:
         yield Explanation(
             found=found,
             part=part,
+            store=store,
             recipe=recipe,
             run=run,
             machine=this_machine(),

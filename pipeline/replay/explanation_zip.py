@@ -1,13 +1,19 @@
 """All that belongs to a verdict in one archive: enough to open it again elsewhere."""
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from pipeline import lock
 from pipeline import result as result_schema
+from pipeline.errors import DataError
+from pipeline.evidence.recipe_store import FOLDER
 from pipeline.evidence.record import text_path
+from pipeline.evidence.run_record import FILE_NAME
 from pipeline.replay.attempt import Attempt
 from pipeline.replay.explanation import Explanation
 from pipeline.replay.explanation_page import explanation_page
@@ -34,8 +40,21 @@ def write_zip(told: Explanation, file: BinaryIO) -> None:
             archive.write(path, place, STORED)
             archive.write(text_path(path), str(Path(place).with_suffix(".json")))
         if told.recipe is not None:
-            for name in (*told.recipe.files, "recipe.lock"):
-                archive.write(told.recipe.folder / name, f"recipe/{name}", STORED)
+            derived = told.run[1].derived if told.run else {}
+            for name in (*told.recipe.files, *derived, lock.FILE_NAME):
+                if (told.recipe.folder / name).is_file():
+                    archive.write(told.recipe.folder / name, f"recipe/{name}", STORED)
+        if told.run is not None:  # as in a station's store, so that what is unpacked can be opened again
+            archive.writestr(f"{FOLDER}/{FILE_NAME}", msgspec.json.encode(told.run[0]) + b"\n")
+            for path in _calibrations(told):
+                archive.write(path, f"{FOLDER}/files/{path.parent.name}/{path.name}")
+
+
+def _calibrations(told: Explanation) -> Iterator[Path]:
+    """Those of that day, as far as they were kept."""
+    for sha256 in told.run[0].calibrations.values() if told.run else ():
+        with suppress(DataError):
+            yield told.store.calibration(sha256)
 
 
 def _attempt(attempt: Attempt) -> bytes:

@@ -103,4 +103,4 @@ def test_a_verdict_of_an_earlier_session_comes_out_again(
     alone = why(first[1].result_id, str(run_dir / "elsewhere"), "--recipe", str(run_dir / "elsewhere" / "recipe"))
     assert alone.returncode == 0, alone.stdout + alone.stderr
     assert "the text beside its image" in alone.stdout
-    assert "bit for bit, though not all is as it was" in alone.stdout  # nobody wrote down there what ran
+    assert "again          reproduced bit for bit\n" in alone.stdout
