@@ -17,7 +17,7 @@ from pipeline.result import Result
 from simulator.child import DaemonProcess
 
 RESULTS, METRICS = "127.0.0.1:5597", "127.0.0.1:9597"
-LIMIT_S = 300.0
+LIMIT_S = 900.0
 STATION = """
 format = 1
 station = "metrology"
