@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(args.threads)
     images = photographs(args.images)
     how = _how(args)
+    _tried(args.out)
     found = propose(_teacher(args), images, how, _progress)
     part = args.part or (how.marked.part if isinstance(how, Example) else "part")
     _write(args, found, part, how.names)
@@ -124,6 +126,16 @@ def _check(args: argparse.Namespace) -> None:
             raise ConfigError(f"is {getattr(args, name)}", where=f"--{name}", allowed=f"{low:g} to {high:g}")
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise DataError("is there already", where=f"--out: {args.out}", allowed="a new or an empty folder")
+
+
+def _tried(out: Path) -> None:
+    """Find out before all photographs are looked at that nothing can be written there; leaves nothing behind."""
+    present = next(path for path in (out, *out.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=present):
+            pass
+    except OSError as problem:
+        raise DataError(f"cannot be written ({problem.strerror})", where=f"--out: {out}") from None
 
 
 def _how(args: argparse.Namespace) -> Example | Described:

@@ -51,7 +51,10 @@ def photographs(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
         for path in found:
+            path.name.encode()  # COCO files are UTF-8
             image_size(path)
+    except UnicodeEncodeError:
+        raise DataError(f"{path.name!r} is no text in UTF-8", where=str(folder), allowed="another name") from None
     except OSError as problem:
         raise DataError(
             f"cannot be read ({problem.strerror})", where=str(folder), allowed="a folder of images"
