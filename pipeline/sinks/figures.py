@@ -28,6 +28,7 @@ PART_CODES = {
     "part_count",
     "region_outside",
     "network_not_finite",
+    "masters_due",
 }
 LOSS_CODES = frozenset(PART_CODES.union(LOSS_KINDS))
 
@@ -73,6 +74,10 @@ class Figures:
         self._started = Gauge("datumd_start_time_seconds", "UTC time at which the ledger began.", registry=registry)
         self._refused = Counter(
             "datumd_refused_messages", "Messages of clients that were dropped: malformed, too large.", registry=registry
+        )
+        self._masters = Gauge("datumd_masters_due", "Masters that must be inspected.", registry=registry)
+        self._drifts = Gauge(
+            "datumd_master_drifts", "Measurements of masters that are out of control.", registry=registry
         )
         self._open = Gauge("datumd_open_triggers", "Triggers that wait for their answer.", registry=registry)
         self._late = Counter("datumd_late_results", "Answers that came after the deadline's.", registry=registry)
@@ -137,6 +142,8 @@ class Figures:
         self._state.state(status.state.value)
         self._archive.observe(status, self._count_to)
         self._count_to(self._refused, status.session, status.refused_messages)
+        self._masters.set(sum(master.is_due for master in status.masters.parts))
+        self._drifts.set(len(status.masters.drift))
         self._open.set(status.open_parts)
         self._count_to(self._triggers, status.session, status.triggers)
         self._count_to(self._late, status.session, status.late_results)
