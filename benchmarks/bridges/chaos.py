@@ -20,7 +20,7 @@ PLC = f'[plc]\nmodbus = {{ bind = "{MODBUS}" }}\n'
 BRIDGE = "bridge.modbus"
 PATIENCE_MS = 1500.0
 FAULT_SHARE = 0.2
-GAP_S = (1.5, 5.0)  # from one kill to the next
+GAP_S = (0.2, 6.0)  # that a bridge lives, once it is up
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ def measure_chaos(parts: int, seed: int = 1) -> Chaos:
 def _kill(plc: "subprocess.Popen[str]", name: str, chance: random.Random) -> int:
     """Kill the bridge at random moments until the played PLC has ended; how often."""
     kills, struck = 0, 0
-    next_s = time.monotonic() + chance.uniform(*GAP_S)
+    next_s: float | None = None
     with Subscription(ENDPOINT, name, replay=False) as subscription:
         while plc.poll() is None:
             message = subscription.receive(0.2)
-            if not isinstance(message, Status) or time.monotonic() < next_s:
-                continue
-            pid = next((one.pid for one in message.processes if one.name == BRIDGE), 0)
-            if pid and pid != struck:
+            if isinstance(message, Status) and next_s is None:
+                bridge = next((one for one in message.processes if one.name == BRIDGE), None)
+                if bridge is not None and bridge.state == "ready" and bridge.pid != struck:
+                    struck, next_s = bridge.pid, time.monotonic() + chance.uniform(*GAP_S)
+            if next_s is not None and time.monotonic() >= next_s:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                kills, struck = kills + 1, pid
-                next_s = time.monotonic() + chance.uniform(*GAP_S)
+                    os.kill(struck, signal.SIGKILL)
+                kills, next_s = kills + 1, None
     return kills
