@@ -12,7 +12,7 @@ import benchmarks
 
 SOAKS = {"bridges", "chaos", "memory"}  # half an hour each when they are run in full, by themselves: here they are always quick
 # Hours of training, by themselves: here the bars are held to what they left in docs.
-TRAINED = {"folds", "methods", "segment"}
+TRAINED = {"folds", "methods", "segment", "teach_loop"}
 NOT_BENCHMARKS = {"__main__", "bare", "bracket_station", "bracket_views", "dots", "frame_path", "report", "transports"}
 
 
