@@ -34,6 +34,7 @@ class Broker:
         self.connections = 0
         self._where = settings.broker
         self._fault = ""
+        self._is_refused = self._is_closing = False
         self._up = threading.Event()
         self._change = threading.Condition()
         self._sent: int | None = None  # what is under way
@@ -81,6 +82,7 @@ class Broker:
 
     def close(self) -> None:
         """End in order: the broker publishes no will."""
+        self._is_closing = True
         self._up.clear()
         self._client.disconnect()
         self._client.loop_stop()
@@ -93,7 +95,8 @@ class Broker:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if reason.is_failure:
+        self._is_refused = reason.is_failure
+        if self._is_refused:
             self._say(f"refuses us: {reason}")
             return
         self.connections += 1
@@ -114,6 +117,8 @@ class Broker:
         if self._up.is_set():
             self._up.clear()
             self._say(f"has gone: {reason}")
+        elif not self._is_refused and not self._is_closing:
+            self._say(f"does not answer as one: {reason}")
 
     def _on_publish(
         self, _client: Client, _userdata: object, number: int, _reason: ReasonCode, _properties: Properties

@@ -89,3 +89,16 @@ def test_a_password_that_others_may_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_bridge(PlcSettings(mqtt=settings), "mqtt")
     assert f"chmod 600 {path}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "extra"), [("modbus = {}", "plc"), ('mqtt = { broker = "mqtt://127.0.0.1" }', "mqtt")]
+)
+def test_a_library_that_is_missing_is_told_with_the_line_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, extra: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    plc = load_station(station_file(tmp_path, f"[plc]\n{table}\n")).plc
+    with pytest.raises(ConfigError) as caught:
+        check_bridge(plc, plc.protocols[0])
+    assert f"pip install 'datumd[{extra}]'" in str(caught.value)
