@@ -6,7 +6,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 
 import cv2
 import msgspec
@@ -26,6 +30,7 @@ from pipeline.replay.archive import ArchivedPart, LoadedPart, find_parts, pack, 
 from pipeline.replay.pool import Pool
 from pipeline.replay.ray_pool import RayPool
 from pipeline.replay.rerun import Job
+from pipeline.replay.trial import Trial
 from pipeline.replay.trial_run import Start, tried
 from pipeline.replay.trial_text import trial_text
 from pipeline.result import SCHEMA_VERSION, Disposition, Evaluation, Result, ResultState, View
@@ -85,20 +90,19 @@ def _blank() -> Result:
     )
 
 
-def _reading(folder: str, share: tuple[int, int], line: "multiprocessing.connection.Connection[float, None]") -> None:
-    """A bare loop that has to read and decode each part first: seconds for its share of the archive, each time it is asked."""
+def _reading(folder: str, share: tuple[int, int], line: "Connection[None, None]") -> None:
+    """A bare loop that has to read and decode each part first: its share of the archive, each time it is asked."""
     cv2.setNumThreads(1)
     inspector = Inspector.load(load_recipe(RECIPE))
     parts = find_parts(Path(folder))[share[0] :: share[1]]
     inspect_bare(inspector, unpack(pack(parts[0])).frames[VIEW])
-    line.send(0.0)
+    line.send(None)
     try:
         while True:
             line.recv()
-            began = time.perf_counter()
             for part in parts:
                 inspect_bare(inspector, unpack(pack(part)).frames[VIEW])
-            line.send(time.perf_counter() - began)
+            line.send(None)
     except EOFError:
         return
 
@@ -119,11 +123,12 @@ class _Readers:
         for line in self._lines:
             line.recv()
 
-    def seconds(self) -> float:
-        """Until the slowest has gone through its share."""
+    def run(self) -> None:
+        """Let each go through its share."""
         for line in self._lines:
             line.send(None)
-        return max(float(line.recv()) for line in self._lines)
+        for line in self._lines:
+            line.recv()
 
     def close(self) -> None:
         """End them."""
@@ -132,27 +137,57 @@ class _Readers:
             child.join()
 
 
-def _bare_seconds(bare: list[BareProcess], count: int) -> float:
-    """Seconds for `count` frames that lie in memory, shared by all processes."""
-    began = time.perf_counter()
-    for one in bare:
-        one.ask(count // len(bare))
-    for one in bare:
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a slice took: until it was done, and of all cores together."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def _cost(run: Callable[[], None]) -> Cost:
+    """Of this process and all its children; whatever else the machine does slows the clock on the wall alone."""
+    wall, cpu = time.perf_counter(), _cpu_s()
+    run()
+    return Cost(time.perf_counter() - wall, _cpu_s() - cpu)
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of its children that live, as /proc has them."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # ended while we looked
+            continue
+        if int(words[1]) == os.getpid() or int(path.parent.name) == os.getpid():
+            ticks += int(words[11]) + int(words[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _bare(processes: list[BareProcess], count: int) -> None:
+    """So many frames that lie in memory, shared by all processes."""
+    for one in processes:
+        one.ask(count // len(processes))
+    for one in processes:
         one.collect()
-    return time.perf_counter() - began
 
 
-def _timed(pool: Pool, parts: list[ArchivedPart]) -> float:
-    began = time.perf_counter()
-    if sum(1 for outcome in pool.outcomes(parts) if outcome.now) != len(parts):
-        raise RuntimeError("a part was not inspected")
-    return time.perf_counter() - began
+def _try(pool: Pool, parts: list[ArchivedPart]) -> None:
+    trial = Trial()
+    for outcome in pool.outcomes(parts):
+        trial.add(outcome)
+    if trial.inspected != len(parts) or trial.unlike:
+        raise RuntimeError("a part was not inspected, or otherwise than before")
 
 
-def _median(slices: Callable[[], list[float]]) -> list[float]:
-    """Of each column of several slices."""
-    taken = [slices() for _ in range(SLICES)]
-    return [sorted(column)[len(column) // 2] for column in zip(*taken, strict=True)]
+def _medians(ways: list[Callable[[], None]]) -> list[Cost]:
+    """Each way in turn, several times."""
+    slices = [[_cost(way) for way in ways] for _ in range(SLICES)]
+    return [
+        Cost(median(one.wall_s for one in taken), median(one.cpu_s for one in taken))
+        for taken in zip(*slices, strict=True)
+    ]
 
 
 def measure(quick: bool) -> Measured:
@@ -166,39 +201,35 @@ def measure(quick: bool) -> Measured:
         bare, readers = [BareProcess() for _ in range(cores)], _Readers(folder / "images", cores)
         try:
             with Pool(job, cores) as pool:
-                _timed(pool, parts[: 8 * cores])
-                memory, reading, trying = _median(
-                    lambda: [_bare_seconds(bare, count), readers.seconds(), _timed(pool, parts)]
-                )
+                _try(pool, parts[: 8 * cores])
+                memory, reading, trying = _medians([lambda: _bare(bare, count), readers.run, lambda: _try(pool, parts)])
         finally:
             readers.close()
             for one in bare:
                 one.__exit__(None, None, None)
-        tables = _tables(job, parts, cores)
+        figures = _same_tables(job, parts[:160], cores)
+    names = ("stages alone, frames in memory", "reading and decoding, then the stages", "datumd try")
     rows: list[list[str | float]] = [
-        ["stages alone, frames in memory", count / memory, 1.0],
-        ["reading and decoding, then the stages", count / reading, memory / reading],
-        ["datumd try", count / trying, memory / trying],
+        [name, count / one.wall_s, one.cpu_s * 1e3 / count, memory.cpu_s / one.cpu_s]
+        for name, one in zip(names, (memory, reading, trying), strict=True)
     ]
-    figures = [
-        Figure("parts_per_s", count / trying),
-        Figure("over_bare_reading", reading / trying),
-        Figure("over_bare_in_memory", memory / trying),
-        Figure("ray_same_table", tables),
+    figures += [
+        Figure("parts_per_s", count / trying.wall_s),
+        Figure("over_bare_that_reads", reading.cpu_s / trying.cpu_s),
+        Figure("over_bare_in_memory", memory.cpu_s / trying.cpu_s),
+        Figure("over_bare_that_reads_wall", reading.wall_s / trying.wall_s),
     ]
-    title = f"{count} kept parts of 24 pictures, 1280x1024 Mono8, {cores} processes"
-    return Measured(title, ["what", "parts/s", "over the first"], rows, figures)
+    title = f"{count} kept parts of 24 pictures, 1280x1024 Mono8, {cores} processes; throughput per core from CPU time"
+    return Measured(title, ["what", "parts/s", "CPU ms a part", "per core over the first"], rows, figures)
 
 
-def _tables(job: Job, parts: list[ArchivedPart], cores: int) -> float:
-    """1 where a local Ray cluster gives the same table as the cores of this machine, 0 where not; NaN without Ray."""
+def _same_tables(job: Job, parts: list[ArchivedPart], cores: int) -> list[Figure]:
+    """1 where a local Ray cluster gives the same table as the cores of this machine, 0 where not; nothing without Ray."""
+    if find_spec("ray") is None:
+        return []
     starts: list[Start] = [lambda job: Pool(job, cores), lambda job: RayPool(job, "local", cores)]
-    try:
-        import ray  # noqa: F401, PLC0415 - an extra
-    except ImportError:
-        return float("nan")
     texts = [trial_text(tried(job, parts, start).trial) for start in starts]
-    return float(texts[0] == texts[1])
+    return [Figure("ray_same_table", float(texts[0] == texts[1]))]
 
 
 if __name__ == "__main__":

@@ -62,15 +62,16 @@ class RecipeStore:
         text = plain_file.read(recipe.folder / lock.FILE_NAME, lock.LARGEST_BYTES, RecipeError, follow=False)
         if _id_of(text) != recipe.configuration_id:
             raise RecipeError("was sealed anew while it was loaded", where=str(recipe.folder))
+        files = {sha256: recipe.folder / name for name, sha256 in {**recipe.files, **derived}.items()}
         with self._alone():
-            for name, sha256 in {**recipe.files, **derived}.items():
-                self._keep_file(recipe.folder / name, sha256)
+            self._make_room({sha256: path.stat().st_size for sha256, path in files.items()}, recipe.configuration_id)
+            for sha256, path in files.items():
+                self._keep_file(path, sha256)
             path = self._lock_path(recipe.configuration_id)
             if path.exists():
                 path.touch()
             else:
                 _write(path, [text])
-            self._make_room(recipe.configuration_id)
 
     def keep_calibration(self, source: Path, sha256: str) -> None:
         """Keep the calibration of a camera. Raises as `keep`."""
@@ -129,20 +130,22 @@ class RecipeStore:
 
             _write(path, chunks())
 
-    def _make_room(self, newest: str) -> None:
-        """Forget the recipes that were not used for longest, but for `newest`, and then files that none of the others has."""
+    def _make_room(self, coming: dict[str, int], newest: str) -> None:
+        """Forget the recipes that were not used for longest, until what comes, sizes by hash, has room; never `newest`."""
         limit = min(self.most_bytes, int(Space.of(self.folder).total_bytes * LARGEST_SHARE))
-        sizes = {path.name: path.stat().st_size for path in self.folder.glob("files/*/*") if len(path.name) == 64}
+        if sum(coming.values()) > limit:
+            raise OSError(f"takes {sum(coming.values())} bytes, all recipes may take {limit} on this disk")
+        sizes = {path.name: path.stat().st_size for path in self.folder.glob("files/*/*")} | coming
         if sum(sizes.values()) <= limit:
             return
         used = {path.stem: (path.stat().st_mtime_ns, self._needed(path)) for path in self.folder.glob("locks/*.lock")}
+        measured = {sha256 for run in read_runs(self.folder) for sha256 in run.calibrations.values()}
         for configuration_id in sorted(used, key=lambda one: used[one][0]):
             if configuration_id == newest or sum(sizes.values()) <= limit:
-                break
+                continue
             self._lock_path(configuration_id).unlink()  # first: what has a lock is whole
             del used[configuration_id]
-            needed = {sha256 for _, files in used.values() for sha256 in files}
-            needed |= {sha256 for run in read_runs(self.folder) for sha256 in run.calibrations.values()}
+            needed = {*coming, *measured, *(sha256 for _, files in used.values() for sha256 in files)}
             for sha256 in [name for name in sizes if name not in needed]:
                 self._file_path(sha256).unlink(missing_ok=True)
                 del sizes[sha256]

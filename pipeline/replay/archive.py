@@ -62,13 +62,6 @@ def find_parts(folder: Path) -> list[ArchivedPart]:
     return [ArchivedPart(session, seq, images) for (session, seq), images in sorted(found.items())]
 
 
-def part_at(state_folder: Path, first: Result) -> ArchivedPart:
-    """The images of the trigger that `first`, the first result of it, names; those that are there."""
-    named = {view.view: state_folder / view.image_uri for view in first.views if view.image_uri}
-    there = {view: path for view, path in named.items() if path.is_file()}
-    return ArchivedPart(first.session, first.seq, there)
-
-
 @dataclass(frozen=True, slots=True)
 class PackedPart:
     """The files of a part as they were read, for whoever inspects it: view to the file, its image and its text."""

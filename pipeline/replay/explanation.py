@@ -4,7 +4,7 @@ import difflib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def _part(found: Found, faults: dict[str, str]) -> LoadedPart | None:
             lost = [f"the image of view {view} {why}" for view, why in found.missing.items()]
             faults["part"] = "; ".join(lost) or "no camera gave an image"
             return None
-        return unpack(pack(found.part))
+        return replace(unpack(pack(found.part)), results=found.results)
     except DatumdError as problem:
         faults["part"] = str(problem)
         return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import result as result_schema
 from pipeline.errors import DataError
 from pipeline.evidence import record
+from pipeline.evidence.image_name import parse_path
 from pipeline.ledger.journal_reader import JournalReader
 from pipeline.ledger.journal_rows import AuditEntry
 from pipeline.replay.archive import ArchivedPart, find_parts, results_of
@@ -61,17 +62,25 @@ def look_up(state_folder: Path, result_id: str) -> Found:
     journaled = _journaled(state_folder, session, seq)
     if journaled is None:
         return _beside_image(state_folder, session, seq, result_id)
-    named = {view.view: view.image_uri for view in journaled.views if view.image_uri}
+    named = {view.view: view.image_uri for view in journaled.views if parse_path(view.image_uri) is not None}
     images = {view: state_folder / uri for view, uri in named.items() if (state_folder / uri).is_file()}
     missing = {view.view: _why_missing(view.image_uri) for view in journaled.views if view.view not in images}
     results, doubt = [journaled], ""
     if images:
-        results = _told_beside(next(iter(images.values())))
-        same = next((one for one in results if one.seq == seq), None)
-        if same != journaled:
-            doubt = "the text beside the image is not what the journal has"
-            results = [journaled]
+        results, doubt = _beside(next(iter(images.values())), journaled)
     return Found(journaled, results, images, missing, "the journal", doubt)
+
+
+def _beside(image: Path, journaled: Result) -> tuple[list[Result], str]:
+    """The results of the whole trigger, as an image's text has them but for the one that the journal has; and a doubt."""
+    try:
+        told = results_of(record.read_text(image).result, image)
+    except DataError as problem:
+        return [journaled], str(problem)
+    if journaled in told:
+        return told, ""
+    known = [journaled if one.seq == journaled.seq else one for one in told]
+    return known if journaled in known else [journaled], "the text beside the image is not what the journal has"
 
 
 def audits_since(state_folder: Path, utc_ns: int) -> list[AuditEntry]:
@@ -114,17 +123,13 @@ def _beside_image(state_folder: Path, session: int, seq: int, result_id: str) ->
     if not parts:
         raise unknown
     part = max(parts, key=lambda one: one.seq)
-    results = _told_beside(next(iter(part.images.values())))
+    image = next(iter(part.images.values()))
+    results = results_of(record.read_text(image).result, image)
     asked = next((one for one in results if one.seq == seq), None)
     if asked is None:
         raise unknown
     missing = {view.view: _why_missing(view.image_uri) for view in asked.views if view.view not in part.images}
     return Found(asked, results, part.images, missing, "the text beside its image")
-
-
-def _told_beside(image: Path) -> list[Result]:
-    _, text = record.load(image)
-    return results_of(text.result, image)
 
 
 def _why_missing(image_uri: str) -> str:

@@ -61,13 +61,13 @@ def test_a_recipe_that_changes_meanwhile_is_not_kept_as_what_it_was(recipe: Reci
 def test_what_was_not_used_for_longest_makes_room(recipe: Recipe, tmp_path: Path) -> None:
     store = RecipeStore(tmp_path / "store")
     store.keep(recipe, {})
-    others = [changed(recipe, tolerance) for tolerance in (3.0,)]
-    store.keep(others[0], {})
+    other = changed(recipe, 3.0)
+    store.keep(other, {})
     os.utime(store.folder / "locks" / f"{recipe.configuration_id}.lock", ns=(2**62, 2**62))  # used after the other
     tight = RecipeStore(store.folder, most_bytes=sum(path.stat().st_size for path in store.folder.glob("files/*/*")))
     last = changed(recipe, 4.0)
     tight.keep(last, {})
-    assert [store.has(one.configuration_id) for one in (recipe, others[0], last)] == [True, False, True]
+    assert [store.has(one.configuration_id) for one in (recipe, other, last)] == [True, False, True]
     assert files(store) == {*recipe.files.values(), *last.files.values()}
 
 
@@ -79,3 +79,12 @@ def test_what_is_damaged_is_told(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "into").mkdir()
     with pytest.raises(DataError, match=r"top/coarse\.onnx .* is missing or damaged"):
         store.restore(recipe.configuration_id, {}, tmp_path / "into")
+
+
+def test_a_recipe_that_is_too_large_for_the_disk_displaces_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    store = RecipeStore(tmp_path / "store")
+    store.keep(recipe, {})
+    other = changed(recipe, 3.0)
+    with pytest.raises(OSError, match="all recipes may take 1000 on this disk"):
+        RecipeStore(store.folder, most_bytes=1000).keep(other, {})
+    assert [store.has(one.configuration_id) for one in (recipe, other)] == [True, False]
