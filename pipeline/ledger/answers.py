@@ -147,7 +147,8 @@ class Answering:
             edges=answer.edges,
         )
         if purpose == "master" and recipe is not None and self.masters is not None:
-            self.masters.observe(recipe, result, moment.utc_ns)
+            if self.masters.observe(recipe, result, moment.utc_ns):  # a bad one that looks good must not pass as good
+                return msgspec.structs.replace(result, disposition=Disposition.REJECT)
         return result
 
     def _purpose(self, part: Part, recipe: LoadedRecipe | None) -> Purpose:

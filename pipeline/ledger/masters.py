@@ -56,11 +56,11 @@ class Masters:
         """Whether a part with this id is one of the recipe's masters."""
         return recipe is not None and recipe.masters is not None and part_id in recipe.masters.parts
 
-    def observe(self, recipe: LoadedRecipe, result: Result, utc_ns: int) -> None:
-        """A master was inspected."""
+    def observe(self, recipe: LoadedRecipe, result: Result, utc_ns: int) -> str:
+        """A master was inspected. Returns how it is not what it must be; "" where it is."""
         masters = recipe.masters
         if masters is None or result.part_id not in masters.parts:
-            return
+            return ""
         shown, part = self._of(recipe), result.part_id
         fault = _fault(masters, result)
         shown.passed.pop(part, None)
@@ -75,6 +75,7 @@ class Masters:
                 if one.value is not None:
                     charts.setdefault(one.name, Chart()).add(one.value, one.sigma)
         self._keep()
+        return fault
 
     def due(self, recipe: LoadedRecipe | None, utc_ns: int, *, in_grace: bool = False) -> list[str]:
         """Masters that must be inspected now; with `in_grace` only those without which nothing passes any more."""

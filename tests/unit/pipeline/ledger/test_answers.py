@@ -5,9 +5,12 @@ import pytest
 from pipeline.frame import FrameInfo, PixelFormat
 from pipeline.ledger.actions import Answer, Part, ViewFrame
 from pipeline.ledger.answers import Answering, Moment
+from pipeline.ledger.masters import Masters
 from pipeline.loss import LossKind
 from pipeline.messages import LoadedRecipe, PartAnswer
+from pipeline.recipe_masters import MastersSettings
 from pipeline.result import Disposition, Evaluation, Reason, ResultState
+from tests.unit.pipeline.ledger.test_masters import Kept
 
 MOMENT = Moment(monotonic_ns=5_000_000_000, utc_ns=1_700_000_000_123_456_789)
 SECOND_NS = 1_000_000_000
@@ -97,3 +100,12 @@ def test_a_loss_is_a_result_with_the_reason_of_each_view(
     assert result.reasons == reasons
     assert (result.result_state, result.result_evaluation) == (ResultState.FAILED, Evaluation.UNDEFINED)
     assert (result.disposition, result.recipe_id, result.product_id) == (Disposition.REJECT, 2, "second")
+
+
+def test_a_bad_master_that_looks_good_does_not_pass(answering: Answering) -> None:
+    masters = MastersSettings(parts={"P-1": "NOT_OK span.high"})
+    answering.recipes[1] = LoadedRecipe(1, "first", "aa", masters=masters)
+    answering.masters = Masters(Kept(), 1)
+    found = [verdict(Evaluation.OK)]
+    (result,) = answering.results(Answer(part_of(1, "top"), None), found, MOMENT, journaled=True, images={})
+    assert (result.purpose, result.result_evaluation, result.disposition) == ("master", "OK", "REJECT")

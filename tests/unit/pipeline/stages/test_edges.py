@@ -3,18 +3,23 @@
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import RecipeError
 from pipeline.geometry import Region
+from pipeline.lens_model import BrownLens
 from pipeline.pixels import mono8_frame
+from pipeline.plane_map import PlaneMap
+from pipeline.planes import planes_of
 from pipeline.recipe_file import RecipeFile, read_recipe_file
 from pipeline.result import Evaluation, Keypoint, KeypointState
 from pipeline.stages.edges import Edges
 from pipeline.stages.measure import Measure
 from pipeline.stages.values import FoundEdge, Measured, ViewFindings
+from simulator.plane_view import FlatPicture, exposed, see
 from tests.sharp_pictures import discs
 
 SIZE = (260, 160)
@@ -170,3 +175,41 @@ def test_a_recipe_that_cannot_be_meant_is_refused(tmp_path: Path, old: str, new:
     with pytest.raises(RecipeError) as caught:
         recipe(tmp_path, old, new)
     assert message in str(caught.value)
+
+
+TILTED = PlaneMap(
+    BrownLens(np.array([1500.0, 1500.0, 250.0, 200.0, -0.3, 0.1, 0.001, -0.001, 0.0])),
+    np.array([0.45, -0.35, 0.1, -12.0, -9.0, 85.0]),
+    np.eye(17) * 1e-12,
+)
+
+
+def test_rims_are_circles_in_mm_however_the_lens_draws_them(tmp_path: Path) -> None:
+    """Two holes on a plane that leans by 30 degrees before a lens with distortion."""
+    texel, holes, radius = 0.02, ((6.0, 8.0), (18.0, 9.0)), 2.5
+    rows, columns = (np.indices((900, 1200)) + 0.5) * texel
+    depth = np.max([radius - np.hypot(columns - x, rows - y) for x, y in holes], axis=0)
+    levels = 180.0 - 130.0 * np.clip(depth / texel + 0.5, 0.0, 1.0)
+    seen = see(TILTED, FlatPicture(np.rint(levels).astype(np.uint8), texel), (500, 400), around=180.0, blur_px=0.5)
+    file = recipe(tmp_path, "scale_mm_per_px = 0.1\nscale_sigma_mm_per_px = 0.0", 'unit = "mm"')
+    drawn = TILTED.to_px(np.array(holes)) + np.array([[0.8, -0.9], [-0.5, 1.0]])
+    known = keypoints(*((float(x), float(y)) for x, y in drawn))
+    file = msgspec.structs.replace(
+        file,
+        edge_circle={
+            name: msgspec.structs.replace(file.edge_circle["left"], centre=at)
+            for name, at in zip(("left", "right"), "ab", strict=True)
+        },
+        edge_line={},
+        measure={name: file.measure[name] for name in ("span", "bore")},
+    )
+    planes = planes_of(file, {"top": TILTED})
+    edges = Edges(file, planes)("top", mono8_frame(exposed(seen, 1.0, np.random.default_rng(1))), known)
+    findings = ViewFindings("top", Region(0, 0, 500, 400), (), known, {}, edges=edges)
+    span, bore = (one.measurement for one in Measure(file, planes)({"top": findings}))
+    px = 85.0 / 1500.0  # about so many mm is a pixel
+    assert span.value == pytest.approx(math.dist(*holes), abs=0.02 * px)
+    assert bore.value == pytest.approx(2.0 * radius, abs=0.05 * px)
+    assert 0.0 < (span.sigma or 0.0) < 0.02 * px
+    middle = np.mean(edges[0].outline_px[:-1], axis=0)
+    assert np.hypot(*(middle - TILTED.to_px([holes[0]])[0])) > 0.02  # an ellipse's middle is not the hole's
