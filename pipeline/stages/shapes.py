@@ -79,7 +79,11 @@ def _by_calibration(shapes: list[NDArray[np.float64]], xy_sensor_px: Points, pla
     for shape, (_, effect) in zip(shapes, supports, strict=True):
         by_points[row : row + len(shape), column : column + effect.shape[1]] = effect
         row, column = row + len(shape), column + effect.shape[1]
-    return np.asarray(by_points @ joint @ by_points.T)
+    lost = ~np.isfinite(np.diagonal(joint))  # a point without a place on the plane must spoil no other
+    covariance = by_points[:, ~lost] @ joint[np.ix_(~lost, ~lost)] @ by_points[:, ~lost].T
+    is_spoiled = by_points[:, lost].any(axis=1)
+    covariance[is_spoiled] = covariance[:, is_spoiled] = np.nan
+    return np.asarray(covariance)
 
 
 def _supports(shape: NDArray[np.float64]) -> tuple[Points, NDArray[np.float64]]:

@@ -133,6 +133,13 @@ def test_a_chart_rings_at_a_jump_and_at_a_slow_drift_and_seldom_without() -> Non
     assert BASELINE < chart(drifting)[0] < BASELINE + 40  # at less than 2 sigma, which no single value would tell
 
 
+def test_a_chart_rings_where_values_repeat_worse_though_each_is_within_its_limits() -> None:
+    first = np.array([-1.0, 1.0, -0.5, 0.5, 0.0, 0.2, -0.2, 1.5, -1.5, 0.0])
+    shaking = np.concatenate([first, np.tile([2.5, -2.5], 6)])
+    assert chart(np.concatenate([first, np.tile([1.0, -1.0], 6)])) == []
+    assert chart(shaking)[0] == BASELINE + 4
+
+
 def test_what_a_good_master_measures_is_watched_across_ledgers() -> None:
     kept = Kept()
     for index in range(BASELINE + 1):

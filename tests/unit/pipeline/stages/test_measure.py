@@ -299,3 +299,15 @@ def test_mm_without_a_calibration_are_not_measured(tmp_path: Path) -> None:
     one = measured(file)
     assert (one.measurement.value, one.measurement.evaluation) == (None, Evaluation.NOT_DECIDABLE)
     assert [reason.code for reason in verdict(file.view, findings(), (one,), {})[2]] == ["not_calibrated"]
+
+
+def test_a_point_without_a_place_on_the_plane_spoils_no_other_measurement(tmp_path: Path) -> None:
+    file = recipe(tmp_path, '{ distance = ["o", "p"] }', 'unit = "mm"')
+    drawn = TILTED.to_px(np.array(list(POINTS.values())) / 10.0)
+    moved = {name: (float(x), float(y)) for name, (x, y) in zip(POINTS, drawn, strict=True)}
+    far = with_sigmas(findings(None, **{**moved, "q": (1e7, -1e7)}))
+    near = with_sigmas(findings(None, **moved))
+    planes = planes_of(file, {"top": TILTED})
+    (one,), (two,) = Measure(file, planes)(far), Measure(file, planes)(near)
+    assert one.measurement.sigma == pytest.approx(two.measurement.sigma)
+    assert (two.measurement.sigma or 0.0) > 0.0
