@@ -37,7 +37,7 @@ from pipeline.worker import WorkerContext
 
 log = logging.getLogger(__name__)
 
-TURN_S = 0.02
+TURN_S = 0.05
 
 
 class OpcuaBridge(msgspec.Struct, frozen=True):

@@ -143,7 +143,7 @@ class Methods:
         return self._machine.continuous_job, 0
 
     async def _prepare_recipe(self, recipe: int) -> Outcome:
-        if recipe < 1:
+        if recipe < 0:
             raise Fault(StatusCodes.BadInvalidArgument, f"recipeId {recipe}")
         executing = (VisionState.Initialized, VisionState.Ready, VisionState.ContinuousExecution)
         self._machine.need(monotonic_ns(), *executing)

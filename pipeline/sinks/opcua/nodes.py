@@ -78,7 +78,7 @@ VARIABLES: tuple[tuple[str, tuple[Field[Outputs], ...]], ...] = (
     (
         RECIPES,
         (
-            Field("ActiveRecipe", "Int32", "number of the recipe at work, 0 none", lambda o: o.recipe),
+            Field("ActiveRecipe", "Int32", "number of the recipe at work, -1 none", lambda o: o.recipe),
             Field("RecipeNumbers", "Int32[]", "recipes of the station", lambda o: [each.number for each in o.recipes]),
             Field("RecipeNames", "String[]", "in the same order", lambda o: [each.name for each in o.recipes]),
             Field(

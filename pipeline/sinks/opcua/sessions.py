@@ -31,6 +31,7 @@ SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS = 10.0, 60_000.0
 MOST_CONNECTIONS, MOST_SUBSCRIPTIONS = 32, 64
 MOST_QUEUED, MOST_UNACKNOWLEDGED = 1000, 200  # events of one monitored item; notifications kept for a republish
 LONGEST_SESSION_MS = 120_000.0
+LOGIN_S = 10.0  # from the connection to a user
 LARGEST_MESSAGE = 1 << 20  # from a client
 MOST_UNSENT = 16 << 20  # bytes that a client does not take
 
@@ -151,6 +152,7 @@ class Desk(InternalServer):
         self.max_monitored_item_queue_size = MOST_QUEUED
         self.max_unacked_messages_per_subscription = MOST_UNACKNOWLEDGED
         self.max_session_timeout_ms = LONGEST_SESSION_MS
+        self.max_pending_activation_seconds = LOGIN_S
 
     def create_session(
         self,

@@ -271,7 +271,7 @@ class VisionMachine:
             text="" if status is None else status.text,
             error=self._error,
             error_text=self._error_text,
-            recipe=0 if status is None or status.recipe_id is None else status.recipe_id,
+            recipe=-1 if status is None or status.recipe_id is None else status.recipe_id,
             recipes=recipes,
             job_id="" if job is None else job.job_id,
             job_part_id="" if job is None else job.part_id,
