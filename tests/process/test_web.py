@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("starlette", reason="needs the extra web; next: pip install 'datumd[web]'")
 pytest.importorskip("uvicorn", reason="needs the extra web; next: pip install 'datumd[web]'")
 
+from pipeline.client import Subscription
 from pipeline.ledger.journal_reader import JournalReader
 from simulator.child import DaemonProcess
 from tests.chromium import Browser
@@ -33,6 +34,7 @@ class Scene:
     """A station that sees a good part and a bad one in turn, four a second."""
 
     url: str
+    results: str
     folder: Path
     daemon: DaemonProcess
 
@@ -67,7 +69,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     )
     station = write_station(folder, f"web{os.getpid()}", folder / "recipes", results, any_free_port(), rest)
     with running(station, results) as (daemon, _):
-        made = Scene(f"http://127.0.0.1:{port}", folder, daemon)
+        made = Scene(f"http://127.0.0.1:{port}", f"tcp://127.0.0.1:{results}", folder, daemon)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
@@ -156,8 +158,49 @@ def test_who_may_do_what_and_it_is_written_down_who_did(scene: Scene) -> None:
     assert ("local: web engi", "start") in written
 
 
+def test_an_engineer_draws_a_region_that_the_running_recipe_then_uses(scene: Scene, browser: Browser) -> None:
+    assert scene.ask("GET", "/setup/frame/top", "operator")[0] == 403
+    browser.run("fetch('/logout', {method: 'POST', headers: {'x-datumd': '1'}})")
+    browser.go(f"{scene.url}/setup#token={TOKENS['engineer']}")
+    browser.wait("document.querySelector('#setup:not([hidden])')")
+    browser.go(f"{scene.url}/setup")
+    browser.wait(
+        "document.querySelector('#aim img')?.naturalWidth === 256 && document.querySelector('#histogram rect')"
+    )
+    edit = {"what": "save", "number": 1, "edits": [{"path": ["measure", "width", "tolerance"], "value": 9.0}]}
+    assert scene.ask("POST", "/setup/do", "engineer", edit, X_Datumd="1")[0] == 409  # it is not being set up yet
+    browser.run("document.querySelector('#switch').click()")
+    browser.wait("document.body.classList.contains('is-setup')")
+    assert scene.ask("POST", "/do", "operator", {"what": "start"}, X_Datumd="1")[0] == 403
+    adjust = {"what": "adjust", "camera": "top", "features": {"ExposureTime": 5.0}}
+    assert b"no features" in scene.ask("POST", "/setup/do", "engineer", adjust, X_Datumd="1")[1]
+    browser.run("document.querySelector('#draw-region').click()")
+    box = "document.querySelector('#aim svg').getBoundingClientRect()"
+    left, top, width, height = (browser.run(f"{box}.{side}") for side in ("left", "top", "width", "height"))
+    browser.mouse("mousePressed", left + 0.02 * width, top + 0.02 * height)
+    browser.mouse("mouseMoved", left + 0.97 * width, top + 0.98 * height)
+    browser.mouse("mouseReleased", left + 0.97 * width, top + 0.98 * height)
+    browser.wait("document.querySelector('#changes code')")
+    drawn = [int(browser.run(f"document.querySelector('#region-{side}').value")) for side in "xywh"]
+    assert all(abs(one - meant) <= 2 for one, meant in zip(drawn, (5, 5, 243, 246), strict=True))
+    browser.run("document.querySelector('#save').click()")
+    browser.wait("document.querySelector('#written').textContent.includes('fixed')")
+    browser.run("document.querySelector('#seal').click()")
+    browser.wait("document.querySelector('#written').textContent.includes('configuration')", 60)
+    browser.run("document.querySelector('#switch').click()")
+    with Subscription(scene.results, replay=False) as subscription:
+        regions = (result.views[0].region for result in subscription.results(30.0) if result.keypoints)
+        used = next(region for region in regions if region and region[0] != 0)
+    assert used == pytest.approx(drawn, abs=4)  # it is as wide as the networks' images are
+    audits = JournalReader.open(scene.folder / "state").audits(20)
+    notes = " ".join(entry.after for entry in audits if entry.what == "note" and entry.peer == "local: web engi")
+    assert f"view.top.locate.fixed = {drawn}" in notes
+    assert browser.told == []
+
+
 def test_a_station_that_is_gone_shows(scene: Scene, browser: Browser) -> None:
-    assert browser.run("document.querySelector('#banner').hidden")
+    browser.go(f"{scene.url}/")
+    browser.wait("document.body.dataset.shown && document.querySelector('#banner').hidden")
     os.kill(scene.daemon.pid, signal.SIGKILL)
     browser.wait("!document.querySelector('#banner').hidden && document.body.classList.contains('stale')", 10.0)
 

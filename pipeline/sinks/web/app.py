@@ -25,6 +25,8 @@ from pipeline.sinks.web.deeds import Deed, do
 from pipeline.sinks.web.events import Events
 from pipeline.sinks.web.gallery import Gallery
 from pipeline.sinks.web.hub import Hub
+from pipeline.sinks.web.setup import Wish, Workbench
+from pipeline.status import StationState
 from pipeline.web_settings import WebSettings
 
 FOLDER = Path(__file__).parent
@@ -52,6 +54,7 @@ class Page:
     hub: Hub
     board: Board
     gallery: Gallery
+    bench: Workbench
 
 
 def app(page: Page) -> ASGIApp:
@@ -75,6 +78,11 @@ def app(page: Page) -> ASGIApp:
         route("/part/{part}", _part),
         route("/part/{part}/image/{view}", _image),
         route("/do", _do, Role.operator, ("POST",)),
+        route("/setup", _setup_page, Role.nobody),
+        route("/setup/frame/{camera}", _frame, Role.engineer),
+        route("/setup/recipe/{number:int}", _recipe, Role.engineer),
+        route("/setup/taught/{number:int}", _taught, Role.engineer),
+        route("/setup/do", _wish, Role.engineer, ("POST",)),
     ]
     return _Headers(Starlette(routes=routes))
 
@@ -216,7 +224,56 @@ async def _do(page: Page, request: Request, person: Person) -> Response:
         deed = msgspec.json.decode(await body_of(request) or b"", type=Deed)
     except msgspec.MsgspecError as error:
         return said(400, f"not understood: {error}")
+    status = page.board.status
+    is_setup = status is not None and status.state is StationState.Initialized
+    if is_setup and person.role < Role.engineer:
+        return said(403, "the station is being set up")
     try:
         return as_json(await run_in_threadpool(do, page.runtime, deed, person.name))
+    except DatumdError as problem:
+        return said(409, problem.what, problem.next_command)
+
+
+async def _setup_page(_page: Page, _request: Request, person: Person) -> Response:
+    if person.role < Role.engineer:
+        name = "login.html" if person.role is Role.nobody else "index.html"
+        return Response(FILES[name].read_bytes(), 200, media_type=KINDS[".html"])
+    return Response(FILES["setup.html"].read_bytes(), media_type=KINDS[".html"])
+
+
+async def _frame(page: Page, request: Request, _person: Person) -> Response:
+    shown, jpeg = await run_in_threadpool(page.bench.frame, request.path_params["camera"])
+    if not shown.shown:
+        return said(404, "there is no frame of this camera")
+    told = msgspec.json.encode(shown).decode()
+    return Response(jpeg, media_type="image/jpeg", headers={"x-shown": told})
+
+
+async def _recipe(page: Page, request: Request, _person: Person) -> Response:
+    try:
+        return as_json(await run_in_threadpool(page.bench.recipe, request.path_params["number"]))
+    except DatumdError as problem:
+        return said(404, str(problem))
+
+
+async def _taught(page: Page, request: Request, _person: Person) -> Response:
+    try:
+        parts, sigmas = int(request.query_params.get("parts", "50")), float(request.query_params.get("sigmas", "4"))
+        if not (2 <= parts <= 1000 and 0.5 <= sigmas <= 20.0):
+            return said(400, "parts: 2 to 1000, sigmas: 0.5 to 20")
+        return as_json(await run_in_threadpool(page.bench.taught, request.path_params["number"], parts, sigmas))
+    except ValueError:
+        return said(400, "parts and sigmas are numbers")
+    except DatumdError as problem:
+        return said(404, str(problem))
+
+
+async def _wish(page: Page, request: Request, person: Person) -> Response:
+    try:
+        wish: Wish = msgspec.json.decode(await body_of(request) or b"", type=Wish)
+    except msgspec.MsgspecError as error:
+        return said(400, f"not understood: {error}")
+    try:
+        return as_json(await run_in_threadpool(page.bench.do, wish, person.name))
     except DatumdError as problem:
         return said(409, problem.what, problem.next_command)

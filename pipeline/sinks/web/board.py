@@ -89,6 +89,11 @@ class Board:
         self._was_heard = False
         self._has_news, self._has_new_rejected = True, True
 
+    @property
+    def status(self) -> Status | None:
+        """The newest."""
+        return self._status
+
     def observe(self, message: Result | Heartbeat | Status) -> bool:
         """Take a message into account. Returns whether it is a rejected part."""
         self._heard_ns = monotonic_ns()

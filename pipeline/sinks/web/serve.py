@@ -29,6 +29,7 @@ from pipeline.sinks.web.gallery import Gallery
 from pipeline.sinks.web.hub import Hub
 from pipeline.sinks.web.painter import Painter
 from pipeline.sinks.web.recall import recall
+from pipeline.sinks.web.setup import Workbench
 from pipeline.status import Heartbeat
 from pipeline.vitals import WorkerState
 from pipeline.web_settings import WebSettings
@@ -61,7 +62,7 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
         board.show,
         board.small,
     )
-    page = Page(runtime, settings, access, hub, board, gallery)
+    page = Page(runtime, settings, access, hub, board, gallery, Workbench(runtime, board))
     with _served(page), _running(painter):
         context.vitals.set_state(context.row, WorkerState.ready)
         _hear(context, stop, board, painter)

@@ -16,6 +16,7 @@ let isHeard = true;
 
 theme();
 get("logout").hidden = !who.tokens;
+get("setup").hidden = who.role !== "engineer";
 get("logout").addEventListener("click", async () => { await post("/logout", {}); location.reload(); });
 get("names").addEventListener("change", () => document.body.classList.toggle("nameless", !get("names").checked));
 

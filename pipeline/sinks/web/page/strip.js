@@ -23,9 +23,10 @@ const keyOf = (note) => `${note.id} ${note.small.length}`;
 function itemOf(note) {
   const name = note.part_id || `${word("trigger")} ${note.trigger_number ?? "–"}`;
   const pictures = note.small.map((view) => element("img", { src: `/small/${note.id}/${view}`, alt: "", loading: "lazy" }));
-  const button = element("button", { type: "button", class: note.evaluation, "data-part": note.id, "aria-label": `${word("open_part", { name })}: ${word(note.evaluation)}. ${note.reasons.join(". ")}` },
+  const button = element("button", { type: "button", class: note.evaluation, "data-part": note.id, title: [word("open_part", { name }), ...note.reasons].join("\n") },
     ...(pictures.length ? pictures : [element("span", { class: "blank" }, word("no_small"))]),
-    element("span", { class: "what" }, element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[note.evaluation]), ` ${name}`),
+    element("span", { class: "what" }, element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[note.evaluation]),
+      element("span", { class: "unseen" }, word(note.evaluation)), ` ${name}`),
     element("span", { class: "when" }, clock(note.time)), element("span", { class: "why" }, note.reasons[0] ?? ""));
   button.addEventListener("click", () => open(note.id));
   return element("li", { "data-key": keyOf(note) }, button);

@@ -8,6 +8,7 @@ export async function loadWords() {
   document.documentElement.lang = answer.who.language;
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = word(element.dataset.t);
   document.title = word("title", { name: answer.station });
+  answer.who.station = answer.station;
   document.getElementById("title").textContent = word("title", { name: answer.station });
   return answer.who;
 }
