@@ -10,10 +10,24 @@ from pathlib import Path
 
 import benchmarks
 
-SOAKS = {"bridges", "chaos", "memory"}  # half an hour each when they are run in full, by themselves: here they are always quick
+SOAKS = {
+    "bridges",
+    "chaos",
+    "memory",
+}  # half an hour each when they are run in full, by themselves: here they are always quick
 # Hours of training, by themselves: here the bars are held to what they left in docs.
 TRAINED = {"folds", "methods", "segment", "teach_loop"}
-NOT_BENCHMARKS = {"__main__", "bare", "bracket_station", "bracket_views", "dots", "frame_path", "report", "transports"}
+NOT_BENCHMARKS = {
+    "__main__",
+    "bare",
+    "bracket_station",
+    "bracket_views",
+    "dots",
+    "frame_path",
+    "lens",
+    "report",
+    "transports",
+}
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ def see(
     """
     width, height = image_wh
     maps = _texels(plane, picture, image_wh)
-    levels = cv2.GaussianBlur(picture.levels.astype(np.float32), (0, 0), _PREFILTER_PX * _texels_a_px(maps))
+    levels = cv2.GaussianBlur(picture.levels.astype(np.float32), (0, 0), _PREFILTER_PX * _texels_a_px(maps, picture))
     fine = cv2.remap(
         levels,
         maps[0],
@@ -92,12 +92,13 @@ def _texels(plane: PlaneMap, picture: FlatPicture, image_wh: tuple[int, int]) ->
     return maps
 
 
-def _texels_a_px(maps: list[NDArray[np.float32]]) -> float:
-    """Texels a px where the picture is seen smallest."""
-    seen = maps[0] > _FAR_TEXELS
+def _texels_a_px(maps: list[NDArray[np.float32]], picture: FlatPicture) -> float:
+    """Texels a px where the picture is seen smallest; 1 where nothing of it is."""
+    height, width = picture.levels.shape
+    seen = (maps[0] > 0) & (maps[0] < width) & (maps[1] > 0) & (maps[1] < height)
     steps = [np.hypot(np.diff(maps[0], axis=axis), np.diff(maps[1], axis=axis)) for axis in (0, 1)]
     both = [step[seen[1:] & seen[:-1] if axis == 0 else seen[:, 1:] & seen[:, :-1]] for axis, step in enumerate(steps)]
-    return max(float(np.percentile(step, 95)) for step in both if step.size) * _OVERSAMPLED
+    return max((float(np.percentile(step, 95)) * _OVERSAMPLED for step in both if step.size), default=1.0)
 
 
 def _nodes(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,1 @@
+"""Lenses that are known, calibrated from rendered boards."""
