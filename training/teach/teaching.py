@@ -1,0 +1,181 @@
+"""Trains a keypoint language model on drawn families."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import DataError
+from training import checkpoint
+from training.checkpoint import Checkpoint
+from training.networks.keypoint_llm import KeypointLlm
+from training.teach.losses import losses
+from training.teach.model_folder import TeachCard, build, save
+from training.teach.questions import Batch, batch
+from training.teach.rendered_families import RenderedFamilies, rendered_families
+from training.teach.teach_method import TeachMethod
+
+_AVERAGE, _WARM_UP, _EVERY, _SAVE_S, _AHEAD = 0.997, 100, 25, 120.0, 3
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TeachRun:
+    """One training.
+
+    Attributes:
+        llm, vision: folders of the models that it stands on; no vision trains an encoder from nothing.
+        out: the model's folder; written when all is done.
+        work: the checkpoint; may be deleted afterwards.
+        families: folder of rendered families, by default one that all trainings share.
+    """
+
+    method: TeachMethod
+    llm: Path
+    vision: Path | None
+    out: Path
+    work: Path
+    resume: bool
+    report: Report
+    families: Path | None = None
+
+
+def teach(run: TeachRun) -> TeachCard:
+    """Train and write the model.
+
+    Raises:
+        DataError: the checkpoint is of another training, the loss is not finite, or something cannot be written.
+        NetworkError: a model cannot be used.
+    """
+    method = run.method
+    built = build(run.llm, run.vision, side=method.side, lora_rank=method.lora_rank, seed=method.seed)
+    trained = sum(weight.numel() for weight in built.network.parameters() if weight.requires_grad)
+    run.report(f"language: {built.card.language}; vision: {built.card.vision}; {trained / 1e6:.2f} M are trained")
+    families = rendered_families(0, method.families, method.frames, folder=run.families, report=run.report)
+    state = _fit(built.network, families, run)
+    return save(built, run.out, state.step, state.seconds / 60)
+
+
+def _fit(network: KeypointLlm, families: RenderedFamilies, run: TeachRun) -> Checkpoint:
+    """The loop. The network ends as the running average of its steps, in evaluation mode."""
+    method, path = run.method, run.work / "teach.checkpoint"
+    run.work.mkdir(parents=True, exist_ok=True)
+    config = msgspec.to_builtins(method) | {"llm": str(run.llm.name), "vision": str(run.vision and run.vision.name)}
+    network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    averaged = {name: tensor.clone() for name, tensor in network.trained().items()}
+    optimiser = torch.optim.AdamW(_groups(network, method.weight_decay), lr=method.learning_rate)
+    state = Checkpoint(config)
+    if run.resume and path.is_file():
+        state = checkpoint.load(path, config)
+        network.load_state_dict(state.model, strict=False)
+        averaged = dict(state.averaged)
+        optimiser.load_state_dict(state.optimiser)
+        run.report(f"goes on at step {state.step} of {method.steps}")
+    started = saved = time.monotonic()
+    spent, first = state.seconds, state.step
+    sums = _Sums()
+    for step, questions in _prefetched(families, method, first):
+        rate = _rate(step, method)
+        sums.add(step, _learn(network, optimiser, rate, questions))
+        _average(averaged, network, min(_AVERAGE, (1 + step) / (10 + step)))
+        state.step = step + 1
+        if state.step % _EVERY == 0:
+            each = (time.monotonic() - started) / (state.step - first)
+            means = sums.means()
+            run.report(_line(state.step, method.steps, means, each))
+            state.history.append({"step": float(state.step)} | means)
+        if state.step == method.steps or time.monotonic() - saved > _SAVE_S:
+            state.seconds = spent + time.monotonic() - started
+            state.model, state.averaged, state.optimiser = network.trained(), averaged, optimiser.state_dict()
+            checkpoint.save(state, path)
+            saved = time.monotonic()
+    network.load_state_dict(averaged, strict=False)
+    network.cpu().eval()
+    return state
+
+
+def _learn(network: KeypointLlm, optimiser: torch.optim.Optimizer, rate: float, questions: Batch) -> dict[str, float]:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    network.train()
+    parts = losses(network, questions)
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(torch.stack(list(parts.values())).sum())
+    nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+    optimiser.step()
+    return {name: part.item() for name, part in parts.items()}
+
+
+@torch.no_grad()
+def _average(averaged: dict[str, Tensor], network: KeypointLlm, keep: float) -> None:
+    for name, tensor in network.trained().items():
+        if tensor.is_floating_point():
+            averaged[name].lerp_(tensor, 1.0 - keep)
+        else:
+            averaged[name].copy_(tensor)
+
+
+def _rate(step: int, method: TeachMethod) -> float:
+    """Linear warm-up, then half a cosine down to 2%."""
+    if step < _WARM_UP:
+        return method.learning_rate * (step + 1) / _WARM_UP
+    done = (step - _WARM_UP) / max(1, method.steps - _WARM_UP)
+    return method.learning_rate * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))))
+
+
+def _groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Only matrices decay."""
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    return [
+        {"params": [weight for weight in trained if weight.dim() > 1], "weight_decay": decay},
+        {"params": [weight for weight in trained if weight.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+@dataclass
+class _Sums:
+    """The losses since the last report."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+
+    def add(self, step: int, parts: dict[str, float]) -> None:
+        """Add those of a step. Raises DataError where one is not finite."""
+        if not math.isfinite(sum(parts.values())):
+            raise DataError(f"the loss is not finite at step {step}", allowed="a lower learning_rate in the method")
+        for name, part in parts.items():
+            self.values[name] = self.values.get(name, 0.0) + part
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each; they begin anew."""
+        means = {name: value / self.steps for name, value in self.values.items()}
+        self.values, self.steps = {}, 0
+        return means
+
+
+def _line(step: int, steps: int, means: dict[str, float], each: float) -> str:
+    figures = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+    return f"teach {step}/{steps}  {figures}  {each * 1e3:.0f} ms a step  {(steps - step) * each / 60:.0f} min left"
+
+
+def _prefetched(families: RenderedFamilies, method: TeachMethod, first: int) -> Iterator[tuple[int, Batch]]:
+    """Batches in order, prepared beside the training."""
+    among = range(method.families - method.held)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="questions")
+    waiting: list[Future[Batch]] = []
+    try:
+        for step in range(first, method.steps):
+            while len(waiting) < _AHEAD and step + len(waiting) < method.steps:
+                waiting.append(pool.submit(batch, families, method, among, (method.seed, 1, step + len(waiting))))
+            yield step, waiting.pop(0).result()
+    finally:
+        pool.shutdown(cancel_futures=True)
