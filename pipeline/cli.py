@@ -19,6 +19,8 @@ OWN_COMMANDS = (
     "recipe",
     "control",
     "export",
+    "backup",
+    "bundle",
     "cameras",
     "snapshot",
     "inspect",

@@ -1,5 +1,6 @@
 """Kept parts for tests, as a station leaves them: images with their texts, the journal, and what inspected them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import result as result_schema
+from pipeline.camera_settings import SyntheticSettings
 from pipeline.clock import iso_utc
-from pipeline.config import Station
+from pipeline.config import ArchiveSettings, Station
 from pipeline.evidence import picture, record
 from pipeline.evidence.image_name import image_path
 from pipeline.inspector import Inspector
@@ -21,8 +23,10 @@ from pipeline.recipe import Recipe, load_recipe
 from pipeline.replay.again import inspect_again
 from pipeline.replay.archive import LoadedPart
 from pipeline.result import Result, View
+from pipeline.sealing import seal
 from pipeline.workers.recipe_keeper import keep
 from tests.journals import RING
+from tests.recipes import frame_with_part, make_recipe
 from tests.results import result
 
 SECOND_NS = 1_000_000_000
@@ -82,3 +86,39 @@ class Archive:
     def close(self) -> None:
         """Let go of the journal."""
         self.journal.close()
+
+
+MEASURE = '[measure.width]\ndistance = ["a", "b"]\nnominal = 128.0\ntolerance = 2.0'
+
+
+def pictures() -> list[NDArray[np.uint8]]:
+    """Four parts; of the last two dots are 5 px too far to the right."""
+    noise = np.random.default_rng(3)
+    found = [frame_with_part() + noise.integers(0, 3, (256, 256), np.uint8) for _ in range(4)]
+    found[3][:, 128:] = frame_with_part(shift_px=(5.0, 0.0))[:, 128:]
+    return found
+
+
+class Kept:
+    """A station with a recipe, four kept parts of it and one whose image was not kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder, folder / "state"
+        self.recipe = make_recipe(folder / "recipes" / "part", ["top"], rest=MEASURE)
+        self.station = folder / "station.toml"
+        self.station.write_text(
+            'format = 1\nstation = "L3"\nrecipes = "recipes"\n[camera.top]\ntype = "synthetic"\n'
+            '[archive]\nfolder = "state"\n[infer]\nbackend = "onnxruntime"\n'
+        )
+        archive = Archive(self.state, self.recipe)
+        archive.keep_recipe(
+            Station(1, "L3", "", {"top": SyntheticSettings()}, archive=ArchiveSettings(str(self.state)))
+        )
+        self.results = archive.parts(pictures())
+        self.lost = archive.part(pictures()[0], kept=False)
+        archive.close()
+
+    def change(self, tolerance: float) -> None:
+        path = self.recipe / "recipe.toml"
+        path.write_text(re.sub(r"tolerance = .*", f"tolerance = {tolerance}", path.read_text()))
+        seal(self.recipe, {}, keep=1)

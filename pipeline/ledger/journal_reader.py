@@ -11,7 +11,7 @@ from pipeline.errors import JournalError
 from pipeline.ledger.journal_export import Exported, Position, Span, first_position, read_stretch
 from pipeline.ledger.journal_file import fault_text
 from pipeline.ledger.journal_page import read_page
-from pipeline.ledger.journal_recall import read_audits
+from pipeline.ledger.journal_recall import read_audits, read_newest
 from pipeline.ledger.journal_retention import touch_oldest
 from pipeline.ledger.journal_rows import AuditEntry, Page
 from pipeline.ledger.journal_schema import FILE_NAME, connect_reader
@@ -54,6 +54,11 @@ class JournalReader:
             if connection is None:
                 return Page([], session, seq, more=False, expired=[])
             return read_page(connection, session, seq, limit)
+
+    def newest(self, limit: int) -> list[bytes]:
+        """Payloads of the newest results, oldest first. Raises JournalError."""
+        with self._reading() as connection:
+            return read_newest(connection, limit) if connection is not None else []
 
     def audits(self, limit: int) -> list[AuditEntry]:
         """The newest entries of the audit trail, oldest first. Raises JournalError."""

@@ -68,6 +68,12 @@ def read_young(connection: sqlite3.Connection, before_place: int, utc_ns: int, a
     return young[::-1]
 
 
+def read_newest(connection: sqlite3.Connection, limit: int) -> list[bytes]:
+    """Payloads of the newest results, oldest first; damaged ones are left out."""
+    rows = connection.execute("SELECT crc, payload FROM results ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+    return [payload for crc, payload in rows if zlib.crc32(payload) == crc][::-1]
+
+
 def read_audits(connection: sqlite3.Connection, limit: int) -> list[AuditEntry]:
     """The newest entries of the audit trail, oldest first."""
     rows = connection.execute("SELECT utc_ns, peer, what, before, after FROM audit ORDER BY id DESC LIMIT ?", (limit,))

@@ -4,51 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from pipeline.camera_settings import SyntheticSettings
 from pipeline.cli import main
-from pipeline.config import ArchiveSettings, Station
-from pipeline.sealing import seal
-from tests.archives import Archive
-from tests.recipes import frame_with_part, make_recipe
-
-MEASURE = '[measure.width]\ndistance = ["a", "b"]\nnominal = 128.0\ntolerance = 2.0'
-
-
-def pictures() -> list[NDArray[np.uint8]]:
-    """Four parts; of the last two dots are 5 px too far to the right."""
-    noise = np.random.default_rng(3)
-    found = [frame_with_part() + noise.integers(0, 3, (256, 256), np.uint8) for _ in range(4)]
-    found[3][:, 128:] = frame_with_part(shift_px=(5.0, 0.0))[:, 128:]
-    return found
-
-
-class Kept:
-    """A station with a recipe and its archive, session by session."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.state = folder, folder / "state"
-        self.recipe = make_recipe(folder / "recipes" / "part", ["top"], rest=MEASURE)
-        self.station = folder / "station.toml"
-        self.station.write_text(
-            'format = 1\nstation = "L3"\nrecipes = "recipes"\n[camera.top]\ntype = "synthetic"\n'
-            '[archive]\nfolder = "state"\n[infer]\nbackend = "onnxruntime"\n'
-        )
-        archive = Archive(self.state, self.recipe)
-        archive.keep_recipe(
-            Station(1, "L3", "", {"top": SyntheticSettings()}, archive=ArchiveSettings(str(self.state)))
-        )
-        self.results = archive.parts(pictures())
-        self.lost = archive.part(pictures()[0], kept=False)
-        archive.close()
-
-    def change(self, tolerance: float) -> None:
-        path = self.recipe / "recipe.toml"
-        path.write_text(re.sub(r"tolerance = .*", f"tolerance = {tolerance}", path.read_text()))
-        seal(self.recipe, {}, keep=1)
+from tests.archives import Kept
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,88 @@
+"""`datumd backup`, `restore` and `bundle`: a station comes back whole, and no secret goes out."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.commands.bundle import LEFT_OUT, without_secrets
+from tests.archives import Kept
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept"))
+
+
+def test_a_station_comes_back_with_its_verdicts(kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    backup, restored = tmp_path / "b.zip", tmp_path / "new" / "station.toml"
+    assert main(["backup", str(kept.station), "-o", str(backup), "--images"]) == 0
+    assert main(["restore", str(backup), str(restored)]) == 0
+    capfd.readouterr()
+    assert main(["export", str(kept.station)]) == 0
+    before = capfd.readouterr().out
+    assert main(["export", str(restored)]) == 0
+    assert capfd.readouterr().out == before
+    assert main(["why", kept.results[3].result_id, str(restored)]) == 0
+    assert "again          reproduced bit for bit\n" in capfd.readouterr().out
+    assert main(["restore", str(backup), str(tmp_path / "new" / "other.toml")]) == 2  # the same places
+    assert "is there already" in capfd.readouterr().err
+
+
+def test_a_damaged_backup_writes_nothing(kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole, damaged = tmp_path / "b.zip", tmp_path / "damaged.zip"
+    assert main(["backup", str(kept.station), "-o", str(whole)]) == 0
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(damaged, "w") as other:
+        for name in archive.namelist():
+            content = archive.read(name)
+            other.writestr(name, content[:-1] if name.endswith("coarse.onnx") else content)
+    new = tmp_path / "new"
+    assert main(["restore", str(damaged), str(new / "station.toml")]) == 2
+    assert "coarse.onnx is damaged" in capfd.readouterr().err
+    assert not new.exists()
+    assert main(["restore", str(kept.station), str(new / "station.toml")]) == 2
+    assert "is no backup" in capfd.readouterr().err
+
+
+def test_a_backup_leads_nowhere_else(kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    evil = tmp_path / "evil.zip"
+    files = {"station.toml": kept.station.read_bytes(), "recipes/../../out": b"x"}
+    manifest = {
+        "format": 1,
+        "station": "L3",
+        "datumd": "1",
+        "made": "",
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    with zipfile.ZipFile(evil, "w") as archive:
+        for name, content in {**files, "manifest.json": json.dumps(manifest).encode()}.items():
+            archive.writestr(name, content)
+    assert main(["restore", str(evil), str(tmp_path / "new" / "station.toml")]) == 2
+    assert "a path that stays in" in capfd.readouterr().err
+    assert not list(tmp_path.rglob("out"))
+
+
+def test_a_bundle_holds_no_secret(kept: Kept, tmp_path: Path) -> None:
+    out = tmp_path / "support.zip"
+    assert main(["bundle", str(kept.station), "-o", str(out)]) == 0
+    with zipfile.ZipFile(out) as archive:
+        names = set(archive.namelist())
+        assert {"station.json", "machine.json", "results.jsonl", "recipes/part/recipe.toml", "runs.jsonl"} <= names
+        assert len(archive.read("results.jsonl").splitlines()) == 5
+        assert not [name for name in names if name.endswith((".onnx", ".png", ".key"))]
+
+
+def test_what_may_be_secret_is_left_out() -> None:
+    table = {
+        "mqtt": {"password": "p", "user": "u", "host": "tcp://me:pw@broker:1"},
+        "security": {"key": "station.key", "clients": "clients"},
+        "camera": {"top": {"token": "t", "keypoints": ["a"]}},
+    }
+    assert without_secrets(table) == {
+        "mqtt": {"password": LEFT_OUT, "user": "u", "host": f"tcp://{LEFT_OUT}@broker:1"},
+        "security": {"key": LEFT_OUT, "clients": "clients"},
+        "camera": {"top": {"token": LEFT_OUT, "keypoints": ["a"]}},
+    }
