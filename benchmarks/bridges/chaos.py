@@ -31,7 +31,6 @@ class Chaos:
     passed: int
     kills: int
     disagreements: int
-    words: str
 
 
 def measure_chaos(parts: int, seed: int = 1) -> Chaos:
@@ -50,10 +49,15 @@ def measure_chaos(parts: int, seed: int = 1) -> Chaos:
         finally:
             plc.kill()
             plc.wait()
+    return read_words(words, kills)
+
+
+def read_words(words: str, kills: int) -> Chaos:
+    """What the played PLC has printed. Raises RuntimeError where it did not come to its end."""
     counts = {what: int(count) for what, count in re.findall(r"^ *(.*?)  +(\d+)$", words, flags=re.MULTILINE)}
     if "disagree" not in counts:
         raise RuntimeError(f"the played PLC did not come to its end: {words}")
-    return Chaos(counts["parts"], counts.get("passed", 0), kills, counts["disagree"], words)
+    return Chaos(counts["parts"], counts.get("passed", 0), kills, counts["disagree"])
 
 
 def _kill(plc: "subprocess.Popen[str]", name: str, chance: random.Random) -> int:
