@@ -18,6 +18,7 @@ GRANTED_AHEAD = 3  # slots that a camera holds ready to fill
 PARTS_AT_WORKER = 2  # one being inspected and the next, so that a worker never waits for the ledger
 
 Address = Annotated[str, msgspec.Meta(pattern=r"^(tcp://)?[^\s:/]+:[1-9][0-9]{0,4}\Z")]
+TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
 LAST_PORT = 65_535
 _LOOPBACK = re.compile(r"^(tcp://)?(127\.[0-9]+\.[0-9]+\.[0-9]+|localhost):")
 
@@ -129,7 +130,7 @@ class RingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One daemon: its cameras, its recipes and its addresses."""
+    """One daemon: its cameras, its recipes and its addresses. `shifts` are when shifts start, in the machine's time zone."""
 
     format: Literal[1]
     station: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")]
@@ -137,6 +138,9 @@ class Station(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     camera: dict[str, CameraSettings]
     recipe: int | None = None
     language: Literal["en", "de"] = "en"
+    shifts: Annotated[list[TimeOfDay], msgspec.Meta(min_length=1, max_length=24)] = msgspec.field(
+        default_factory=lambda: ["06:00", "14:00", "22:00"]
+    )
     part: PartSettings = PartSettings()
     results: ResultsSettings = ResultsSettings()
     control: ControlSettings = ControlSettings()

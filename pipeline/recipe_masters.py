@@ -1,6 +1,5 @@
 """What a person writes about masters in recipe.toml: parts that are known, and when the station must show that it knows them."""
 
-import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,7 +8,6 @@ from pipeline.result import Evaluation
 
 Due = Literal["shift", "recipe_change", "restart"]
 MasterId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]*\Z")]
-_CLOCK = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 
 
 class MastersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -18,15 +16,13 @@ class MastersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         parts: part id to what must be found: "OK", "NOT_OK" or "NOT_DECIDABLE", the last two with a reason after a space,
             as results print it: "NOT_OK pin_span.high". A part with one of these ids is a master, however it is triggered.
-        due: at the start of each shift, when the recipe is selected in place of another, when the daemon starts.
-        shifts: when shifts start, local time of the station, "06:00".
+        due: at the start of each shift of the station, when the recipe is selected in place of another, when the daemon starts.
         grace_min: for so long after the start of a shift the masters of the last one are good.
         drift: control limits about each measurement of the masters that are OK, in standard deviations; 0 = no watch.
     """
 
     parts: Annotated[dict[MasterId, str], msgspec.Meta(min_length=1, max_length=32)]
     due: list[Due] = msgspec.field(default_factory=lambda: ["recipe_change", "restart"])
-    shifts: list[str] = []
     grace_min: Annotated[float, msgspec.Meta(ge=0.0, le=480.0)] = 0.0
     drift: Annotated[float, msgspec.Meta(ge=0.0, le=10.0)] = 3.0
 
@@ -40,11 +36,6 @@ class MastersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
                 )
             if word == Evaluation.OK and expected != word:
                 raise ValueError(f"{part}: a part that is OK has no reason")
-        wrong = next((shift for shift in self.shifts if not _CLOCK.match(shift)), None)
-        if wrong is not None:
-            raise ValueError(f"shift {wrong!r} is no time of day; write HH:MM")
-        if ("shift" in self.due) != bool(self.shifts):
-            raise ValueError('due = ["shift"] and shifts = ["06:00", …] belong together')
         if not self.due:
             raise ValueError("due is empty: then leave masters out")
 

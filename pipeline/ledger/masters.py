@@ -38,9 +38,9 @@ class Shown(msgspec.Struct):
 class Masters:
     """The masters of every recipe of the station; of recipes without any nothing is due."""
 
-    def __init__(self, settings: Settings, ring_id: int) -> None:
-        """Go on with what the last ledger knew. `ring_id` is another one after each start of the daemon."""
-        self._settings, self._ring_id = settings, ring_id
+    def __init__(self, settings: Settings, ring_id: int, shifts: Sequence[str]) -> None:
+        """Go on with what the last ledger knew. `ring_id` is another one after each start of the daemon; `shifts` "06:00"."""
+        self._settings, self._ring_id, self._shifts = settings, ring_id, shifts
         try:
             self._shown = msgspec.json.decode(settings.setting(SETTING) or "{}", type=dict[int, Shown])
         except msgspec.DecodeError:
@@ -81,7 +81,7 @@ class Masters:
         """Masters that must be inspected now; with `in_grace` only those without which nothing passes any more."""
         if recipe is None or recipe.masters is None:
             return []
-        since = _since(recipe.masters, utc_ns, in_grace=in_grace)
+        since = _since(recipe.masters, self._shifts, utc_ns, in_grace=in_grace)
         passed = self._of(recipe).passed
         return [part for part in recipe.masters.parts if passed.get(part, -1) < since]
 
@@ -147,7 +147,7 @@ def _fault(masters: MastersSettings, result: Result) -> str:
     )
 
 
-def _since(masters: MastersSettings, utc_ns: int, *, in_grace: bool) -> int:
+def _since(masters: MastersSettings, shifts: Sequence[str], utc_ns: int, *, in_grace: bool) -> int:
     """UTC ns from which on masters count: the start of the shift; in its first minutes, that of the one before."""
     if "shift" not in masters.due:
         return 0
@@ -157,7 +157,7 @@ def _since(masters: MastersSettings, utc_ns: int, *, in_grace: bool) -> int:
     starts = []
     for back in (0, 1):
         day = (now - timedelta(days=back)).date()
-        for shift in masters.shifts:
+        for shift in shifts:
             hour, minute = (int(number) for number in shift.split(":"))
             starts.append(datetime(day.year, day.month, day.day, hour, minute).astimezone())
     last = max(start for start in starts if start <= now)

@@ -93,7 +93,7 @@ class LedgerWorker:
             BookSettings.of(station, self._ring.layout.slots), self._found.slots, self._journal.accounts()
         )
         loaded: dict[int, LoadedRecipe] = {}
-        self._recipes = Recipes(self._journal, station.recipe, loaded)
+        self._recipes = Recipes(self._journal, station.recipe, loaded, station.shifts)
         self._book.recipe = self._recipes.selected
         self._zmq = zmq.Context[zmq.Socket[bytes]]()
         self._gate = Gate(self._zmq, station.security)

@@ -1,5 +1,7 @@
 """Which recipe the station inspects by: loaded by every infer worker at its start, selected by number at a part boundary."""
 
+from collections.abc import Sequence
+
 from pipeline import selection
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.masters import Masters
@@ -16,15 +18,17 @@ class Recipes:
         selected: its number; it may be none that infer has, and its parts are then answered without a verdict.
     """
 
-    def __init__(self, journal: Journal, configured: int | None, loaded: dict[int, LoadedRecipe]) -> None:
-        """`configured` is the station file's `recipe`; `loaded` is filled by the hellos."""
+    def __init__(
+        self, journal: Journal, configured: int | None, loaded: dict[int, LoadedRecipe], shifts: Sequence[str]
+    ) -> None:
+        """`configured` is the station file's `recipe`, `shifts` when they start; `loaded` is filled by the hellos."""
         self.loaded = loaded
         self._journal = journal
         self._configured = configured
         self._told: list[LoadedRecipe] = []
         self._refusal = ""
         self.purposes = Purposes(journal)
-        self.masters = Masters(journal, journal.ring_id)
+        self.masters = Masters(journal, journal.ring_id, shifts)
         kept = journal.setting(selection.SETTING)
         if selection.is_void(kept, configured):
             journal.set_setting(selection.SETTING, "")

@@ -105,7 +105,7 @@ def test_a_loss_is_a_result_with_the_reason_of_each_view(
 def test_a_bad_master_that_looks_good_does_not_pass(answering: Answering) -> None:
     masters = MastersSettings(parts={"P-1": "NOT_OK span.high"})
     answering.recipes[1] = LoadedRecipe(1, "first", "aa", masters=masters)
-    answering.masters = Masters(Kept(), 1)
+    answering.masters = Masters(Kept(), 1, ["06:00"])
     found = [verdict(Evaluation.OK)]
     (result,) = answering.results(Answer(part_of(1, "top"), None), found, MOMENT, journaled=True, images={})
     assert (result.purpose, result.result_evaluation, result.disposition) == ("master", "OK", "REJECT")
