@@ -1,0 +1,1 @@
+"""Studies of the station as a gauge: what its measurements are worth."""
