@@ -26,6 +26,8 @@ from pipeline.ledger.journal_rows import FrameKey, Row
 from pipeline.loss import LossKind
 from pipeline.messages import (
     Accepted,
+    Adjusted,
+    Adjusting,
     Asked,
     CameraHello,
     CameraStatus,
@@ -42,6 +44,7 @@ from pipeline.messages import (
     PartAnswer,
     Passed,
     Released,
+    Renewing,
     RequestsHello,
     Told,
     ToLedger,
@@ -378,6 +381,50 @@ def test_a_stopped_station_answers_the_line_so_and_stays_stopped(bench: Bench, p
         bench.frame(granted, 1)
         (found,) = bench.results(1)
         assert [reason.code for reason in found.reasons] == ["stopped"]
+
+
+def test_a_station_that_is_set_up_is_not_ready_and_stays_so_until_it_is_done(bench: Bench, pid: int) -> None:
+    status = requests.AskStatus()
+    with bench.ledger():
+        bench.hello(pid)
+        assert "not being set up" in bench.ask(requests.Adjust(camera="top", features={"Gain": 1.0})).error
+        assert "not being set up" in bench.ask(requests.Renew()).error
+        assert bench.ask(requests.Setup(on=True)).error == ""
+    with bench.ledger():  # a new ledger goes on with it
+        granted = bench.hello(pid)
+        assert b'"state":"Initialized","text":"being set up' in bytes(bench.ask(status).status)
+        assert "being set up" in bench.ask(requests.Trigger(part_id="A")).error
+        bench.frame(granted, 1)
+        (found,) = bench.results(1)
+        assert [reason.code for reason in found.reasons] == ["stopped"]
+        assert "allowed: ExposureTime" in bench.ask(requests.Adjust(camera="top", features={"Width": 8})).error
+        assert "no camera side" in bench.ask(requests.Adjust(camera="side", features={})).error
+        bench.say(
+            "requests", Asked(9, "press4: web anna", requests.Adjust(id="a", camera="top", features={"Gain": 2.5}))
+        )
+        while not isinstance(order := bench.told("grab.top"), Adjusting):
+            pass
+        assert (order.features, order.pid) == ({"Gain": 2.5}, pid)
+        bench.say("grab.top", Adjusted(order.ticket, {"Gain": 2.5}, ""))
+        told = bench.told("requests")
+        assert isinstance(told, Told)
+        assert requests.decode_reply(told.reply).values == {"Gain": 2.5}
+        bench.say("grab.top", Adjusted(order.ticket, {"Gain": 2.5}, ""))  # said again: of no account
+        assert bench.ask(requests.Renew()).error == ""
+        assert isinstance(bench.told("infer.0"), Renewing)
+        assert bench.ask(requests.Note(text="a recipe was changed")).error == ""
+        assert bench.ask(requests.Setup(on=False)).error == ""
+        assert b"Initialized" not in bytes(bench.ask(status).status)
+    journal = Journal.open(Path(bench.runtime.state_folder), 1, 1, lambda _: 7.0)
+    audits = [(entry.peer, entry.what, entry.after) for entry in journal.audits(10)]
+    journal.close()
+    assert audits[-5:] == [
+        ("press4", "setup", "yes"),
+        ("press4: web anna", "adjust", "Gain = 2.5"),
+        ("press4", "renew", ""),
+        ("press4", "note", "a recipe was changed"),
+        ("press4", "setup", "no"),
+    ]
 
 
 def test_a_frame_that_a_stopped_station_took_in_without_a_ledger_is_not_inspected(bench: Bench, pid: int) -> None:
