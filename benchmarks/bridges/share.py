@@ -12,6 +12,8 @@ from pipeline.client import Message
 from pipeline.result import Result, ResultState
 from pipeline.result_text import percentile
 
+LEISURE_SHARE = 4
+
 
 class With(StrEnum):
     """Which bridges run beside the daemon."""
@@ -39,13 +41,13 @@ def measure_share(rounds: int, overload_hz: float, leisure_hz: float, triggers: 
         rounds: of each kind.
         overload_hz: more triggers a second than the daemon can inspect: it counts frames a second.
         leisure_hz: few enough that no part waits for another: from the frame to its answer.
-        triggers: of each run.
+        triggers: of each run under overload; a leisurely one has a fourth of them.
     """
     loads = {kind: Load() for kind in With}
     for _ in range(rounds):
         for kind, load in loads.items():
             _run(kind, load, overload_hz, triggers, _note_rate(load))
-            _run(kind, load, leisure_hz, triggers, _note_answer(load))
+            _run(kind, load, leisure_hz, triggers // LEISURE_SHARE, _note_answer(load))
     return loads
 
 
