@@ -30,16 +30,16 @@ def text(studies: Sequence[Study]) -> str:
 def page(studies: Sequence[Study], readings: Sequence[Reading], source: str) -> str:
     """HTML that needs nothing beside it."""
     body = ["<h1>Gauge study</h1>", html.facts(_origin(readings, source))]
-    summary = [("measurement", "study", "", "")]
-    summary += [(one.measurement, one.kind, _JUDGED[one.passed], one.verdict) for one in studies]
+    summary = [("measurement", "study", "")]
+    summary += [(one.measurement, one.kind, f"{_JUDGED[one.passed]}: {one.verdict}") for one in studies]
     body.append(html.numbers(summary))
     for one in studies:
         body.append(f"<h2>{escape(one.measurement)}: {escape(one.kind)}</h2>")
         body.append(f"<p class='verdict'>{escape(_JUDGED[one.passed])}: {escape(one.verdict)}</p>")
         body += one.charts
-        body.append(html.facts([(name, _shown(value)) for name, value in one.figures.items()]))
         for title, rows in one.tables.items():
             body += html.section(title, html.numbers(rows))
+        body += html.section("All figures", html.facts([(name, _shown(value)) for name, value in one.figures.items()]))
     return html.page("Gauge study", body)
 
 
