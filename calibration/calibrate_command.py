@@ -6,7 +6,8 @@ import argparse
 import importlib
 from importlib.metadata import entry_points
 
-GROUP = "datumd.calibrate"  # of entry points: modules with add_parser(), so that nothing is imported upward
+OWN = ("calibration.board_command", "calibration.lens_command", "calibration.plane_command")
+GROUP = "datumd.calibrate"  # of entry points: further modules with add_parser(), so that nothing is imported upward
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,5 +20,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog="Each has its own --help. docs/calibration.md tells the whole way.",
     )
     below = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    for module in sorted({point.value for point in entry_points(group=GROUP)}):
+    others = sorted(point.value for point in entry_points(group=GROUP))
+    for module in dict.fromkeys((*OWN, *others)):
         importlib.import_module(module).add_parser(below)
