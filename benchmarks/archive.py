@@ -20,6 +20,7 @@ from benchmarks.bare import RECIPE, VIEW, BareProcess, bracket_frames, inspect_b
 from benchmarks.report import Figure, Measured
 from pipeline import result as result_schema
 from pipeline.config import InferSettings
+from pipeline.errors import EngineError
 from pipeline.evidence import picture, record
 from pipeline.evidence.image_name import image_path
 from pipeline.evidence.record import text_path
@@ -224,11 +225,15 @@ def measure(quick: bool) -> Measured:
 
 
 def _same_tables(job: Job, parts: list[ArchivedPart], cores: int) -> list[Figure]:
-    """1 where a local Ray cluster gives the same table as the cores of this machine, 0 where not; nothing without Ray."""
+    """1 where a local Ray cluster gives the same table as the cores of this machine, 0 where not; nothing where none starts."""
     if find_spec("ray") is None:
         return []
     starts: list[Start] = [lambda job: Pool(job, cores), lambda job: RayPool(job, "local", cores)]
-    texts = [trial_text(tried(job, parts, start).trial) for start in starts]
+    try:
+        texts = [trial_text(tried(job, parts, start).trial) for start in starts]
+    except EngineError as problem:  # on a machine that is too busy its node does not start in time
+        print(f"without a comparison with Ray: {problem}", file=sys.stderr)
+        return []
     return [Figure("ray_same_table", float(texts[0] == texts[1]))]
 
 
