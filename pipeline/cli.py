@@ -19,6 +19,7 @@ OWN_COMMANDS = (
     "recipe",
     "control",
     "export",
+    "report",
     "backup",
     "bundle",
     "cameras",

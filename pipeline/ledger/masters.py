@@ -11,6 +11,7 @@ from pipeline.messages import LoadedRecipe
 from pipeline.recipe_masters import MastersSettings
 from pipeline.result import Evaluation, Result
 from pipeline.result_text import reason_text
+from pipeline.shift import shift_starts
 from pipeline.status import MasterReport, MastersReport
 
 SETTING = "masters"  # its name among the journal's settings
@@ -154,11 +155,5 @@ def _since(masters: MastersSettings, shifts: Sequence[str], utc_ns: int, *, in_g
     now = datetime.fromtimestamp(utc_ns / 1e9).astimezone()
     if in_grace:
         now -= timedelta(minutes=masters.grace_min)
-    starts = []
-    for back in (0, 1):
-        day = (now - timedelta(days=back)).date()
-        for shift in shifts:
-            hour, minute = (int(number) for number in shift.split(":"))
-            starts.append(datetime(day.year, day.month, day.day, hour, minute).astimezone())
-    last = max(start for start in starts if start <= now)
+    last = shift_starts(shifts, now)[-1]
     return int(last.timestamp() * 1e9)

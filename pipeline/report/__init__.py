@@ -1,0 +1,1 @@
+"""What a span of production was like, out of the journal."""
