@@ -21,6 +21,8 @@ from pipeline.recipe_measure import (
 FILE_NAME = "recipe.toml"
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Scale = Annotated[float, msgspec.Meta(ge=1e-9, le=1e6)]  # from atoms to landscapes
+ScaleSigma = Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
 Grey = Annotated[float, msgspec.Meta(ge=0.0, le=255.0)]
 Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 Box = tuple[float, float, Positive, Positive]
@@ -104,8 +106,8 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keypoints: Annotated[list[Name], msgspec.Meta(min_length=1, max_length=1024)]
     must_be_present: list[str] = []
     image: ImageSettings = ImageSettings()
-    scale_mm_per_px: Positive | None = None
-    scale_sigma_mm_per_px: NotNegative | None = None
+    scale_mm_per_px: Scale | None = None
+    scale_sigma_mm_per_px: ScaleSigma | None = None
     unit: Literal["mm", "px"] | None = None
     height_mm: float = 0.0
     height_sigma_mm: NotNegative = 0.0

@@ -54,9 +54,10 @@ class Edges:
             return tuple(FoundEdge(name) for name in self._by_view[view])
         known = {one.name: one for one in keypoints if one.state is KeypointState.visible and one.x is not None}
         names = list(known)
-        xy_mm = plane.to_mm(np.array([(known[name].x, known[name].y) for name in names], np.float64).reshape(-1, 2))
-        placed = dict(zip(names, xy_mm, strict=True))
-        return tuple(self._found(name, edge, plane, frame, placed) for name, edge in self._by_view[view].items())
+        xy_sensor_px = np.array([(known[name].x, known[name].y) for name in names], np.float64).reshape(-1, 2)
+        with np.errstate(all="ignore"):  # a place beyond all numbers is none
+            placed = dict(zip(names, plane.to_mm(xy_sensor_px), strict=True))
+            return tuple(self._found(name, edge, plane, frame, placed) for name, edge in self._by_view[view].items())
 
     def _found(
         self,
@@ -116,6 +117,8 @@ def _circle_rays(plane: PlaneMap, centre: Points, radius: float, search: float) 
     if not np.isfinite(px).all():
         return None
     radius_px = float(np.hypot(*(px[:4] - px[4]).T).mean())
+    if not radius_px > 0.0:
+        return None
     angles = 2.0 * np.pi * np.arange(_lines(2.0 * np.pi * radius_px)) / _lines(2.0 * np.pi * radius_px)
     outwards = np.column_stack([np.cos(angles), np.sin(angles)])
     margin = MARGIN_PX * radius / radius_px

@@ -65,7 +65,10 @@ class Measure:
     def _shapes(self, findings: ViewFindings) -> PartShapes | None:
         plane = self._planes[findings.view].map
         is_measured = not findings.image_reasons and any(plan.view == findings.view for plan in self._plans)
-        return part_shapes(findings, plane) if is_measured and plane is not None else None
+        if not is_measured or plane is None:
+            return None
+        with np.errstate(all="ignore"):  # a place beyond all numbers is none
+            return part_shapes(findings, plane)
 
     def _measured(self, plan: _Plan, findings: ViewFindings | None, shapes: PartShapes | None) -> Measured:
         if findings is not None and not findings.image_reasons and self._planes[plan.view].map is None:
@@ -164,15 +167,15 @@ def _value(plan: _Plan, shapes: PartShapes) -> tuple[float, float | None]:
     values, covariance, spans = shapes.of(plan.features)
 
     def of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        with np.errstate(all="ignore"):
-            return quantity(plan.settings, plan.datum, Shapes({name: rows[:, span] for name, span in spans.items()}))
+        return quantity(plan.settings, plan.datum, Shapes({name: rows[:, span] for name, span in spans.items()}))
 
-    if not np.isfinite(covariance).all():
-        return float(of(values[None])[0]), None
-    step = _STEP * max(float(np.ptp(values)), 1e-6)
-    moves = step * np.eye(len(values))
-    found = of(np.concatenate([values[None], values + moves, values - moves]))
-    value = float(found[0])
-    gradient = (found[1 : len(values) + 1] - found[len(values) + 1 :]) / (2.0 * step)
-    variance = float(gradient @ covariance @ gradient)
+    with np.errstate(all="ignore"):
+        if not np.isfinite(covariance).all():
+            return float(of(values[None])[0]), None
+        step = _STEP * max(float(np.ptp(values)), 1e-6)
+        moves = step * np.eye(len(values))
+        found = of(np.concatenate([values[None], values + moves, values - moves]))
+        value = float(found[0])
+        gradient = (found[1 : len(values) + 1] - found[len(values) + 1 :]) / (2.0 * step)
+        variance = float(gradient @ covariance @ gradient)
     return value, math.sqrt(variance) if math.isfinite(variance) and variance > 0.0 else None

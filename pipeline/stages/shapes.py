@@ -46,8 +46,7 @@ def part_shapes(findings: ViewFindings, plane: PlaneMap) -> PartShapes:
     points = [one for one in findings.keypoints if one.state is KeypointState.visible and one.x is not None]
     xy_sensor_px = np.array([(one.x, one.y) for one in points], np.float64).reshape(-1, 2)
     edges = [one for one in findings.edges if one.shape]
-    with np.errstate(over="ignore", invalid="ignore"):  # a place beyond all numbers is none
-        shapes = [*plane.to_mm(xy_sensor_px), *(np.array(one.shape) for one in edges)]
+    shapes = [*plane.to_mm(xy_sensor_px), *(np.array(one.shape) for one in edges)]
     names = [*(one.name for one in points), *(one.name for one in edges)]
     ends = np.cumsum([0, *(len(shape) for shape in shapes)]).tolist()
     values = np.concatenate(shapes) if shapes else np.zeros(0)
