@@ -24,7 +24,7 @@ Examples:
   datumd report /backup/L3-S20 --since 7d                     a folder with a journal
 
 Shifts begin as `shifts` in the station file says, in the machine's time zone. Only parts of production are counted; those of
-masters, gauge studies and set-up stand apart. Cpk is from the standard deviation of all values of the span. The journal is only read.
+masters, gauge studies and set-up stand apart. Cpk is from the standard deviation of all values. The journal is only read.
 """
 
 
