@@ -79,7 +79,7 @@ class KeypointLlm(nn.Module):
         side: px of an image.
     """
 
-    def __init__(self, encoder: nn.Module, language: Any, vocabulary: Vocabulary, side: int) -> None:
+    def __init__(self, encoder: nn.Module, language: Any, vocabulary: Vocabulary, side: int) -> None:  # noqa: ANN401 - of transformers
         super().__init__()
         self.side, self.vocabulary = side, vocabulary
         self.encoder, self.language = encoder, language
@@ -161,7 +161,7 @@ class KeypointLlm(nn.Module):
         added = self.words_in((ids - size).clamp_min(0))
         return torch.where((ids >= size).unsqueeze(2), added, own) * (ids != _IMAGE).unsqueeze(2)
 
-    def run(self, embedded: Tensor, mask: Tensor, past: Any = None) -> tuple[Tensor, Tensor, Any]:
+    def run(self, embedded: Tensor, mask: Tensor, past: Any = None) -> tuple[Tensor, Tensor, Any]:  # noqa: ANN401
         """Hidden states (M, l, D), logits (M, l, V + added) of the last l embeddings, and what the next ones go on from."""
         places = (mask.cumsum(1) - 1).clamp_min(0)[:, -embedded.shape[1] :]
         weight = self.language.get_input_embeddings().weight

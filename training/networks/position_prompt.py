@@ -26,7 +26,8 @@ class PositionPrompt(nn.Module):
     def forward(self, tokens: Tensor, fine: Tensor, xy_px: Tensor) -> Tensor:
         """Maps (N, C, h, w) of support images and points (N, K, 2) in px, to (N, K, WIDTH)."""
         at = torch.cat((sampled(fine, xy_px, self.side), sampled(tokens, xy_px, self.side)), 2)
-        return sampled(fine, xy_px, self.side) + self.fuse(torch.cat((at, waves(xy_px, self.side)), 2))
+        fused: Tensor = self.fuse(torch.cat((at, waves(xy_px, self.side)), 2))
+        return at[..., :WIDTH] + fused
 
 
 def waves(xy_px: Tensor, side: int) -> Tensor:

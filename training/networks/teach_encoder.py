@@ -44,7 +44,7 @@ class BackboneEncoder(nn.Module):
         side: of the images.
     """
 
-    def __init__(self, backbone: Any, side: int) -> None:
+    def __init__(self, backbone: Any, side: int) -> None:  # noqa: ANN401 - of transformers
         super().__init__()
         self.backbone = backbone.requires_grad_(False).eval()
         with torch.no_grad():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import NetworkError
+from training.teach.quiet import quiet
 
 KPT, REF, MATCH = " <kpt>", " <ref>", " <match>"
 _SMALL_VOCABULARY = 4096
@@ -71,7 +72,8 @@ def load_language(folder: Path) -> tuple[Any, Any]:
         names = ", ".join(path.name for path in ggufs)
         raise NetworkError(f"holds several GGUF files: {names}", where=str(folder), next_command=_NEXT)
     try:
-        return _read_gguf(ggufs[0]) if ggufs else _read_folder(folder)
+        with quiet():
+            return _read_gguf(ggufs[0]) if ggufs else _read_folder(folder)
     except (ImportError, OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError) as problem:
         said = str(problem).strip().splitlines() or [type(problem).__name__]
         raise NetworkError(
@@ -83,11 +85,14 @@ def _read_folder(folder: Path, **how: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - slow to import
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **how)
+    if not tokenizer.encode(" find", add_special_tokens=False):
+        raise ValueError("there is no tokenizer beside it")
     model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **how)
     if "gguf_file" in how:  # its values are plain by now, but it still calls itself quantised and cannot be saved
         config = model.config
         del config.quantization_config
-        plain: Any = AutoModelForCausalLM.from_config(config)
+        kind: Any = AutoModelForCausalLM
+        plain = kind.from_config(config)
         plain.load_state_dict(model.state_dict())
         return plain.float(), tokenizer
     return model.float(), tokenizer

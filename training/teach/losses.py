@@ -77,15 +77,16 @@ def as_tensors(network: KeypointLlm, maps: Maps, reference: Tensor, questions: l
 def _matching(network: KeypointLlm, maps: Maps, reference: Tensor, xy_px: Tensor, state: Tensor) -> Tensor:
     """Every keypoint of every view is looked for in all other views of its family by correlation alone."""
     families, views, keypoints = state.shape
-    query = functional.normalize(reference, dim=-1).unflatten(0, (families, views))
-    keys = functional.normalize(maps.fine.flatten(2), dim=1).unflatten(0, (families, views))
+    query = functional.normalize(reference, dim=-1).reshape(families, views, keypoints, -1)
+    keys = functional.normalize(maps.fine.flatten(2), dim=1).reshape(families, views, reference.shape[2], -1)
     logits = torch.einsum("fakc,fbch->fabkh", query, keys) * network.sharp.exp()
-    target = aimed(network, xy_px.flatten(0, 2)).unflatten(0, (families, views, keypoints))
+    target = aimed(network, xy_px.flatten(0, 2)).reshape(families, views, keypoints, -1)
     seen = state == 2
     both = (seen[:, :, None] & seen[:, None]).float()
     both = both * (1.0 - torch.eye(views, device=both.device))[None, :, :, None]
     cost = -(target[:, None] * logits.log_softmax(-1)).sum(-1)
-    return (cost * both).sum() / both.sum().clamp_min(1.0)
+    mean: Tensor = (cost * both).sum() / both.sum().clamp_min(1.0)
+    return mean
 
 
 def aimed(network: KeypointLlm, xy_px: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from training.keypoint_words.part_shapes import parts
 from training.networks.keypoint_llm import KeypointLlm
 from training.networks.teach_encoder import BackboneEncoder, TeachEncoder
 from training.teach.language import extended, load_language
+from training.teach.quiet import quiet
 
 _CARD = "teach.json"
 _MOST_COPIED = 500_000_000  # bytes of a language model that is copied into the folder; larger ones are named
@@ -89,7 +89,8 @@ def _assembled(language: Any, tokenizer: Any, encoder: nn.Module, card: TeachCar
         r=card.lora_rank, lora_alpha=2 * card.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     try:
-        wrapped = get_peft_model(language, lora)
+        with quiet():
+            wrapped = get_peft_model(language, lora)
     except ValueError as problem:
         raise NetworkError(f"takes no LoRA modules: {str(problem).splitlines()[0]}", where=str(where)) from None
     return Built(KeypointLlm(encoder, wrapped, vocabulary, card.side), card, plain)
@@ -102,7 +103,7 @@ def save(built: Built, folder: Path, steps: int, minutes: float) -> TeachCard:
         DataError: it cannot be written.
     """
     network = built.network
-    with writing(folder, "the same command with --resume"):
+    with writing(folder, "the same command with --resume"), quiet():
         folder.mkdir(parents=True, exist_ok=True)
         language: Any = network.language
         language.save_pretrained(folder / "adapter", save_embedding_layers=False)
@@ -161,7 +162,8 @@ def _restore(network: KeypointLlm, folder: Path) -> None:
         if missing:
             raise NetworkError(f"lacks {sorted(missing)[0]}", where=str(folder), next_command=_NEXT)
         network.load_state_dict(own, strict=False)
-        set_peft_model_state_dict(network.language, adapter)  # type: ignore[arg-type]
+        with quiet():
+            set_peft_model_state_dict(network.language, adapter)
     except (OSError, SafetensorError, RuntimeError) as problem:
         said = str(problem).splitlines()[0]
         raise NetworkError(f"cannot be read: {said}", where=str(folder), next_command=_NEXT) from None
@@ -178,14 +180,16 @@ def load_backbone(folder: Path) -> Any:  # noqa: ANN401 - transformers has no ty
     )
     if not (folder / "config.json").is_file():
         raise NetworkError("holds no config.json", where=str(folder), next_command=hint)
-    from transformers import AutoBackbone, AutoConfig  # noqa: PLC0415
+    from transformers import AutoConfig  # noqa: PLC0415
+    from transformers.models.auto.modeling_auto import MODEL_FOR_BACKBONE_MAPPING  # noqa: PLC0415 - AutoBackbone asks the net
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            names = list(AutoConfig.from_pretrained(folder, local_files_only=True).stage_names)
+        with quiet():
+            config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+            names = list(config.stage_names)
             out = [names[max(1, len(names) // 2 - 1)], names[-1]]
-            return AutoBackbone.from_pretrained(folder, out_features=out, local_files_only=True).float()
+            kind: Any = MODEL_FOR_BACKBONE_MAPPING[type(config)]
+            return kind.from_pretrained(folder, out_features=out, local_files_only=True).float()
     except (ImportError, OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as problem:
         said = str(problem).strip().splitlines() or [type(problem).__name__]
         raise NetworkError(
