@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.report import budgets_of, cell_text, faults_of, table_text
 from pipeline.camera.image_file import read_image
 from pipeline.errors import DataError, DatumdError
-from training.data import VISIBLE, Dataset, Part
+from training.data import VISIBLE, Dataset, Part, digest
 from training.labels.coco import read_coco
 from training.labels.coco_writer import coco_bytes
 from training.matching.teacher import MatchingTeacher, RefiningTeacher
@@ -93,7 +93,7 @@ def _measured(options: argparse.Namespace) -> dict[str, LoopRecord]:
     found = {TRUE: (truth, compared(TRUE, truth, truth))}
     for name, teacher in _teachers(options).items():
         taught = propose(teacher, truth.images, example, lambda done, of: _say(f"{done}/{of} photographs"))
-        dataset = _labels(taught, truth, options.cache / f"{name.replace(', ', '-').replace(' ', '-')}.json")
+        dataset = _labels(taught, truth, options.cache / f"{_slug(name)}.json")
         found[name] = dataset, compared(name, dataset, truth)
     if options.quick:
         return {name: record for name, (_, record) in found.items()}
@@ -166,8 +166,9 @@ def compared(name: str, labels: Dataset, truth: Dataset) -> LoopRecord:
 
 def _trained(name: str, labels: Dataset, record: LoopRecord, options: argparse.Namespace) -> LoopRecord:
     _rendered(options.cache / "test", TEST_PARTS, TEST_SEED)
-    coco = options.cache / f"labels-{name.replace(', ', '-').replace(' ', '-')}.json"
-    folder, recipe = labels.images[0].parent, options.cache / f"recipe-{name.replace(', ', '-').replace(' ', '-')}"
+    slug = f"{_slug(name)}-{digest(labels, np.arange(len(labels.parts)))[:8]}"  # other labels are another training
+    coco, recipe = options.cache / f"labels-{slug}.json", options.cache / f"recipe-{slug}"
+    folder = labels.images[0].parent
     coco.write_bytes(coco_bytes(labels, folder))
     resume = ["--resume"] if recipe.with_name(f"{recipe.name}.training").exists() else []
     threads = ["--threads", str(options.threads), "--seed", "1"]
@@ -180,6 +181,10 @@ def _trained(name: str, labels: Dataset, record: LoopRecord, options: argparse.N
     return msgspec.structs.replace(
         record, **{f"{key}_px": round(float(refined[key]), 3) for key in ("median", "mean", "p95")}
     )
+
+
+def _slug(name: str) -> str:
+    return name.replace(", ", "-").replace(" ", "-")
 
 
 def _datumd(words: Sequence[str]) -> None:

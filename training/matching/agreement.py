@@ -12,6 +12,7 @@ from pipeline.geometry import Points
 from training.matching.pyramid import Grey
 
 LEAST_DEVIATION = 3.0  # grey levels: a patch flatter than this tells no place
+_NOISE_PX = 1.5  # noise is taken out before that is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def agreement(
     bordered = cv2.copyMakeBorder(found, offset, offset, offset, offset, cv2.BORDER_REPLICATE)
     for index, (x, y) in enumerate(places.tolist()):
         patch = cv2.getRectSubPix(shown, (size, size), (float(xy_px[index, 0]), float(xy_px[index, 1])))
-        if float(patch.std()) < LEAST_DEVIATION:
+        if float(cv2.GaussianBlur(patch, (0, 0), _NOISE_PX).std()) < LEAST_DEVIATION:
             continue
         left, top = round(x) - room - size // 2, round(y) - room - size // 2
         own = np.array([x - round(x), y - round(y)])  # the patch is cut between pixels, the window is not

@@ -15,7 +15,7 @@ from training.matching.poses import PoseSearch
 from training.matching.pyramid import Pyramid
 
 CANDIDATES = 3
-_BY_ALIKE, _BY_CLOSE, _BY_APART, _BIAS = 7.24, 7.16, 196.0, -4.94
+_BY_ALIKE, _BY_CLOSE, _BY_APART, _BIAS = 7.42, 7.64, 171.5, -5.59
 _BY_CHANCE = 0.11  # largest share of agreeing patches that was seen at a wrong pose
 PROMISING = 0.5  # of the best pose's score: others are not looked at closely
 

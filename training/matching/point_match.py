@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +12,7 @@ from pipeline.geometry import Matrix, Points, apply, compose, invert
 from training.matching.agreement import agreement
 from training.matching.edges import edge_strength
 from training.matching.example import Example
-from training.matching.pyramid import Pyramid
+from training.matching.pyramid import Grey, Pyramid
 
 EXTENT = 900.0  # px of the part's longer side, at most
 HALF = 0.06  # half a patch's side, in shares of the extent: it has to cover a feature
@@ -45,6 +46,7 @@ class PointSearch:
         """Take the patches out of the photograph."""
         self._level = example.level(EXTENT)
         self._edges = edge_strength(self._level.grey)
+        self._soft = _softened(self._level.grey)
         self._xy_px = example.xy_px
         self._extent_px = example.extent_px
 
@@ -65,5 +67,10 @@ class PointSearch:
         apart = np.hypot(*(seen.xy_px - asked).T) / unit
         alike = np.nan_to_num(seen.alike)
         xy = np.where((alike >= SURE)[:, None], seen.xy_px, asked)
-        close = agreement(level.grey, found, asked, CLOSE * unit, CLOSE_REACH * unit, xy).alike
+        close = agreement(self._soft, _softened(found), asked, CLOSE * unit, CLOSE_REACH * unit, xy).alike
         return PointMatch(apply(image_from_level, xy), alike, np.where(np.isfinite(close), close, alike), apart)
+
+
+def _softened(grey: Grey) -> Grey:
+    """Without the finest noise, which would make small patches of the same thing look different."""
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.2), np.uint8)

@@ -80,7 +80,7 @@ function rows() {
   const count = (decision) => parts.filter((part) => part.decision === decision).length;
   const rest = parts.filter((part) => !part.decision && part.sure >= data.least).length;
   $("counts").textContent = `${count("accepted")} accepted, ${count("rejected")} rejected, ${count("")} to look at`;
-  $("rest").textContent = `Accept ${rest} more that are ${data.least} or surer`;
+  $("rest").textContent = `Accept ${rest} more (${data.least} or surer)`;
   $("rest").disabled = !rest;
   $("save").disabled = !count("accepted");
 }
