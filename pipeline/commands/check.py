@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.camera_settings import CameraSettings
     from pipeline.config import Station
     from pipeline.recipe import Recipe
+    from pipeline.web_settings import WebSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def _items(station: "Station") -> Iterator[Item]:
         yield Item("security", partial(_security, station))
     for protocol in station.plc.protocols:
         yield Item(f"bridge {protocol}", partial(check_bridge, station.plc, protocol))
+    if station.web is not None:
+        yield Item("page", partial(_page, station.web))
     yield Item("addresses", partial(_addresses, station))
 
 
@@ -96,6 +99,17 @@ def _calibration(file: str) -> str:
     plane = calibration.plane
     residual = f", {plane.residual_px:.3f} px off on its plane ({plane.made})" if plane else ""
     return f"camera {calibration.camera}, {calibration.lens.model} lens of {calibration.made}{residual}"
+
+
+def _page(settings: "WebSettings") -> str:
+    from pipeline.sinks.web.access import Access, check_certificate
+    from pipeline.sinks.web.process import check_installed
+
+    check_installed()
+    people = Access(Path(settings.tokens)).people if settings.tokens else ()
+    check_certificate(settings)
+    whom = ", ".join(f"{one.name} ({one.role.name})" for one in people) or "whoever reaches it may look"
+    return f"{'https' if settings.certificate else 'http'}://{settings.bind}/, {whom}"
 
 
 def _security(station: "Station") -> str:
@@ -160,15 +174,16 @@ def _fits(station: "Station", name: str, size_wh: tuple[int, int], payload_bytes
 
 
 def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str, tuple[int, int]]) -> str:
-    from pipeline.inspectors import open_inspector, why
+    from pipeline.inspectors import open_at_station, why
     from pipeline.preflight import refuse_other_views
     from pipeline.qualify import qualify
+    from pipeline.recipe import warnings_of
 
     if isinstance(recipe, DatumdError):
         raise recipe
     refuse_other_views(station, recipe)
     _regions(recipe, sizes)
-    inspector = open_inspector(station.infer, recipe)
+    inspector = open_at_station(station, recipe)
     qualification = qualify(recipe, inspector)
     looks = any(view.settings.segment is not None for view in recipe.views.values())
     masks = f" and masks within an IoU of {qualification.min_iou:.3f}" if looks else ""
@@ -177,7 +192,9 @@ def _recipe(station: "Station", recipe: "Recipe | DatumdError", sizes: dict[str,
         f"{qualification.max_px:.3f} px{masks} on {qualification.frames} reference frame(s), "
         f"{inspector.backend} ({why(station.infer, inspector.backends)})"
     )
-    return "; ".join([found, *(f"warning: {warning}" for warning in recipe.warnings)])
+    stated = [name for name, plane in inspector.planes.items() if plane.map and plane.map.states_uncertainty]
+    warnings = warnings_of(recipe.file, recipe.views, stated)
+    return "; ".join([found, *(f"warning: {warning}" for warning in warnings)])
 
 
 def _regions(recipe: "Recipe", sizes: dict[str, tuple[int, int]]) -> None:

@@ -44,5 +44,5 @@ def processes(station: Station) -> list[ProcessSpec]:
             if isinstance(settings, HttpSettings)
         ),
         *([ProcessSpec("pictures", "pipeline.workers.pictures:main")] if station.web else []),
-        *([ProcessSpec("web", "pipeline.sinks.web.serve:main")] if station.web else []),
+        *([ProcessSpec("web", "pipeline.sinks.web.process:main")] if station.web else []),
     ]

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import logging
 import re
+import ssl
 import stat
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from pipeline import plain_file
 from pipeline.errors import ConfigError
+from pipeline.web_settings import WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,11 @@ class Access:
     def is_open(self) -> bool:
         """Whether nobody need show a token."""
         return self._path is None
+
+    @property
+    def people(self) -> list[Person]:
+        """Whose tokens are known at present."""
+        return list(self._present().values())
 
     def by_token(self, token: str) -> Person:
         """Whose token this is; NOBODY where it is no one's."""
@@ -148,3 +155,15 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
 def _seal(person: Person, until: str) -> bytes:
     key = hashlib.sha256(SECRET_USE + person.token.encode()).digest()
     return hmac.new(key, f"{person.name}|{until}".encode(), hashlib.sha256).hexdigest().encode("ascii")
+
+
+def check_certificate(settings: WebSettings) -> None:
+    """Raises ConfigError where it cannot be used."""
+    if not settings.certificate:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"cannot be used with its key ({error.strerror or error})", where=f"web.certificate {settings.certificate}"
+        ) from error

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import uvicorn
 
 from pipeline.addresses import split
 from pipeline.client import Subscription
-from pipeline.errors import AlreadyRunning, ConfigError, DatumdError
+from pipeline.errors import AlreadyRunning, DatumdError
 from pipeline.live_picture import PictureLine
 from pipeline.overlay import segments
 from pipeline.recipe import recipe_folders
@@ -22,7 +21,7 @@ from pipeline.recipe_file import FILE_NAME, read_recipe_file
 from pipeline.requests import Gap
 from pipeline.result import Result
 from pipeline.security import own_client_keys
-from pipeline.sinks.web.access import Access
+from pipeline.sinks.web.access import Access, check_certificate
 from pipeline.sinks.web.app import Page, app
 from pipeline.sinks.web.board import Board
 from pipeline.sinks.web.gallery import Gallery
@@ -51,7 +50,7 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
     settings = station.web or WebSettings()
     os.nice(NICENESS)
     access = Access(Path(settings.tokens) if settings.tokens else None)
-    _check_certificate(settings)
+    check_certificate(settings)
     hub, gallery = Hub(), Gallery()
     board = Board(hub, gallery, station.language, _lines(Path(station.recipes)))
     painter = Painter(
@@ -156,18 +155,6 @@ def _listener(bind: str) -> socket.socket:
             f"cannot bind {bind}: {error.strerror}", where="web.bind", next_command="ss -ltnp"
         ) from error
     return listener
-
-
-def _check_certificate(settings: WebSettings) -> None:
-    """Raises ConfigError where it cannot be used."""
-    if not settings.certificate:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"cannot be used with its key ({error.strerror or error})", where=f"web.certificate {settings.certificate}"
-        ) from error
 
 
 def _lines(recipes: Path) -> dict[int, dict[str, tuple[str, ...]]]:

@@ -9,7 +9,7 @@ export async function showTaught(place, recipe, parts, sigmas, changes) {
     place.replaceChildren(element("p", { class: "none" }, found.error ?? word("nothing_taught")));
     return;
   }
-  const head = ["measurement", "parts", "value", "present", "proposed", "use"].map((key) => element("th", { scope: "col" }, word(key)));
+  const head = ["measurement", "parts", "value", "present", "proposed"].map((key) => element("th", { scope: "col" }, word(key)));
   place.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...found.map((one) => row(one, changes)))));
 }
 
@@ -19,5 +19,5 @@ function row(one, changes) {
   use.addEventListener("click", () => { for (const [key, value] of Object.entries(one.proposed)) changes.put(["measure", one.name, key], value); });
   return element("tr", {}, element("th", { scope: "row" }, one.name), element("td", { class: "number" }, String(one.parts)),
     element("td", { class: "number" }, `${number(one.mean)} ± ${number(one.sigma)} ${one.unit} (${number(one.smallest)} … ${number(one.largest)})`),
-    element("td", {}, text(one.present)), element("td", {}, one.proposed ? text(one.proposed) : word("too_few")), element("td", {}, use));
+    element("td", {}, text(one.present)), element("td", {}, one.proposed ? text(one.proposed) : word("too_few"), " ", one.proposed ? use : ""));
 }
