@@ -23,6 +23,7 @@ _IMAGE = -1  # stands for a token of the image
 _PAD = 0
 _POOLED = 8  # cells a side of the correlation that the language model is told of
 LONGEST = 28  # tokens of an answer
+NAMED, PARTS = (9, 9, 5), 12  # places, kinds, ends; words for parts
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class KeypointLlm(nn.Module):
         self.words_in = nn.Embedding(len(vocabulary.added), width)
         self.words_out = nn.Linear(width, len(vocabulary.added))
         nn.init.normal_(self.words_in.weight, 0.0, spread)
+        self.naming, self.parting = nn.Linear(WIDTH, sum(NAMED)), nn.Linear(TOKEN_WIDTH, PARTS)
 
     def trained(self) -> dict[str, Tensor]:
         """All that training changes, by name: parameters with a gradient and the running means beside them."""

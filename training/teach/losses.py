@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.networks.keypoint_llm import KeypointLlm, Maps, Prompts
+from training.networks.keypoint_llm import NAMED, KeypointLlm, Maps, Prompts
 from training.networks.position_prompt import Placed
 from training.teach.language import KPT
 from training.teach.questions import Batch, Question
 
+_TEXT = 4.0  # a few of an answer's tokens say all; without it, places drown them
 _SPREAD_PX = 3.0  # of the target around the true place
 _HELP = 0.6  # share of the marked questions whose answer the correlation helps: the state alone must find the others
 
@@ -36,11 +37,14 @@ def losses(network: KeypointLlm, batch: Batch) -> dict[str, Tensor]:
         maps = network.see(images)
     xy_px, state = torch.from_numpy(batch.xy_px).to(device), torch.from_numpy(batch.state).to(device)
     reference = network.referred(maps, xy_px.flatten(0, 1))
-    found = {"match": _matching(network, maps, reference, xy_px, state)}
+    found = {
+        "match": _matching(network, maps, reference, xy_px, state),
+        "words": _naming(network, maps, reference, batch),
+    }
     asked = as_tensors(network, maps, reference, batch.questions)
     embedded, mask, ids = network.asked(asked.maps, asked.prompts, asked.answers)
     states, logits, _ = network.run(embedded, mask)
-    found["text"] = _text(logits, ids, asked.answers)
+    found["text"] = _TEXT * _text(logits, ids, asked.answers)
     last = (ids == network.vocabulary.id_of(KPT)).int().argmax(1) - 1
     answering = states[torch.arange(len(ids), device=device), last]
     helped = torch.rand(len(ids), device=device) < _HELP
@@ -87,6 +91,19 @@ def _matching(network: KeypointLlm, maps: Maps, reference: Tensor, xy_px: Tensor
     cost = -(target[:, None] * logits.log_softmax(-1)).sum(-1)
     mean: Tensor = (cost * both).sum() / both.sum().clamp_min(1.0)
     return mean
+
+
+def _naming(network: KeypointLlm, maps: Maps, reference: Tensor, batch: Batch) -> Tensor:
+    """Reference features tell place, kind and end, tokens the part: what is to be put in words is seen first."""
+    device = reference.device
+    views = batch.state.shape[1]
+    visible = torch.from_numpy(batch.state).to(device).flatten(0, 1) == 2
+    words = torch.from_numpy(batch.words).to(device).repeat_interleave(views, 0).masked_fill(~visible[..., None], -1)
+    cost = torch.zeros((), device=device)
+    for column, logits in enumerate(network.naming(reference).split(NAMED, dim=2)):
+        cost = cost + functional.cross_entropy(logits.flatten(0, 1), words[..., column].flatten(), ignore_index=-1)
+    parts = torch.from_numpy(batch.parts).to(device).repeat_interleave(views, 0)
+    return cost + functional.cross_entropy(network.parting(maps.tokens.mean((2, 3))), parts)
 
 
 def aimed(network: KeypointLlm, xy_px: Tensor) -> Tensor:

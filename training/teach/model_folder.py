@@ -21,6 +21,7 @@ from training.teach.language import extended, load_language
 from training.teach.quiet import quiet
 
 _CARD = "teach.json"
+_APART = 0.3  # of an added word from the mean of its pieces, in the spread of words
 _MOST_COPIED = 500_000_000  # bytes of a language model that is copied into the folder; larger ones are named
 _NEXT = "datumd train --method teach --llm DIR --out MODEL"
 
@@ -93,7 +94,20 @@ def _assembled(language: Any, tokenizer: Any, encoder: nn.Module, card: TeachCar
             wrapped = get_peft_model(language, lora)
     except ValueError as problem:
         raise NetworkError(f"takes no LoRA modules: {str(problem).splitlines()[0]}", where=str(where)) from None
-    return Built(KeypointLlm(encoder, wrapped, vocabulary, card.side), card, plain)
+    network = KeypointLlm(encoder, wrapped, vocabulary, card.side)
+    _spelled(network, language, plain)
+    return Built(network, card, plain)
+
+
+@torch.no_grad()
+def _spelled(network: KeypointLlm, language: Any, plain: Any) -> None:  # noqa: ANN401
+    """Added words begin as the mean of the pieces that spelled them, on the way in and on the way out."""
+    table, out = language.get_input_embeddings().weight, language.get_output_embeddings().weight
+    for row, word in enumerate(network.vocabulary.added):
+        pieces = plain.encode(word, add_special_tokens=False)
+        if "<" not in word and pieces:
+            network.words_in.weight[row].mul_(_APART).add_(table[pieces].mean(0))
+            network.words_out.weight[row].mul_(_APART).add_(out[pieces].mean(0))
 
 
 def save(built: Built, folder: Path, steps: int, minutes: float) -> TeachCard:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.keypoint_words.grammar import KeypointName, answer, described, instruction
+from training.keypoint_words.grammar import ENDS, KINDS, PLACES, KeypointName, answer, described, instruction
+from training.keypoint_words.part_shapes import parts as parts_of_all
 from training.teach.rendered_families import KEYPOINTS, RenderedFamilies
 from training.teach.teach_method import TeachMethod
 from training.teach.views import drawn_view
 
 Random = np.random.Generator
 _VISIBLE = 2
+_PLACES, _KINDS, _ENDS, _PARTS = list(PLACES), list(KINDS), ["", *ENDS], parts_of_all()
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,16 @@ class Batch:
     Attributes:
         images: (F·V, S, S) uint8.
         xy_px, state: (F, V, KEYPOINTS, 2) float32 and (F, V, KEYPOINTS) int8.
+        words: (F, KEYPOINTS, 3) int64, place, kind and end of each keypoint by their numbers in the grammar, or -1.
+        parts: (F,) int64, words for parts by their numbers.
         questions: to the language model.
     """
 
     images: NDArray[np.uint8]
     xy_px: NDArray[np.float32]
     state: NDArray[np.int8]
+    words: NDArray[np.int64]
+    parts: NDArray[np.int64]
     questions: list[Question]
 
 
@@ -77,7 +83,19 @@ def batch(families: RenderedFamilies, method: TeachMethod, among: range, seed: t
     names = [families.names[family] for family in chosen]
     parts = [families.parts[family] for family in chosen]
     asker = _Asker(rng, method, names, parts, xy_px, state)
-    return Batch(images, xy_px, state, [asker.ask(index % len(images)) for index in range(method.queries)])
+    words, numbers = _numbered(names), np.array([_PARTS.index(part) for part in parts])
+    return Batch(
+        images, xy_px, state, words, numbers, [asker.ask(index % len(images)) for index in range(method.queries)]
+    )
+
+
+def _numbered(names: list[tuple[KeypointName, ...]]) -> NDArray[np.int64]:
+    """See `Batch.words`."""
+    words = np.full((len(names), KEYPOINTS, 3), -1)
+    for row, family in enumerate(names):
+        for column, name in enumerate(family):
+            words[row, column] = _PLACES.index(name.place), _KINDS.index(name.kind), _ENDS.index(name.end)
+    return words
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,8 @@ from training.teach.questions import Batch, batch
 from training.teach.rendered_families import RenderedFamilies, rendered_families
 from training.teach.teach_method import TeachMethod
 
-_AVERAGE, _WARM_UP, _EVERY, _SAVE_S, _AHEAD = 0.997, 100, 25, 120.0, 3
+_AVERAGE, _WARM_UP, _EVERY, _SAVE_S, _AHEAD = 0.99, 50, 25, 120.0, 3
+_WORDS = 2.0  # learning rate of LoRA modules and added words, in that of the rest
 Report = Callable[[str], None]
 
 
@@ -36,6 +38,7 @@ class TeachRun:
         out: the model's folder; written when all is done.
         work: the checkpoint; may be deleted afterwards.
         families: folder of rendered families, by default one that all trainings share.
+        init: a checkpoint whose vision, prompt and heads are started from; the language model starts as it came.
     """
 
     method: TeachMethod
@@ -46,6 +49,7 @@ class TeachRun:
     resume: bool
     report: Report
     families: Path | None = None
+    init: Path | None = None
 
 
 def teach(run: TeachRun) -> TeachCard:
@@ -57,11 +61,24 @@ def teach(run: TeachRun) -> TeachCard:
     """
     method = run.method
     built = build(run.llm, run.vision, side=method.side, lora_rank=method.lora_rank, seed=method.seed)
+    if run.init is not None:
+        _start_from(built.network, run.init)
     trained = sum(weight.numel() for weight in built.network.parameters() if weight.requires_grad)
     run.report(f"language: {built.card.language}; vision: {built.card.vision}; {trained / 1e6:.2f} M are trained")
     families = rendered_families(0, method.families, method.frames, folder=run.families, report=run.report)
     state = _fit(built.network, families, run)
     return save(built, run.out, state.step, state.seconds / 60)
+
+
+def _start_from(network: KeypointLlm, path: Path) -> None:
+    """Take over what is not the language model's; raises DataError where it does not fit."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        own = {n: t for n, t in state["averaged"].items() if not n.startswith(("language.", "words_", "from_"))}
+        network.load_state_dict(own, strict=False)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as problem:
+        said = str(problem).splitlines()[0]
+        raise DataError(f"cannot be started from: {said}", where=str(path), allowed="a teach.checkpoint") from None
 
 
 def _fit(network: KeypointLlm, families: RenderedFamilies, run: TeachRun) -> Checkpoint:
@@ -104,7 +121,7 @@ def _fit(network: KeypointLlm, families: RenderedFamilies, run: TeachRun) -> Che
 
 def _learn(network: KeypointLlm, optimiser: torch.optim.Optimizer, rate: float, questions: Batch) -> dict[str, float]:
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["times"]
     network.train()
     parts = losses(network, questions)
     optimiser.zero_grad(set_to_none=True)
@@ -133,10 +150,13 @@ def _rate(step: int, method: TeachMethod) -> float:
 
 def _groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
     """Only matrices decay."""
-    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    trained = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+    words = [weight for name, weight in trained.items() if name.startswith(("language.", "words_"))]
+    rest = [weight for name, weight in trained.items() if not name.startswith(("language.", "words_"))]
     return [
-        {"params": [weight for weight in trained if weight.dim() > 1], "weight_decay": decay},
-        {"params": [weight for weight in trained if weight.dim() <= 1], "weight_decay": 0.0},
+        {"params": [weight for weight in rest if weight.dim() > 1], "weight_decay": decay, "times": 1.0},
+        {"params": [weight for weight in rest if weight.dim() <= 1], "weight_decay": 0.0, "times": 1.0},
+        {"params": words, "weight_decay": 0.0, "times": _WORDS},
     ]
 
 
