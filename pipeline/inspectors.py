@@ -86,6 +86,15 @@ def load_inspectors(
 
 def load_inspector(station: Station, recipe: Recipe, progress: Callable[[], None]) -> Inspector:
     """Load and qualify a recipe for a station. Raises DatumdError where it does not fit, cannot be run or does not qualify."""
+    inspector = open_at_station(station, recipe)
+    max_px = qualify(recipe, inspector, progress).max_px
+    runs_on = f"{inspector.backend} ({why(station.infer, inspector.backends)})"
+    log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)
+    return inspector
+
+
+def open_at_station(station: Station, recipe: Recipe) -> Inspector:
+    """Load a recipe for a station and its cameras. Raises DatumdError where it does not fit, or cannot be run."""
     refuse_other_views(station, recipe)
     inspector = open_inspector(station.infer, recipe, calibrated(station))
     if views := unplaced(recipe.file, inspector.planes):
@@ -95,9 +104,6 @@ def load_inspector(station: Station, recipe: Recipe, progress: Callable[[], None
             allowed="calibration = FILE at the camera in the station file, or scale_mm_per_px",
             next_command="datumd calibrate plane",
         )
-    max_px = qualify(recipe, inspector, progress).max_px
-    runs_on = f"{inspector.backend} ({why(station.infer, inspector.backends)})"
-    log.info("recipe %s (%d) qualified within %.3f px on %s", recipe.name, recipe.number, max_px, runs_on)
     return inspector
 
 

@@ -1,6 +1,6 @@
 """A recipe as it is used: its file, the networks and thresholds of its views, and the lock that holds them together."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def load_recipe(folder: Path, *, sealed: bool = True) -> Recipe:
         configuration_id=configuration_id,
         files=locked.files if locked else {},
         limit_px=locked.limit_px if locked else 0.0,
-        warnings=_warnings(file, views),
+        warnings=warnings_of(file, views),
     )
 
 
@@ -187,19 +187,29 @@ def _other_thresholds(locked: LockedView, files: ViewFiles) -> str:
     return "" if locked.segment == segment else segment_thresholds.FILE_NAME
 
 
-def _warnings(file: RecipeFile, views: Mapping[str, ViewRecipe]) -> tuple[str, ...]:
-    """What the folder alone tells; a calibration of the camera, which the station file names, may state more."""
+def warnings_of(file: RecipeFile, views: Mapping[str, ViewRecipe], stated: Collection[str] = ()) -> tuple[str, ...]:
+    """What a person should know of a recipe.
+
+    Args:
+        file: recipe.toml.
+        views: its views.
+        stated: those whose camera has a calibration that states an uncertainty; the folder alone does not tell.
+    """
     measured = {name: wanted for name, wanted in file.measure.items() if wanted.presence is None}
     if measured and file.guard == 0.0:
         return (GUARD_IS_0,)
-    unguarded = [name for name, wanted in measured.items() if not _is_stated(file, views[file.view_of(wanted)], wanted)]
+    known = {*stated, *(name for name, view in views.items() if view.settings.scale_sigma_mm_per_px is not None)}
+    unguarded = [
+        name
+        for name, wanted in measured.items()
+        if file.view_of(wanted) not in known or not _has_sigmas(file, views[file.view_of(wanted)], wanted)
+    ]
     if unguarded:
         return (NO_GUARD_BAND if len(unguarded) == len(measured) else f"{', '.join(unguarded)}: {NO_GUARD_BAND}",)
     is_judged = file.measure or any(view.must_be_present or view.segment is not None for view in file.view.values())
     return () if is_judged else (NOTHING_JUDGED,)
 
 
-def _is_stated(file: RecipeFile, view: ViewRecipe, wanted: MeasureSettings) -> bool:
-    """Whether the scale of its view has an uncertainty, and the keypoints that its value is made from have one."""
-    has_keypoints = any(name not in file.edges for name in file.features(wanted))
-    return view.settings.scale_sigma_mm_per_px is not None and (view.sigma is not None or not has_keypoints)
+def _has_sigmas(file: RecipeFile, view: ViewRecipe, wanted: MeasureSettings) -> bool:
+    """Whether the keypoints that its value is made from, if any, have calibrated sigmas."""
+    return view.sigma is not None or all(name in file.edges for name in file.features(wanted))

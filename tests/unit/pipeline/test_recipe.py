@@ -8,7 +8,16 @@ import pytest
 
 from pipeline.errors import RecipeError
 from pipeline.lock import LARGEST_FILE_BYTES, MOST_FILES
-from pipeline.recipe import NO_GUARD_BAND, NOTHING_JUDGED, Recipe, choose, find_recipes, load_recipe, recipe_folders
+from pipeline.recipe import (
+    NO_GUARD_BAND,
+    NOTHING_JUDGED,
+    Recipe,
+    choose,
+    find_recipes,
+    load_recipe,
+    recipe_folders,
+    warnings_of,
+)
 from pipeline.recipe_file import read_recipe_file
 from pipeline.thresholds import Threshold, Thresholds, read_thresholds, write_thresholds
 from tests.recipes import make_recipe
@@ -377,3 +386,12 @@ def test_the_most_keypoints_with_the_longest_names_fit(tmp_path: Path) -> None:
     limits = Thresholds(keypoint={name: Threshold(visible_above=0.1234, hidden_below=0.0123) for name in names})
     write_thresholds(tmp_path / "visibility.toml", limits)
     assert read_thresholds(tmp_path / "visibility.toml", names) == limits
+
+
+def test_a_calibrated_camera_takes_the_warning_back(tmp_path: Path) -> None:
+    edge = '[edge_circle]\nrim = { centre = "a", radius = 5.0, search = 1.0 }\n[measure]\n'
+    rest = f'{edge}width = {{ distance = ["a", "b"] }}\nbore = {{ circle = "rim" }}'
+    recipe = load_recipe(make_recipe(tmp_path / "part", ["top"], rest=rest, sealed=False), sealed=False)
+    assert recipe.warnings == (NO_GUARD_BAND,)
+    (warning,) = warnings_of(recipe.file, recipe.views, ["top"])
+    assert warning == f"width: {NO_GUARD_BAND}"  # its keypoints have no calibrated sigma, and edges need none
