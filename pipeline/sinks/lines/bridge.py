@@ -40,8 +40,12 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
     if settings is None:
         raise ConfigError("no such bridge", where="plc.lines")
     keys = own_client_keys(station.security)
-    context.vitals.set_state(context.row, WorkerState.ready)
-    run(LinesBridge(context.runtime.results_endpoint, station.station, keys, settings), stop, context.progress)
+
+    def alive() -> None:  # ready from the first turn on: until then it has the time that a start may take
+        context.vitals.set_state(context.row, WorkerState.ready)
+        context.progress()
+
+    run(LinesBridge(context.runtime.results_endpoint, station.station, keys, settings), stop, alive)
 
 
 def run(bridge: LinesBridge, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:

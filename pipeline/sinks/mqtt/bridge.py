@@ -58,7 +58,6 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
         context.vitals.set_state(context.row, WorkerState.ready if is_up else WorkerState.error)
         context.progress()
 
-    alive(True)
     run(msgspec.structs.replace(bridge, cursor=_usable(bridge.cursor)), stop, alive)
 
 
