@@ -133,6 +133,17 @@ class Session(InternalSession):
                 subscription.pub_request_callback = callback.__self__.get_publish_request
         return results
 
+    def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
+        """A notification once more. What is not there is refused: answered with an empty one, clients ask on from the first."""
+        subscription = self.subscription_service.subscriptions.get(params.SubscriptionId)
+        if subscription is None or self.iserver.owner(subscription.session_id) != self.user.name:
+            raise ServiceError(StatusCodes.BadSubscriptionIdInvalid)
+        kept = subscription._not_acknowledged_results.get(params.RetransmitSequenceNumber)
+        message: ua.NotificationMessage | None = None if kept is None else kept.NotificationMessage
+        if message is None:
+            raise ServiceError(StatusCodes.BadMessageNotAvailable)
+        return message
+
 
 class Desk(InternalServer):
     """asyncua's server, with sessions of ours.
