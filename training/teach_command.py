@@ -115,7 +115,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError(
             "no teacher: --model is not given",
             allowed="--model DIR, or --by match, which needs none (with --support)",
-            next_command="datumd train --method teach --out models/teach",
+            next_command="datumd train --method teach --llm DIR --out models/teach",
         )
     if args.by == MATCH and (args.describe or args.model or args.match):
         raise ConfigError("--by match takes one marked photograph alone", allowed="--support and --points")

@@ -16,7 +16,7 @@ from training.teach.proposal import Answer, FindsKeypoints, Image, Proposal
 
 VISIBLE = 0.5
 AGREES = 0.2  # share of the patches that a refined pose must have to be believed
-_MODEL = "datumd train --method teach --out models/teach, then --model models/teach"
+_MODEL = "datumd train --method teach --llm DIR --out models/teach, then --model models/teach"
 
 
 class MatchingTeacher:

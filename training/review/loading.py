@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.errors import DataError, DatumdError
 from training.teach.proposal import FindsKeypoints
 
-TRAIN = "datumd train --method teach --out models/teach"
+TRAIN = "datumd train --method teach --llm DIR --out models/teach"
 
 
 def load_teacher(folder: Path, threads: int) -> FindsKeypoints:
