@@ -7,6 +7,7 @@ import msgspec
 from pipeline import result as result_schema
 from pipeline.frame import Frame
 from pipeline.inspector import Inspector
+from pipeline.ledger.masters import DUE
 from pipeline.loss import LossKind
 from pipeline.messages import PartAnswer
 from pipeline.part_answers import part_answers
@@ -33,7 +34,7 @@ def inspect_again(inspector: Inspector, part: LoadedPart, passing: Collection[Ev
     views = _in_order(first, part.frames)
     found = {view: inspector.inspect(view, frame) for view, frame in views}
     answers = part_answers(inspector, found)
-    return [_result(inspector, first, answer, (number, len(answers)), passing) for number, answer in enumerate(answers)]
+    return [_result(inspector, part, answer, (number, len(answers)), passing) for number, answer in enumerate(answers)]
 
 
 def was_inspected(results: Sequence[Result]) -> bool:
@@ -50,9 +51,9 @@ def _in_order(first: Result, frames: dict[str, Frame]) -> list[tuple[str, Frame]
 
 
 def _result(
-    inspector: Inspector, first: Result, answer: PartAnswer, place: tuple[int, int], passing: Collection[Evaluation]
+    inspector: Inspector, part: LoadedPart, answer: PartAnswer, place: tuple[int, int], passing: Collection[Evaluation]
 ) -> Result:
-    recipe = inspector.recipe
+    recipe, first = inspector.recipe, part.results[0]
     result = msgspec.structs.replace(
         first,
         seq=first.seq + place[0],
@@ -64,7 +65,7 @@ def _result(
         configuration_id=recipe.configuration_id,
         result_state=answer.result_state,
         result_evaluation=answer.evaluation,
-        disposition=Disposition.PASS if answer.evaluation in passing else Disposition.REJECT,
+        disposition=_disposition(part.results, place[0], answer.evaluation, passing),
         reasons=answer.reasons,
         views=[msgspec.structs.replace(view, region=answer.regions.get(view.view)) for view in first.views],
         keypoints=answer.keypoints,
@@ -76,4 +77,14 @@ def _result(
     return result_schema.decode(result_schema.encode(result))  # the numbers as a subscriber would have them
 
 
-_LOSSES = frozenset(kind.value for kind in LossKind)
+def _disposition(
+    then: Sequence[Result], index: int, evaluation: Evaluation, passing: Collection[Evaluation]
+) -> Disposition:
+    """What was done with the part then, where its verdict is the same: a bad master, for one, is rejected however it looks."""
+    if index < len(then) and then[index].result_evaluation is evaluation:
+        return then[index].disposition
+    return Disposition.PASS if evaluation in passing else Disposition.REJECT
+
+
+# Answers without an inspection, and those whose verdict was taken back as long as masters were due.
+_LOSSES = frozenset({*(kind.value for kind in LossKind), "recipe_missing", DUE})

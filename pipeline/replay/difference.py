@@ -29,10 +29,19 @@ NUMBERS = {
     "defects.score": "0 to 1",
     "defects.box": "px, of corner and size together",
     "defects.peak": "px, and the heatmap's value",
+    "edges.outline": "px, of all points together",
 }
 TEXTS = (
     *("part_count", "result_state", "result_evaluation", "disposition", "reasons", "keypoints", "keypoints.state"),
-    *("measurements", "measurements.unit", "measurements.evaluation", "defects", "defects.mask", "defects.zones"),
+    *(
+        "measurements",
+        "measurements.unit",
+        "measurements.evaluation",
+        "defects",
+        "defects.mask",
+        "defects.zones",
+        "edges",
+    ),
 )
 
 
@@ -138,6 +147,9 @@ def _fields(result: Result) -> Iterator[tuple[Key, Value]]:
         yield from _of_keypoint(keypoint)
     for measurement in result.measurements:
         yield from _of_measurement(measurement)
+    for edge in result.edges:
+        yield ("edges", f"{edge.view}/{edge.name}"), "found" if edge.outline else "not found"
+        yield ("edges.outline", f"{edge.view}/{edge.name}"), tuple(value for point in edge.outline for value in point)
     counts: dict[str, int] = {}
     for defect in result.defects:
         counts[defect.view] = counts.get(defect.view, 0) + 1

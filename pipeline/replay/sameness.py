@@ -15,6 +15,7 @@ from pipeline.segment_thresholds import SegmentThresholds
 
 # What follows from keypoints: told, and judged by the keypoints alone.
 FOLLOWS = ("keypoints.xy_mm", "keypoints.sigma_px", "measurements.value", "measurements.sigma", "reasons.value")
+FREED = ("defects", "edges.outline")  # defects are judged by their masks, edges by what is measured at them
 
 
 class Sameness(StrEnum):
@@ -49,7 +50,7 @@ def compare(then: Sequence[Result], now: Sequence[Result], recipe: Recipe) -> Co
     by_field |= {"keypoints.visibility": PROBABILITY_LIMIT, **dict.fromkeys(FOLLOWS, math.inf)}
     judged = differences(then, now, Tolerances(by_field))
     if len(then) == len(now):  # defects are judged by their masks
-        judged = [_freed(one) if one.field.startswith("defects") else one for one in judged]
+        judged = [_freed(one) if one.field.startswith(FREED) else one for one in judged]
         judged += _defect_faults(then, now, recipe)
     return Comparison(
         Sameness.within if all(one.is_allowed for one in judged) else Sameness.other,

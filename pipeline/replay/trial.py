@@ -10,6 +10,7 @@ from pipeline.result import Measurement, Result
 
 MOST_FLIPS = 10_000  # that are listed; all are counted
 MOST_FAULTS = 20
+PRODUCTION = "production"
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Trial:
 
     Attributes:
         inspected: triggers.
-        other_recipe: triggers that were left alone.
+        other_recipe, other_purpose: triggers that were left alone; masters, gauge studies and set-up are no production.
         without_inspection: triggers that had been answered with a loss: they have a verdict now, and none then.
         other_parts: triggers in which another number of parts is found now.
         verdicts: how many parts went from which evaluation to which.
@@ -83,6 +84,7 @@ class Trial:
 
     inspected: int = 0
     other_recipe: int = 0
+    other_purpose: int = 0
     without_inspection: int = 0
     other_parts: int = 0
     faulty: int = 0
@@ -106,6 +108,8 @@ class Trial:
             self.faulty += 1
             if len(self.faults) < MOST_FAULTS:
                 self.faults.append(f"{outcome.name}: {outcome.fault}")
+        elif outcome.then[0].purpose != PRODUCTION:
+            self.other_purpose += 1
         else:
             self._add_inspected(outcome)
 

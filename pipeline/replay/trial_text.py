@@ -41,6 +41,8 @@ def notes(trial: Trial) -> Iterator[str]:
         yield f"{trial.other_parts} trigger(s) show another number of parts now"
     if trial.other_recipe:
         yield f"{trial.other_recipe} trigger(s) of another recipe were left alone"
+    if trial.other_purpose:
+        yield f"{trial.other_purpose} trigger(s) of masters, gauge studies and set-up are not counted"
     if other := [name for name, one in trial.quantities.items() if one.other_unit]:
         yield f"{', '.join(other)}: measured in another unit then; was the calibration of the camera not kept?"
     if trial.quantities:

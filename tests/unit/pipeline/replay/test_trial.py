@@ -51,6 +51,7 @@ def test_flips_are_counted_and_losses_measure_now_alone() -> None:
     trial.add(Outcome("1-4", [ok, ok], [ok]))
     trial.add(Outcome("1-5", [ok], [], other_recipe=True))
     trial.add(Outcome("1-6", [], [], fault="is damaged"))
+    trial.add(Outcome("1-7", [result(purpose="master")], [bad]))
     assert dict(trial.verdicts) == {("OK", "OK"): 1, ("NOT_OK", "OK"): 1}
     assert (trial.flipped, trial.other_parts, trial.without_inspection) == (1, 1, 1)
     assert [flip.name for flip in trial.flips] == ["1-2", "1-4"]
@@ -59,4 +60,5 @@ def test_flips_are_counted_and_losses_measure_now_alone() -> None:
     assert quantity.farthest == pytest.approx(0.4)
     text = trial_text(trial)
     assert "1-6: is damaged" in text
+    assert "1 trigger(s) of masters, gauge studies and set-up are not counted" in text
     assert "1 trigger(s) of another recipe were left alone" in text
