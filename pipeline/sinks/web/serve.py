@@ -41,6 +41,7 @@ RECALLED = 1000
 NICENESS = 5  # where all cores are busy, inspection gets three times its share (sched(7)); more would starve it
 GONE_MS = 20_000  # a browser that acknowledges nothing for so long has gone (tcp(7), TCP_USER_TIMEOUT)
 END_LIMIT_S = 2
+BACKLOG = 128
 
 
 def main(context: WorkerContext, stop: threading.Event) -> None:
@@ -62,7 +63,7 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
         board.small,
     )
     page = Page(runtime, settings, access, hub, board, gallery, Workbench(runtime, board))
-    with _served(page), _running(painter):
+    with served(page), _running(painter):
         context.vitals.set_state(context.row, WorkerState.ready)
         _hear(context, stop, board, painter)
 
@@ -101,7 +102,7 @@ def _running(painter: Painter) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _served(page: Page) -> Iterator[None]:
+def served(page: Page) -> Iterator[None]:
     """Browsers, served in a thread of its own.
 
     Raises:
@@ -149,6 +150,7 @@ def _listener(bind: str) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)  # of every connection that it takes
     try:
         listener.bind(split(bind))
+        listener.listen(BACKLOG)  # who comes before the loop runs waits
     except OSError as error:
         listener.close()
         raise AlreadyRunning(
