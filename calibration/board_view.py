@@ -84,6 +84,11 @@ def _checker(board: Board, grey: NDArray[np.uint8]) -> Rough | None:
     if not found:
         return None
     xy = np.asarray(corners, np.float64).reshape(-1, 2)
+    # OpenCV may begin at either end; the square after the first corner is dark, its neighbour in the row light
+    row = board.points_wh[0]
+    dark, light = (xy[[n, n + 1, n + row, n + row + 1]].mean(axis=0).round().astype(int) for n in (0, 1))
+    if grey[dark[1], dark[0]] > grey[light[1], light[0]]:
+        xy = xy[::-1]
     return np.arange(len(xy)), xy
 
 

@@ -19,6 +19,7 @@ from pipeline.lens_model import Array, Lens
 
 _MOST_STEPS = 60
 _STILL = 1e-10  # of the sum of squares: less gain ends it
+_LEAST_KNOWN = 1e-13  # of what the best known combination of parameters is known by
 _HUBER = 2.5  # in sigmas, beyond which a point pulls less
 POSE = 6
 
@@ -85,10 +86,15 @@ class Normal:
 
     @property
     def covariance(self) -> Array:
-        """Of all parameters. Parameters that nothing is known of are given what double precision allows."""
+        """Of all parameters.
+
+        A combination that the views say nothing of has a variance as large as double precision lets it be told from
+        infinite, not none: a pseudo-inverse would call what is unknown sure.
+        """
         scale = 1.0 / np.sqrt(np.maximum(np.diag(self.matrix), 1e-300))
-        unit = self.matrix * scale[:, None] * scale
-        return np.asarray(np.linalg.pinv(unit, rcond=1e-13, hermitian=True) * scale[:, None] * scale)
+        values, vectors = np.linalg.eigh(self.matrix * scale[:, None] * scale)
+        inverse = (vectors / np.maximum(values, _LEAST_KNOWN * values[-1])) @ vectors.T
+        return np.asarray((inverse + inverse.T) / 2.0 * scale[:, None] * scale)
 
 
 def normal(bundle: Bundle, free: NDArray[np.bool_], prior: Prior | None = None) -> Normal:

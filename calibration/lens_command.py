@@ -25,6 +25,8 @@ examples:
 With --camera the daemon must not run: it has the camera. Views are kept as PNG, so that --images can be used on them again.
 """
 
+_POOR = 0.005  # of the focal length: a standard deviation that ordinary views stay ten times below
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's arguments."""
@@ -76,12 +78,16 @@ def run(args: argparse.Namespace) -> int:
 
     from calibration.board import Board
     from calibration.coverage import coverage
-    from calibration.lens import calibrate_lens
+    from calibration.lens import LEAST_VIEWS, calibrate_lens
     from calibration.lens_report import lens_page
     from pipeline.calibration_file import write_calibration
 
     cv2.setNumThreads(1)
     board = Board.parse(args.board)
+    if args.views < LEAST_VIEWS:
+        raise ConfigError(f"is {args.views}", where="--views", allowed=f"{LEAST_VIEWS} or more")
+    if not 0.0 < args.timeout < 86_400.0:  # refuses what is no number, too
+        raise ConfigError(f"is {args.timeout:g}", where="--timeout", allowed="above 0, below 86400 seconds")
     if args.output.exists() and not args.force:
         raise ConfigError(
             "is there already", where=str(args.output), next_command="add --force, or choose another name"
@@ -94,6 +100,9 @@ def run(args: argparse.Namespace) -> int:
     write_page(report, lens_page(fit, told))
     for line in _lines(fit):
         print(line)
+    if args.model != "affine" and fit.sigmas[0] > _POOR * fit.lens.values[0]:
+        share = fit.sigmas[0] / fit.lens.values[0]
+        print(f"warning: the focal length is known to {share:.1%} only; what is missing most are tilted views")
     for wanted in coverage(fit.bundle.views, args.model).missing()[:3]:
         print(f"missing: {wanted}")
     print(f"wrote {args.output} and {report}")

@@ -37,6 +37,15 @@ def test_points_of_a_drawn_board_are_found_without_bias_and_as_sure_as_told(kind
     assert 0.6 < np.sqrt((off**2).mean()) / np.sqrt((view.sigma_px**2).mean()) < 1.5
 
 
+def test_a_checker_upside_down_is_not_taken_for_one_that_is_not() -> None:
+    board = Board.parse("checker:8x7:8mm")
+    picture = board.drawn(20)
+    for image, first in ((picture, (39.5, 39.5)), (np.rot90(picture, 2).copy(), (159.5, 139.5))):
+        view = find_board(board, "turned", image)
+        assert view is not None
+        assert view.xy_sensor_px[0] == pytest.approx(first, abs=0.1)
+
+
 def test_no_board_no_view() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (120, 160)).astype(np.uint8)
     for kind in ("charuco", "checker", "dots"):
@@ -92,6 +101,20 @@ def test_a_view_that_does_not_belong_is_named_and_far_points_are_left_out() -> N
     assert "px off, the others 0.0" in fit.left_out[0].why
     assert fit.points_left_out == 1
     assert surprise(fit, BROWN) < 30
+
+
+def test_views_straight_from_the_front_leave_the_focal_length_unknown_and_that_is_told() -> None:
+    rng, board = np.random.default_rng(10), Board.parse("charuco:12x9:8mm")
+    views = []
+    for number in range(5):
+        pose = np.array([0.0, 0.0, rng.uniform(-0.3, 0.3), rng.uniform(-60, -20), -30.0, 110.0])
+        xy = PlaneMap(BROWN, pose).to_px(board.points_mm)
+        inside = ((xy > 5) & (xy < (635, 475))).all(axis=1)
+        noisy = xy[inside] + rng.normal(size=(int(inside.sum()), 2)) * 0.02
+        views.append(BoardView(f"v{number}", WH, board.points_mm[inside], noisy, np.full(len(noisy), 0.02)))
+    fit = calibrate_lens(views, board)
+    assert np.abs(fit.lens.values - BROWN.values)[:2].max() < 3 * fit.sigmas[:2].min()
+    assert fit.sigmas[0] > 10.0
 
 
 def test_what_cannot_be_calibrated_is_said() -> None:
