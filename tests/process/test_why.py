@@ -65,7 +65,7 @@ def test_a_verdict_of_an_earlier_session_comes_out_again(
     pictures(run_dir / "pictures")
     recipe = make_recipe(run_dir / "recipes" / "part", ["top"], rest=MEASURE.format(tolerance=2.0))
     port = free_port()
-    rest = f'{FOLDER_CAMERA}[archive]\nfolder = "state"\nsample_ok = 1\n[part]\ndeadline_ms = 5000.0\n'
+    rest = f'{FOLDER_CAMERA}[archive]\nfolder = "state"\nsample_ok = 1\n[part]\ndeadline_ms = 60000.0\n'
     station = write_station(run_dir, station_name, run_dir / "recipes", port, free_port(), rest)
     first = inspected(station, port)
     assert [one.result_evaluation for one in first] == [Evaluation.OK, Evaluation.NOT_OK, Evaluation.OK]

@@ -78,7 +78,7 @@ def test_upgrade_leaves_parts_of_a_changed_recipe_alone(kept: Kept, capfd: pytes
         (["try", "RECIPE", "EMPTY"], "holds no images that a station kept"),
         (["try", "EMPTY", "STATE"], "the recipe is not sealed"),
         (["try", "RECIPE", "STATE", "--processes", "-1"], "--processes: is -1"),
-        (["try", "RECIPE", "STATE", "--backend", "abacus"], "there is no backend 'abacus'"),
+        (["try", "RECIPE", "STATE", "--processes", "1", "--backend", "abacus"], "there is no backend 'abacus'"),
         (["replay", "EMPTY"], "holds no images that a station kept"),
         (["replay", "STATE/images", "--processes", "1"], "nothing was inspected"),
         (["replay", "STATE", "--parity", "--tolerance", "keypoints.xy=1"], "both say what may differ"),
