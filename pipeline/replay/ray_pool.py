@@ -78,7 +78,7 @@ class RayPool:
         _connect(address, actors)
         try:
             count = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
-            files = ray.put(_files_of(job.recipe))
+            files = ray.put(files_of(job.recipe))
             actor = ray.remote(num_cpus=1)(RayRerun)
             self._actors = [actor.remote(files, job) for _ in range(count)]
             self.runs_on = self._greeted(job)
@@ -157,7 +157,7 @@ def _connect(address: str, actors: int) -> None:
         ) from None
 
 
-def _files_of(recipe: Path) -> dict[str, bytes]:
+def files_of(recipe: Path) -> dict[str, bytes]:
     """All files of a recipe, those in other precisions as well; hidden ones are none of it."""
     paths = [path for path in sorted(recipe.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     if sum(path.stat().st_size for path in paths) > LARGEST_RECIPE_BYTES:

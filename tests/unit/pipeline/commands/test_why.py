@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
+from pipeline.config import InferSettings
+from pipeline.replay.archive import find_parts, pack
+from pipeline.replay.difference import Tolerances, differences
+from pipeline.replay.ray_pool import RayRerun, files_of
+from pipeline.replay.rerun import Job, Rerun
+from pipeline.version import version
 from tests.archives import Kept
 
 
@@ -63,6 +69,17 @@ def test_try_shows_what_flips(kept: Kept, tmp_path: Path, capfd: pytest.CaptureF
     assert (tmp_path / "out" / name).stat().st_size > 1000
     assert f"src='{name}'" in (tmp_path / "out" / "index.html").read_text()
     assert main(words) == 2  # there is something in it
+
+
+def test_what_goes_to_a_cluster_is_all_that_is_needed(kept: Kept) -> None:
+    job = Job(kept.recipe, InferSettings(backend="onnxruntime"))
+    packed = [pack(part) for part in find_parts(kept.state)]
+    actor = RayRerun(files_of(kept.recipe), job)
+    assert actor.ready()[::2] == ("", version())
+    here = Rerun(job)
+    for there, part in zip(actor.inspect(packed), packed, strict=True):
+        assert differences(there.now, here.outcome(part).now, Tolerances()) == []
+    assert "is not sealed" in RayRerun({"recipe.toml": b""}, job).ready()[0]
 
 
 def test_upgrade_leaves_parts_of_a_changed_recipe_alone(kept: Kept, capfd: pytest.CaptureFixture[str]) -> None:
