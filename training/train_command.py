@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, DatumdError
 from pipeline.reference_frames import FOLDER
-from training import segment_command
+from training import segment_command, teach_model_command
 
 KEYPOINT_METHODS = ("regression", "template", "coarse_to_fine")
-METHODS = (*KEYPOINT_METHODS, *segment_command.METHODS)
+METHODS = (*KEYPOINT_METHODS, *segment_command.METHODS, teach_model_command.TEACH)
 _EPILOG = """\
 example:
   datumd render sets/train --count 8000 --seed 1 --jobs 2
@@ -40,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="train a view's networks on labelled images",
         description="Train, export, check and calibrate the networks of one view of a recipe: those that find keypoints, or "
         "those that find defects.",
-        epilog=_EPILOG + segment_command.EPILOG,
+        epilog=_EPILOG + segment_command.EPILOG + teach_model_command.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="METHOD.toml", nargs="?", type=Path, help="how to train; see training/methods")
@@ -59,6 +59,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", type=int, metavar="S", help="in place of the method's seed")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
     segment_command.add_arguments(parser)
+    teach_model_command.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -69,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
         DatumdError: a file or an argument cannot be used, or the extra `train` is not installed.
     """
     _check(args)
+    if args.method == teach_model_command.TEACH:
+        return teach_model_command.run(args)
+    teach_model_command.refuse(args)
     return segment_command.run(args) if args.method in segment_command.METHODS else _keypoints(args)
 
 

@@ -5,14 +5,15 @@ import pytest
 from pipeline.errors import ConfigError
 from training.method import load_method
 from training.segment_method import load_sam_tiny_method, load_segment_method
+from training.teach.teach_method import load_teach_method
 
 METHODS = Path(__file__).parents[3] / "training" / "methods"
-OF_DEFECTS = {"sam_tiny": load_sam_tiny_method, "prompted_sam": load_segment_method}
+OTHERS = {"sam_tiny": load_sam_tiny_method, "prompted_sam": load_segment_method, "teach": load_teach_method}
 
 
 @pytest.mark.parametrize("path", sorted(METHODS.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_methods_that_ship_can_be_read(path: Path) -> None:
-    assert OF_DEFECTS.get(path.stem, load_method)(path).name == path.stem
+    assert OTHERS.get(path.stem, load_method)(path).name == path.stem
 
 
 @pytest.mark.parametrize(
