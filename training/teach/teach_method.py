@@ -51,4 +51,11 @@ class TeachMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_teach_method(path: Path) -> TeachMethod:
     """Read a METHOD.toml of S5. Raises ConfigError."""
-    return toml_file.read(path, TeachMethod, ConfigError)
+    method = toml_file.read(path, TeachMethod, ConfigError)
+    if method.families - method.held < method.together:
+        raise ConfigError(
+            f"{method.families} families, {method.held} held, leave fewer than are taken together",
+            where=toml_file.at(path, "families"),
+            allowed=f"{method.held + method.together} or more",
+        )
+    return method

@@ -76,8 +76,8 @@ def _start_from(network: KeypointLlm, path: Path) -> None:
         state = torch.load(path, map_location="cpu", weights_only=True)
         own = {n: t for n, t in state["averaged"].items() if not n.startswith(("language.", "words_", "from_"))}
         network.load_state_dict(own, strict=False)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as problem:
-        said = str(problem).splitlines()[0]
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as problem:
+        said = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise DataError(f"cannot be started from: {said}", where=str(path), allowed="a teach.checkpoint") from None
 
 
