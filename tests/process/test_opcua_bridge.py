@@ -27,6 +27,8 @@ from pipeline.sinks.opcua.users import add_user
 from tests.played_line import PlayedLine, Say, answer_of, say_by_number
 from tests.played_stations import PlayedStation
 
+pytestmark = pytest.mark.time_limit_s(180)
+
 BRIDGE = [sys.executable, "-m", "pipeline", "bridge", "opcua"]
 CAUSED = (ua.Variant(0, ua.VariantType.Int32), "")
 Bridged = Callable[..., tuple[PlayedLine, str, "subprocess.Popen[str]"]]
