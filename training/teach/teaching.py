@@ -38,7 +38,7 @@ class TeachRun:
         out: the model's folder; written when all is done.
         work: the checkpoint; may be deleted afterwards.
         families: folder of rendered families, by default one that all trainings share.
-        init: a checkpoint whose vision, prompt and heads are started from; the language model starts as it came.
+        init: a checkpoint of the same models and sizes whose weights are started from, by another number of steps or another rate.
     """
 
     method: TeachMethod
@@ -74,8 +74,7 @@ def _start_from(network: KeypointLlm, path: Path) -> None:
     """Take over what is not the language model's; raises DataError where it does not fit."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        own = {n: t for n, t in state["averaged"].items() if not n.startswith(("language.", "words_", "from_"))}
-        network.load_state_dict(own, strict=False)
+        network.load_state_dict(state["averaged"], strict=False)
     except (OSError, RuntimeError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as problem:
         said = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise DataError(f"cannot be started from: {said}", where=str(path), allowed="a teach.checkpoint") from None
