@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +18,9 @@ pytest.importorskip("starlette", reason="needs the extra web; next: pip install 
 pytest.importorskip("uvicorn", reason="needs the extra web; next: pip install 'datumd[web]'")
 
 from pipeline.client import Subscription
+from pipeline.errors import ConfigError
 from pipeline.ledger.journal_reader import JournalReader
+from pipeline.runtime import load_runtime, runtime_folder
 from simulator.child import DaemonProcess
 from tests.chromium import Browser
 from tests.recipes import frame_with_part, make_recipe
@@ -78,6 +81,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             except ConnectionError:
                 time.sleep(0.1)
         yield made
+    with suppress(ConfigError):  # what a daemon that was killed leaves
+        runtime = load_runtime(runtime_folder(f"web{os.getpid()}"))
+        runtime.remove()
+        runtime.ring_path.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
