@@ -13,6 +13,7 @@ STDERR = 2
 OWN_COMMANDS = (
     "run",
     "check",
+    "doctor",
     "listen",
     "trigger",
     "bridge",

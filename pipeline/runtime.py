@@ -88,19 +88,23 @@ def _endpoint(bind: str) -> str:
     return bind if bind.startswith("tcp://") else f"tcp://{bind}"
 
 
+def state_place(station: Station) -> Path:
+    """Where the journal and the images lie; nothing is made."""
+    system = Path("/var/lib/datumd") / station.station
+    if station.archive.folder:
+        return Path(station.archive.folder)
+    if system.is_dir() and os.access(system, os.W_OK):
+        return system
+    return Path.home() / ".local/state/datumd" / station.station
+
+
 def state_folder(station: Station) -> Path:
     """The folder of the journal and the images, made where it is not there.
 
     Raises:
         ConfigError: it cannot be made.
     """
-    system = Path("/var/lib/datumd") / station.station
-    if station.archive.folder:
-        folder = Path(station.archive.folder)
-    elif system.is_dir() and os.access(system, os.W_OK):
-        folder = system
-    else:
-        folder = Path.home() / ".local/state/datumd" / station.station
+    folder = state_place(station)
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
