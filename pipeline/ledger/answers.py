@@ -146,9 +146,10 @@ class Answering:
             defects=answer.defects,
             edges=answer.edges,
         )
-        if purpose == "master" and recipe is not None and self.masters is not None:
-            if self.masters.observe(recipe, result, moment.utc_ns):  # a bad one that looks good must not pass as good
-                return msgspec.structs.replace(result, disposition=Disposition.REJECT)
+        if purpose != "master" or recipe is None or self.masters is None:
+            return result
+        if self.masters.observe(recipe, result, moment.utc_ns):  # a bad one that looks good must not pass as good
+            return msgspec.structs.replace(result, disposition=Disposition.REJECT)
         return result
 
     def _purpose(self, part: Part, recipe: LoadedRecipe | None) -> Purpose:

@@ -23,7 +23,15 @@ CODES = {
         "region_outside",
     ),
     *("defect", "defect_in_zone", "defects", "defects_in_zone", "defects_untold", "zone_unplaced"),
-    *("image_dark", "image_saturated", "image_blurred", "network_not_finite", "recipe_missing", "masters_due", "not_calibrated"),
+    *(
+        "image_dark",
+        "image_saturated",
+        "image_blurred",
+        "network_not_finite",
+        "recipe_missing",
+        "masters_due",
+        "not_calibrated",
+    ),
 }
 
 
