@@ -78,7 +78,7 @@ $(BIN)/pip:
 $(VENV)/.ready: $(BUILT_FROM) | $(BIN)/pip
 	@echo "setting up $(VENV) (a minute or two, once)"
 	@$(PIP) setuptools
-	@$(PIP) --no-build-isolation --editable .
+	@$(PIP) --no-build-isolation --editable '.[web]'
 	@touch $@
 
 # Tests and checks add training (torch) and the development tools.

@@ -61,18 +61,19 @@ bind = "tcp://{results}"
 bind = "{metrics}"
 [archive]
 folder = "state"
-{camera}"""
+{page}{camera}"""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """What the command line may choose. `triggers` 0 = without end; `pictures`: where those of bad parts are drawn."""
+    """What the command line may choose. `triggers` 0 = without end; `page` "" = none; `pictures`: where bad parts are drawn."""
 
     triggers: int
     rate_hz: float
     seed: int
     results: str
     metrics: str
+    page: str = ""
     synthetic: bool = False
     pictures: Path | None = None
 
@@ -142,6 +143,7 @@ class Demo:
             deadline_ms=DEADLINE_MS,
             results=settings.results,
             metrics=settings.metrics,
+            page=f'[web]\nbind = "{settings.page}"\n' if settings.page else "",
             camera=camera,
         )
         path = folder / "station.toml"

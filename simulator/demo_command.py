@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.errors import DatumdError
@@ -31,6 +32,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--synthetic", action="store_true", help="the in-process camera, as without a C compiler")
     parser.add_argument("--results", default="127.0.0.1:5570", metavar="HOST:PORT", help="where results are published")
     parser.add_argument("--metrics", default="127.0.0.1:9570", metavar="HOST:PORT", help="where metrics are served")
+    parser.add_argument(
+        "--page", default="127.0.0.1:8590", metavar="HOST:PORT", help="where the live page is served; none: no page"
+    )
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw the first 20 parts that are not OK into DIR")
     parser.set_defaults(run=run)
 
@@ -49,14 +53,16 @@ def run(args: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
+    page, page_text = _page(args.page)
     settings = DemoSettings(
-        args.triggers, args.rate, args.seed, args.results, args.metrics, args.synthetic, args.pictures
+        args.triggers, args.rate, args.seed, args.results, args.metrics, page, args.synthetic, args.pictures
     )
     with tempfile.TemporaryDirectory(prefix="datumd-demo-") as folder, Demo(Path(folder), settings) as demo:
         print(f"camera   {demo.camera_text}")
         demo.wait_until_ready(lambda: stop)
         print(f"results  tcp://{args.results}   (datumd listen tcp://{args.results})")
         print(f"metrics  http://{args.metrics}/metrics   health http://{args.metrics}/healthz")
+        print(f"page     {page_text}")
         print("trigger  verdict       do     frame to answer  reasons, or what was measured", flush=True)
         demo.start_line()
         for text in demo.results(lambda: stop):
@@ -67,3 +73,13 @@ def run(args: argparse.Namespace) -> int:
             print(f"pictures of parts that are not OK: {demo.draw_pictures()} in {args.pictures}")
     sys.stdout.flush()
     return 0 if is_complete else 1
+
+
+def _page(address: str) -> tuple[str, str]:
+    """Where the page is served, "" for nowhere, and what is said of it."""
+    if address == "none":
+        return "", "not asked for"
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        return "", f"not served, {' and '.join(missing)} missing; next: pip install 'datumd[web]'"
+    return address, f"http://{address}/"

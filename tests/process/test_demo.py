@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -19,7 +20,8 @@ def demo(free_port: Callable[[], int]) -> Iterator[Callable[..., subprocess.Pope
 
     def start(*words: str) -> subprocess.Popen[str]:
         addresses = ["--results", f"127.0.0.1:{free_port()}", "--metrics", f"127.0.0.1:{free_port()}"]
-        command = [sys.executable, "-m", "pipeline", "demo", *addresses, *words]
+        page = [] if "--page" in words else ["--page", "none"]
+        command = [sys.executable, "-m", "pipeline", "demo", *addresses, *page, *words]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -49,6 +51,21 @@ def test_it_stops_by_itself_and_draws_the_bad_parts(demo: Callable[..., subproce
     pictures = sorted((tmp_path / "pictures").glob("*-NOT_OK.png"))
     assert pictures
     assert all(f"{int(picture.name[:6]):>7}  NOT_OK" in told for picture in pictures)
+
+
+def test_its_page_is_there_to_be_looked_at(
+    demo: Callable[..., subprocess.Popen[str]], free_port: Callable[[], int]
+) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra web; next: pip install 'datumd[web]'")
+    address = f"127.0.0.1:{free_port()}"
+    process = demo("--rate", "15", "--page", address)
+    told = lines_until(process, "PASS")
+    assert f"page     http://{address}/\n" in told
+    with urlopen(f"http://{address}/", timeout=30) as answer:
+        assert b"<html" in answer.read()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("camera", [[], ["--synthetic"]])
