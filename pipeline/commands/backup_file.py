@@ -5,6 +5,7 @@ station.toml, recipes/… (the folder of recipes), state/… (journal.db, recipe
 
 import contextlib
 import hashlib
+import os
 import sqlite3
 import tempfile
 import zipfile
@@ -76,10 +77,19 @@ def restore_backup(file: Path, station_file: Path) -> Manifest:
             try:
                 draft.write_bytes(archive.read(STATION))
                 places = _places(load_station(draft))
-                for name in manifest.files:
-                    if name != STATION:
-                        _extract(archive, name, _place(places, name, file))
-                draft.replace(station_file)
+                written: list[Path] = []
+                try:
+                    for name in manifest.files:
+                        if name == STATION:
+                            continue
+                        path = _place(places, name, file)
+                        if not path.exists():
+                            written.append(path)
+                        _extract(archive, name, path)
+                    draft.replace(station_file)
+                except BaseException:
+                    _take_back(written, set(places.values()))
+                    raise
             finally:
                 draft.unlink(missing_ok=True)
     except (zipfile.BadZipFile, zipfile.LargeZipFile) as problem:
@@ -122,6 +132,8 @@ def _files(station: Station, station_file: Path, state: Path, *, images: bool) -
 def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
+        if path.is_symlink() and not path.name.startswith("."):
+            raise ConfigError("is a link, which a backup does not hold", where=str(path), allowed="files and folders")
         if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in relative.parts):
             yield f"{name}/{relative.as_posix()}", path
 
@@ -157,6 +169,8 @@ def _checked(archive: zipfile.ZipFile, file: Path) -> Manifest:
         if archive.getinfo(MANIFEST).file_size > LARGEST_MANIFEST_BYTES:
             raise DataError("has a manifest that is too large", where=str(file))
         manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+        if STATION not in manifest.files:
+            raise DataError("names no station file", where=str(file))
         for name, sha256 in manifest.files.items():
             with archive.open(name) as source:
                 if hashlib.file_digest(source, "sha256").hexdigest() != sha256:  # type: ignore[arg-type]  # it is a file
@@ -189,8 +203,20 @@ def _place(places: dict[str, Path], name: str, file: Path) -> Path:
     return plain_file.below(places[folder], rest, DataError, where=str(file))
 
 
+def _take_back(written: list[Path], places: set[Path]) -> None:
+    """Remove what was written, and folders that are empty then: they would be in the way of the next attempt."""
+    for path in written:
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder in places or not folder.is_dir() or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
 def _extract(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     with archive.open(name) as source, path.open("xb") as target:
         while chunk := source.read(CHUNK_BYTES):
             target.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())

@@ -22,7 +22,8 @@ MOST_AUDITS = 1000
 LOG_LINES = 2000
 LOG_S = 20
 SECRET = re.compile(r"(pass|secret|token|credential|(^|_)key$)", re.IGNORECASE)
-LOGIN = re.compile(r"://[^/@\s]*@")
+LOGIN = re.compile(r"://[^\s\"'<>]*@")  # as far as the last @: a password may hold one, or a slash
+QUERY = re.compile(r"(://[^\s\"'<>?]*)\?[^\s\"'<>]*")
 LEFT_OUT = "(left out)"
 EXAMPLES = """\
 Example: datumd bundle station.toml -o support.zip
@@ -108,7 +109,12 @@ def without_secrets(value: object, key: str = "") -> object:
         return LEFT_OUT
     if isinstance(value, list):
         return [without_secrets(one, key) for one in value]
-    return LOGIN.sub(f"://{LEFT_OUT}@", value) if isinstance(value, str) else value
+    return _without_logins(value) if isinstance(value, str) else value
+
+
+def _without_logins(text: str) -> str:
+    """Without logins and queries in addresses: cameras take passwords in both."""
+    return QUERY.sub(rf"\1?{LEFT_OUT}", LOGIN.sub(f"://{LEFT_OUT}@", text))
 
 
 def _station_file(path: Path) -> bytes:
@@ -136,7 +142,8 @@ def _audit(state: Path) -> bytes:
 
     reader = JournalReader.open(state)
     try:
-        return b"".join(msgspec.json.encode(entry) + b"\n" for entry in reader.audits(MOST_AUDITS))
+        lines = (msgspec.json.encode(entry).decode() for entry in reader.audits(MOST_AUDITS))
+        return "".join(f"{_without_logins(line)}\n" for line in lines).encode()
     finally:
         reader.close()
 
@@ -147,7 +154,7 @@ def _log(station: "Station") -> bytes:
         raise ConfigError("there is no journalctl here", where="log")
     command = [program, "--unit", f"datumd@{station.station}", "--lines", str(LOG_LINES), "--no-pager"]
     text = subprocess.run(command, capture_output=True, timeout=LOG_S, check=False).stdout
-    return LOGIN.sub(f"://{LEFT_OUT}@", text.decode("utf-8", "replace")).encode()
+    return _without_logins(text.decode("utf-8", "replace")).encode()
 
 
 def _machine() -> bytes:

@@ -130,7 +130,7 @@ class Answering:
             is_simulated=self.is_simulated,
             result_state=answer.result_state,
             result_evaluation=answer.evaluation,
-            disposition=Disposition.PASS if answer.evaluation in self.passing else Disposition.REJECT,
+            disposition=Disposition.PASS if answer.evaluation in self.passing and not is_due else Disposition.REJECT,
             reasons=answer.reasons,
             creation_time=iso_utc(moment.utc_ns - (moment.monotonic_ns - part.opened_ns)),
             answered_time=iso_utc(moment.utc_ns),
@@ -146,8 +146,12 @@ class Answering:
             defects=answer.defects,
             edges=answer.edges,
         )
-        if purpose != "master" or recipe is None or self.masters is None:
+        if purpose != "master":
             return result
+        if recipe is None or self.masters is None or not self.masters.is_master(recipe, part.part_id):
+            return msgspec.structs.replace(
+                result, disposition=Disposition.REJECT
+            )  # a mistyped id: nobody knows what it is
         if self.masters.observe(recipe, result, moment.utc_ns):  # a bad one that looks good must not pass as good
             return msgspec.structs.replace(result, disposition=Disposition.REJECT)
         return result

@@ -16,6 +16,7 @@ from pipeline.status import MasterReport, MastersReport
 
 SETTING = "masters"  # its name among the journal's settings
 DUE = "masters_due"
+CLOCK_NS = 60_000_000_000  # by so much a clock may be set back without masters being due
 
 
 class Shown(msgspec.Struct):
@@ -84,7 +85,8 @@ class Masters:
             return []
         since = _since(recipe.masters, self._shifts, utc_ns, in_grace=in_grace)
         passed = self._of(recipe).passed
-        return [part for part in recipe.masters.parts if passed.get(part, -1) < since]
+        until = utc_ns + CLOCK_NS  # what was shown after that was shown by another clock
+        return [part for part in recipe.masters.parts if not since <= passed.get(part, -1) <= until]
 
     def fault(self, recipe: LoadedRecipe | None, utc_ns: int) -> str:
         """Why no part passes; "" where all masters are as they must be."""

@@ -13,7 +13,7 @@ _PRODUCTION = "production"
 
 @dataclass(slots=True)
 class Measured:
-    """One measurement of one recipe: its values where it had one, and how often it was what."""
+    """One measurement of one recipe as it was: its values where it had one, and how often it was what."""
 
     unit: str
     lower: float | None
@@ -45,7 +45,7 @@ class Production:
         evaluations, dispositions: of them.
         losses: by the first reason, of those that are FAILED: nothing could be said of the part.
         reasons: (code, name) of every reason of a part that did not pass, each counted once for a part.
-        measured: by (recipe, view, name).
+        measured: by (recipe, configuration, view, name, unit): of one set of limits each.
         recipes: parts by recipe.
         sessions: of the ledger, in their order.
         changes: the audit trail of the span.
@@ -59,7 +59,7 @@ class Production:
     losses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
-    measured: dict[tuple[str, str, str], Measured] = field(default_factory=dict)
+    measured: dict[tuple[str, str, str, str, str], Measured] = field(default_factory=dict)
     recipes: Counter[str] = field(default_factory=Counter)
     sessions: list[int] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Production:
         if result.disposition is not Disposition.PASS:
             self.reasons.update({_named(reason) for reason in result.reasons})
         for measurement in result.measurements:
-            self._measure(_recipe(result), measurement)
+            self._measure(result, measurement)
 
     @property
     def passed(self) -> float | None:
@@ -103,10 +103,9 @@ class Production:
                 self.pauses.append(pause)
         self.last_ns = utc_ns
 
-    def _measure(self, recipe: str, measurement: Measurement) -> None:
-        key = (recipe, measurement.view, measurement.name)
+    def _measure(self, result: Result, measurement: Measurement) -> None:
+        key = (_recipe(result), result.configuration_id, measurement.view, measurement.name, measurement.unit)
         found = self.measured.setdefault(key, Measured(measurement.unit, measurement.lower, measurement.upper))
-        found.lower, found.upper = measurement.lower, measurement.upper
         found.evaluations[measurement.evaluation] += 1
         if measurement.value is not None:
             found.spread.add(measurement.value)

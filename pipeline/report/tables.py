@@ -54,6 +54,7 @@ def _measurements(found: Production) -> Rows:
     rows = [
         (
             "recipe",
+            "configuration",
             "view",
             "measurement",
             "values",
@@ -67,7 +68,10 @@ def _measurements(found: Production) -> Rows:
             "open",
         )
     ]
-    return rows + [(*key, *_measured(one)) for key, one in found.measured.items()]
+    return rows + [
+        (recipe, configuration[:8], view, name, *_measured(one))
+        for (recipe, configuration, view, name, _unit), one in found.measured.items()
+    ]
 
 
 def _measured(one: Measured) -> tuple[str, ...]:

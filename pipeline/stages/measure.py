@@ -178,4 +178,6 @@ def _value(plan: _Plan, shapes: PartShapes) -> tuple[float, float | None]:
         value = float(found[0])
         gradient = (found[1 : len(values) + 1] - found[len(values) + 1 :]) / (2.0 * step)
         variance = float(gradient @ covariance @ gradient)
-    return value, math.sqrt(variance) if math.isfinite(variance) and variance > 0.0 else None
+    if not math.isfinite(variance):  # beside it the quantity is not defined: how sure it is nobody can say
+        return math.nan, None
+    return value, math.sqrt(variance) if variance > 0.0 else None

@@ -96,7 +96,10 @@ def _told(rows: list[Row], images: Mapping[str, str], results: Sequence[Result])
     payloads = [row.payload for row in rows]
     text = payloads[0] if len(payloads) == 1 else b"[" + b",".join(payloads) + b"]"
     passes = all(
-        result.result_state is ResultState.COMPLETED and result.disposition is Disposition.PASS for result in results
+        result.result_state is ResultState.COMPLETED
+        and result.disposition is Disposition.PASS
+        and result.purpose not in ("gauge", "setup")  # no product's part: nothing is told to the gate
+        for result in results
     )
     return Told(rows[0].seq, _worst(row.evaluation for row in rows), text, images, passes)
 

@@ -149,7 +149,7 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_ctime_ns, status.st_size  # a chmod counts, too
 
 
 def _seal(person: Person, until: str) -> bytes:

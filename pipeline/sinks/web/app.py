@@ -32,6 +32,7 @@ from pipeline.web_settings import WebSettings
 FOLDER = Path(__file__).parent
 KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 FILES = {path.name: path for path in (FOLDER / "page").iterdir() if path.suffix in KINDS}
+BODY_S = 20.0
 LARGEST_BODY_BYTES = 65_536
 WRONG_TOKEN_S = 0.5  # whoever guesses waits
 _LOCAL = re.compile(r"(localhost|127\.[0-9]+\.[0-9]+\.[0-9]+)(:[0-9]+)?")
@@ -111,13 +112,13 @@ async def _guarded(page: Page, request: Request, answer: Answer, role: Role) -> 
         return said(403, "without tokens this page is for browsers of this machine, by the name localhost")
     if request.method == "POST" and request.headers.get("x-datumd") != "1":
         return said(403, "the header X-Datumd is missing")
-    person = _person(page, request)
+    person = _person_of(page, request)
     if person.role < role:
         return said(401 if person.role is Role.nobody else 403, "not allowed")
     return await answer(page, request, person)
 
 
-def _person(page: Page, request: Request) -> Person:
+def _person_of(page: Page, request: Request) -> Person:
     shown = request.headers.get("authorization", "")
     if shown.startswith("Bearer "):
         return ANYBODY if page.access.is_open else page.access.by_token(shown.removeprefix("Bearer "))
@@ -135,12 +136,13 @@ def as_json(value: object, code: int = 200) -> Response:
 
 
 async def body_of(request: Request) -> bytes | None:
-    """The body; None where it is too large."""
+    """The body; None where it is too large. Raises TimeoutError, which ends the connection, where it does not come."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            return None
+    async with asyncio.timeout(BODY_S):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY_BYTES:
+                return None
     return bytes(body)
 
 
@@ -190,8 +192,8 @@ async def _logout(_page: Page, _request: Request, _person: Person) -> Response:
     return response
 
 
-async def _events(page: Page, _request: Request, _person: Person) -> Response:
-    return Events(page.hub)  # type: ignore[return-value]  # Starlette wants what is called like one
+async def _events(page: Page, request: Request, _person: Person) -> Response:
+    return Events(page.hub, lambda: _person_of(page, request).role >= Role.viewer)  # type: ignore[return-value]  # Starlette wants what is called like one
 
 
 async def _picture(page: Page, request: Request, _person: Person) -> Response:

@@ -1,6 +1,7 @@
 """The stream of events that a browser listens to (server-sent events, HTML standard 9.2)."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
@@ -20,8 +21,9 @@ _HEADERS = [
 class Events:
     """An ASGI response. A browser that takes nothing for SEND_LIMIT_S is let go."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, may_look: Callable[[], bool]) -> None:
+        """`may_look` is asked before each word: who is struck off is out at once."""
+        self._hub, self._may_look = hub, may_look
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send what is new until the browser goes."""
@@ -39,6 +41,8 @@ class Events:
         await send({"type": "http.response.start", "status": status, "headers": _HEADERS})
         async with aclosing(self._hub.listen(SILENCE_S)) as news:
             async for words in news:
+                if not self._may_look():
+                    break
                 body = b"".join(b"event: %s\ndata: %s\n\n" % (kind.encode(), words[kind]) for kind in words)
                 body = body or b"event: here\ndata: 0\n\n"
                 await asyncio.wait_for(

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.1
 RECALLED = 1000
 NICENESS = 5  # where all cores are busy, inspection gets three times its share (sched(7)); more would starve it
+MOST_CONNECTIONS = 256  # beyond them strangers get a 503, and the page goes on
 GONE_MS = 20_000  # a browser that acknowledges nothing for so long has gone (tcp(7), TCP_USER_TIMEOUT)
 END_LIMIT_S = 2
 BACKLOG = 128
@@ -122,6 +123,7 @@ def served(page: Page) -> Iterator[None]:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=10,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=16_384,
         ssl_certfile=settings.certificate or None,

@@ -36,6 +36,8 @@ def good_parts(results: Sequence[Result], recipe: int, configuration: str) -> li
         for result in results
         if result.result_state is ResultState.COMPLETED
         and result.result_evaluation is Evaluation.OK
+        and result.purpose
+        in ("production", "setup")  # a master, or a part of a study, is the same part again and again
         and (result.recipe_id, result.configuration_id) == (recipe, configuration)
     ]
 

@@ -68,8 +68,8 @@ def test_everything_is_counted_once(folder: Path, tmp_path: Path, capsys: pytest
     assert found["report", "passed"] == ["66.67% of 9 parts"]
     assert found["report", "without an answer"] == ["121 s in pauses of 60 s or more"]
     measured = found["Measurements", "bracket (1)"]
-    assert measured[:3] == ["top", "width", "8"]
-    assert measured[3:6] == ["24", "24.0687", "24.2"], "those of the gauge study are not in it"
+    assert measured[:4] == ["ab12", "top", "width", "8"]
+    assert measured[4:7] == ["24", "24.0687", "24.2"], "those of the gauge study are not in it"
     assert measured[-2:] == ["2", "0"]
     assert "66.67% of 9 parts" in capsys.readouterr().out
 

@@ -86,3 +86,42 @@ def test_what_may_be_secret_is_left_out() -> None:
         "security": {"key": LEFT_OUT, "clients": "clients"},
         "camera": {"top": {"token": LEFT_OUT, "keypoints": ["a"]}},
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "left"),
+    [
+        ("rtsp://u:p/w@cam/1", f"rtsp://{LEFT_OUT}@cam/1"),
+        ("rtsp://u:p@ss@cam/1", f"rtsp://{LEFT_OUT}@cam/1"),
+        ("http://cam/snap.cgi?usr=admin&pwd=1234", f"http://cam/snap.cgi?{LEFT_OUT}"),
+        ("http://cam/1, then http://two/2", "http://cam/1, then http://two/2"),
+    ],
+)
+def test_logins_and_queries_of_addresses_are_left_out(address: str, left: str) -> None:
+    assert without_secrets({"source": address}) == {"source": left}
+
+
+def test_a_link_is_told_not_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    linked = Kept(tmp_path / "kept")
+    recipes = next(tmp_path.rglob("recipe.toml")).parent
+    (recipes / "linked.onnx").symlink_to("coarse.onnx")
+    assert main(["backup", str(linked.station), "-o", str(tmp_path / "b.zip")]) == 2
+    assert "linked.onnx: is a link" in capfd.readouterr().err
+    assert not (tmp_path / "b.zip").exists()
+
+
+def test_a_restore_that_breaks_off_leaves_nothing_in_the_way(kept: Kept, tmp_path: Path) -> None:
+    backup, longer, restored = tmp_path / "b.zip", tmp_path / "l.zip", tmp_path / "new" / "station.toml"
+    assert main(["backup", str(kept.station), "-o", str(backup)]) == 0
+    name = "recipes/zz/" + "n" * 300  # longer than any file system takes
+    with zipfile.ZipFile(backup) as archive, zipfile.ZipFile(longer, "w") as other:
+        for each in archive.namelist():
+            if each != "manifest.json":
+                other.writestr(each, archive.read(each))
+        other.writestr(name, b"x")
+        manifest = json.loads(archive.read("manifest.json"))
+        manifest["files"][name] = hashlib.sha256(b"x").hexdigest()
+        other.writestr("manifest.json", json.dumps(manifest))
+    assert main(["restore", str(longer), str(restored)]) != 0
+    assert not [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
+    assert main(["restore", str(backup), str(restored)]) == 0

@@ -9,6 +9,7 @@ from pipeline.ledger.masters import Masters
 from pipeline.loss import LossKind
 from pipeline.messages import LoadedRecipe, PartAnswer
 from pipeline.recipe_masters import MastersSettings
+from pipeline.requests import Purpose
 from pipeline.result import Disposition, Evaluation, Reason, ResultState
 from tests.unit.pipeline.ledger.test_masters import Kept
 
@@ -109,3 +110,33 @@ def test_a_bad_master_that_looks_good_does_not_pass(answering: Answering) -> Non
     found = [verdict(Evaluation.OK)]
     (result,) = answering.results(Answer(part_of(1, "top"), None), found, MOMENT, journaled=True, images={})
     assert (result.purpose, result.result_evaluation, result.disposition) == ("master", "OK", "REJECT")
+
+
+class Told:
+    """Every software trigger had this purpose."""
+
+    def __init__(self, purpose: Purpose) -> None:
+        self.purpose = purpose
+
+    def of(self, _key: int | None) -> Purpose:
+        return self.purpose
+
+
+def test_a_master_that_nobody_knows_does_not_pass(answering: Answering) -> None:
+    answering.recipes[1] = LoadedRecipe(
+        1, "first", "aa", masters=MastersSettings(parts={"REF-BAD": "NOT_OK span.high"})
+    )
+    answering.masters = Masters(Kept(), 1, ["06:00"])
+    answering.purposes = Told("master")  # type: ignore[assignment]  # has what is asked of it
+    found = [verdict(Evaluation.OK)]
+    (result,) = answering.results(Answer(part_of(1, "top"), None), found, MOMENT, journaled=True, images={})
+    assert (result.purpose, result.disposition) == ("master", Disposition.REJECT)
+
+
+def test_while_masters_are_due_nothing_passes_whatever_a_station_lets_pass(answering: Answering) -> None:
+    answering.recipes[1] = LoadedRecipe(1, "first", "aa", masters=MastersSettings(parts={"REF": "OK"}))
+    answering.masters = Masters(Kept(), 1, ["06:00"])
+    answering.passing = frozenset(Evaluation)
+    found = [verdict(Evaluation.OK)]
+    (result,) = answering.results(Answer(part_of(1, "top"), None), found, MOMENT, journaled=True, images={})
+    assert (result.reasons, result.disposition) == ([Reason("masters_due")], Disposition.REJECT)

@@ -163,3 +163,9 @@ def test_what_a_good_master_measures_is_watched_across_ledgers() -> None:
 def test_masters_that_cannot_be_meant_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MastersSettings(**settings)  # type: ignore[arg-type]  # each is of its own type
+
+
+def test_what_was_shown_by_a_clock_that_was_ahead_does_not_count() -> None:
+    masters = shown(now=DAY + 400 * 24 * 3600 * SECOND)
+    assert masters.due(recipe(), DAY) == ["M-OK", "M-BAD"]
+    assert shown(now=DAY + 30 * SECOND).due(recipe(), DAY) == []

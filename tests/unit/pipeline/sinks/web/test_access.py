@@ -80,3 +80,11 @@ def test_beyond_the_loopback_tokens_and_a_certificate_are_needed() -> None:
     WebSettings(bind="10.0.0.1:443", tokens="t", certificate="c", key="k").check("station.toml")
     with pytest.raises(ConfigError, match=r"web\.key"):
         WebSettings(certificate="c").check("station.toml")
+
+
+def test_what_is_advised_against_open_tokens_helps(tmp_path: Path) -> None:
+    access = Access(tokens(tmp_path))
+    path = tokens(tmp_path, PEOPLE + "\n", mode=0o644)
+    assert access.by_token("anna-token-0123456") == NOBODY
+    path.chmod(0o600)
+    assert access.by_token("anna-token-0123456").name == "anna"
