@@ -100,4 +100,4 @@ def test_a_lost_point_is_put_where_the_shape_has_it(seed: int, scale: float, tur
     truth = xy[2, 3].copy()
     xy[2, 3] = np.nan
     spread = float(np.abs(xy[np.isfinite(xy)]).max())
-    assert fill_by_shape(xy)[2, 3] == pytest.approx(truth, abs=0.02 * spread + 1e-3)
+    assert fill_by_shape(xy)[2, 3] == pytest.approx(truth, abs=0.03 * spread + 1e-3)
