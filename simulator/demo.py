@@ -61,7 +61,7 @@ bind = "tcp://{results}"
 bind = "{metrics}"
 [archive]
 folder = "state"
-{page}{camera}"""
+{camera}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,7 @@ class Demo:
             camera = GENICAM.format(producer=producer)
         else:
             camera = SYNTHETIC.format(rate=settings.rate_hz, triggers=settings.triggers, seed=settings.seed)
+        page = f'[web]\nbind = "{settings.page}"\n' if settings.page else ""
         text = STATION.format(
             station=self._station,
             recipes=RECIPES,
@@ -143,8 +144,7 @@ class Demo:
             deadline_ms=DEADLINE_MS,
             results=settings.results,
             metrics=settings.metrics,
-            page=f'[web]\nbind = "{settings.page}"\n' if settings.page else "",
-            camera=camera,
+            camera=page + camera,
         )
         path = folder / "station.toml"
         path.write_text(text, encoding="utf-8")
