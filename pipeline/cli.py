@@ -11,6 +11,7 @@ from pipeline.version import version
 
 STDERR = 2
 OWN_COMMANDS = (
+    "init",
     "run",
     "check",
     "doctor",

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from pipeline.errors import RecipeError
+from pipeline.recipe_file import read_recipe_file
+from pipeline.toml_edit import edited
+from pipeline.untaught import is_untaught
 from training.method import Method
 
 
 def write_recipe(path: Path, method: Method, view: str, keypoints: Sequence[str]) -> bool:
-    """Write ``path`` with the method's name, number and locate, unless it is there. Returns whether it was written."""
+    """Write ``path`` with the method's name, number and locate, unless it is there.
+
+    Of one that is there and in whose view nothing was taught yet, as `datumd init` writes it, locate and keypoints are
+    filled in, and nothing must be present any more. Returns whether anything was written.
+    """
     if path.exists():
-        return False
+        return _fill_in(path, method, view, keypoints)
     text = [
         "format = 1",
         f"name = {_inline(method.name)}",
@@ -25,6 +34,23 @@ def write_recipe(path: Path, method: Method, view: str, keypoints: Sequence[str]
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(text) + "\n")
+    return True
+
+
+def _fill_in(path: Path, method: Method, view: str, keypoints: Sequence[str]) -> bool:
+    try:
+        settings = read_recipe_file(path).view.get(view)
+        if settings is None or not is_untaught(settings):
+            return False
+        text = path.read_text()
+        locate = tomllib.loads(f"locate = {_inline(method.view.locate)}")["locate"]
+        for key, value in (("locate", locate), ("keypoints", list(keypoints)), ("must_be_present", [])):
+            text = edited(text, ("view", view, key), value, str(path))
+    except RecipeError:  # somebody's own, which `datumd seal` will tell of
+        return False
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(text)
+    draft.replace(path)
     return True
 
 

@@ -125,15 +125,17 @@ def _keypoints(args: argparse.Namespace) -> int:
     with writing(args.out, "the same command with --resume"):
         _tried(args.out / args.view)
         train(Run(method, dataset, args.out / args.view, work, args.resume, _say, init=args.init))
-        if write_recipe(args.out / "recipe.toml", method, args.view, dataset.keypoints):
+        is_first = write_recipe(args.out / "recipe.toml", method, args.view, dataset.keypoints)
+        if is_first:
             _say(f"wrote {args.out / 'recipe.toml'}: add what must be present and what is measured")
-    _say(f"next: datumd seal {args.out}{_frames(args)}")
+    _say(f"next: datumd seal {args.out}{_frames(args, is_first=is_first)}")
     return 0
 
 
-def _frames(args: argparse.Namespace) -> str:
-    """A view without reference frames, which every machine tries the recipe on, is not sealed."""
-    return "" if (args.out / args.view / FOLDER).is_dir() else f" --frames {args.view}={args.images[0]}"
+def _frames(args: argparse.Namespace, *, is_first: bool) -> str:
+    """A view without reference frames, which every machine tries the recipe on, is not sealed; one of before shows no part."""
+    has_frames = not is_first and (args.out / args.view / FOLDER).is_dir()
+    return "" if has_frames else f" --frames {args.view}={args.images[0]}"
 
 
 def _tried(folder: Path) -> None:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+from pipeline.commands.first_files import recipe_text
+from pipeline.recipe_file import read_recipe_file
 from training.evaluate import matched
 from training.method import load_method
 from training.recipe_file import write_recipe
@@ -24,3 +26,17 @@ def test_a_recipe_is_written_once(square_method: Path, tmp_path: Path) -> None:
     path.write_text("mine")
     assert not write_recipe(path, method, "top", ("a", "b"))
     assert path.read_text() == "mine"
+
+
+def test_a_recipe_in_which_nothing_was_taught_is_filled_in_once(square_method: Path, tmp_path: Path) -> None:
+    method, path = load_method(square_method), tmp_path / "recipe.toml"
+    path.write_text(recipe_text("cap", (640, 480)))
+    assert write_recipe(path, method, "top", ("a", "b"))
+    view = read_recipe_file(path).view["top"]
+    assert view.keypoints == ["a", "b"]
+    assert view.must_be_present == []
+    assert view.locate.fixed == (0.0, 0.0, 192.0, 160.0)
+    filled = path.read_text()
+    assert filled.count("#") == recipe_text("cap", (640, 480)).count("#")
+    assert not write_recipe(path, method, "top", ("c", "d"))
+    assert path.read_text() == filled
