@@ -56,7 +56,7 @@ soak: $(VENV)/.ready-dev $(CAMERA)  ## kill anything at any moment: SOAK_TRIGGER
 constraints: pyproject.toml  ## pin anew the newest versions of everything, in constraints.txt
 	rm -rf build/pins
 	$(PYTHON) -m venv build/pins
-	build/pins/bin/pip install --quiet setuptools '.[train,dev,plc,opcua,ray,web,openvino,rtx,rtx-builder]'
+	build/pins/bin/pip install --quiet setuptools '.[train,dev,plc,opcua,ray,status,web,openvino,rtx,rtx-builder]'
 	{ echo '# Exact versions of everything that any extra but gpu installs. Made by `make constraints`; do not edit.'; \
 	  build/pins/bin/pip freeze --all | sed 's/+cpu$$//' | tr 'A-Z_' 'a-z-' \
 	  | grep -vE '^(datumd|pip|triton|nvidia-[^=]*|cuda-[^=]*)( |=)' | LC_ALL=C sort; } > constraints.txt
@@ -78,7 +78,7 @@ $(BIN)/pip:
 $(VENV)/.ready: $(BUILT_FROM) | $(BIN)/pip
 	@echo "setting up $(VENV) (a minute or two, once)"
 	@$(PIP) setuptools
-	@$(PIP) --no-build-isolation --editable '.[web]'
+	@$(PIP) --no-build-isolation --editable '.[web,status]'
 	@touch $@
 
 # Tests and checks add training (torch) and the development tools.

@@ -15,6 +15,7 @@ OWN_COMMANDS = (
     "run",
     "check",
     "doctor",
+    "status",
     "listen",
     "trigger",
     "bridge",

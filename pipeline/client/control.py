@@ -207,7 +207,11 @@ def find_control(results: str, station: str = "", keys: ClientKeys | None = None
                     return endpoint
                 raise NoAnswer("the station does not say where it answers requests", where=results)
     whom = f"station {station}" if station else "a station"
-    raise NoAnswer(f"{whom} was not heard within {timeout_s:g} s", where=results, next_command="datumd listen")
+    raise NoAnswer(
+        f"{whom} was not heard within {timeout_s:g} s: none runs, or it publishes elsewhere",
+        where=results,
+        next_command="datumd run STATION.toml, or this command with the station's results address",
+    )
 
 
 def _new_id() -> str:

@@ -1,9 +1,13 @@
 """The commands that speak with a running station, in a shell; the ledger is played by the test."""
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -92,6 +96,38 @@ def test_a_word_reaches_the_ledger(station: PlayedStation, word: str, kind: type
     assert [type(command) for command in heard] == [kind]
 
 
+def test_on_a_terminal_the_status_renews_itself_until_it_is_interrupted(station: PlayedStation) -> None:
+    status = msgspec.structs.replace(STATUS, station=station.name)
+    here, there = pty.openpty()
+    os.set_blocking(here, False)
+    command = [sys.executable, "-m", "pipeline", "status", station.endpoint]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    seen, is_ended = b"", False
+    with subprocess.Popen(
+        command, stdin=there, stdout=there, stderr=there, env=environment, start_new_session=True
+    ) as child:
+        os.close(there)
+        deadline = time.monotonic() + 60
+        while child.poll() is None and time.monotonic() < deadline:
+            station.beat()
+            asked = station.hear(Asked, timeout_s=0.1)
+            if isinstance(asked, Asked):
+                reply = Reply(asked.command.id, status=msgspec.Raw(msgspec.json.encode(status)))
+                station.tell(Told(asked.ticket, requests.encode(reply)))
+            station.say(msgspec.structs.replace(status, triggers=4711))
+            station.publish(journaled=False)
+            with suppress(OSError):  # nothing yet, or the terminal's other end is closed
+                seen += os.read(here, 1 << 16)
+            if b"triggers 4711" in seen and b"pin_span.high" in seen and not is_ended:
+                child.send_signal(signal.SIGINT)
+                is_ended = True
+        child.kill()
+    os.close(here)
+    assert is_ended, seen
+    assert child.returncode == 0
+    assert seen.startswith(b"\x1b[?1049h")  # a screen of its own, so that what was there comes back
+
+
 def test_status_is_for_people_and_for_programs(station: PlayedStation) -> None:
     code, words, _, _ = datumd(station, ["status"], answered)
     assert code == 0
@@ -168,4 +204,7 @@ def test_nobody_there_is_told_in_one_line(free_port: Callable[[], int]) -> None:
     command = [sys.executable, "-m", "pipeline", "status", address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"datumd: {address}: a station was not heard within 5 s; next: datumd listen\n"
+    assert done.stderr == (
+        f"datumd: {address}: a station was not heard within 5 s: none runs, or it publishes elsewhere; "
+        "next: datumd run STATION.toml, or this command with the station's results address\n"
+    )
