@@ -2,12 +2,14 @@
 
 import platform
 from datetime import datetime
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, generate_latest
 
 from pipeline.client import Message
 from pipeline.clock import monotonic_ns
 from pipeline.loss import LOSS_KINDS, LossKind
+from pipeline.requests import Purpose
 from pipeline.result import Evaluation, Result, ResultState
 from pipeline.sinks.archive_figures import ArchiveFigures
 from pipeline.sinks.camera_figures import CameraFigures
@@ -30,6 +32,8 @@ PART_CODES = {
     "network_not_finite",
     "masters_due",
 }
+PRODUCTION = "production"
+PURPOSES: tuple[str, ...] = get_args(Purpose)
 LOSS_CODES = frozenset(PART_CODES.union(LOSS_KINDS))
 
 
@@ -44,7 +48,7 @@ class Figures:
         self._totals: dict[Counter, tuple[int, float]] = {}
         registry = self.registry
         self._triggers = Counter("datumd_triggers", "Triggers that are owed an answer.", registry=registry)
-        self._results = Counter("datumd_results", "Results published.", ["evaluation"], registry=registry)
+        self._results = Counter("datumd_results", "Results published.", ["evaluation", "purpose"], registry=registry)
         self._losses = Counter("datumd_losses", "Triggers answered without a verdict.", ["reason"], registry=registry)
         self._deadlines = Counter("datumd_deadline_misses", "Triggers answered at their deadline.", registry=registry)
         self._missed = Counter(
@@ -84,7 +88,8 @@ class Figures:
         self._build = Info("datumd_build", "Version of the daemon.", registry=registry)
         self._model = Info("datumd_model", "Recipe and backend in use.", registry=registry)
         for evaluation in Evaluation:
-            self._results.labels(evaluation.value)
+            for purpose in PURPOSES:
+                self._results.labels(evaluation.value, purpose)
         for code in LOSS_CODES:  # a counter that begins at 1 has not grown, as Prometheus sees it
             self._losses.labels(code)
 
@@ -119,14 +124,15 @@ class Figures:
         return self.state in READY_STATES
 
     def _result(self, result: Result) -> None:
-        self._results.labels(result.result_evaluation.value).inc()
+        purpose = result.purpose if result.purpose in PURPOSES else PRODUCTION
+        self._results.labels(result.result_evaluation.value, purpose).inc()
         if result.result_state == ResultState.FAILED and result.part_index == 0:
             for code in {reason.code for reason in result.reasons}:
                 if code in LOSS_CODES:
                     self._losses.labels(code).inc()
                 if code == LossKind.deadline:
                     self._deadlines.inc()
-        for keypoint in result.keypoints:
+        for keypoint in result.keypoints if purpose == PRODUCTION else []:  # masters may be bad ones
             self._keypoints.observe(keypoint)
         if result.part_index == 0:
             for stage, duration_ns in result.stages_ns.items():

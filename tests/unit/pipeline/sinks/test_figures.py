@@ -67,14 +67,25 @@ def test_results_and_losses_are_counted_by_their_kind() -> None:
         result(result_state=ResultState.FAILED, result_evaluation=Evaluation.UNDEFINED, reasons=[Reason("deadline")])
     )
     found = values(figures)
-    assert found["datumd_results_total", "NOT_OK"] == 1
-    assert found["datumd_results_total", "UNDEFINED"] == 1
-    assert found["datumd_results_total", "OK"] == 0
+    assert found["datumd_results_total", "NOT_OK production"] == 1
+    assert found["datumd_results_total", "UNDEFINED production"] == 1
+    assert found["datumd_results_total", "OK production"] == 0
     assert found["datumd_losses_total", "deadline"] == 1
     assert found["datumd_losses_total", "overrun"] == 0
     assert found["datumd_deadline_misses_total", ""] == 1
     assert found["datumd_stage_duration_seconds_count", "coarse"] == 2
     assert found["datumd_received_to_result_seconds_sum", ""] == pytest.approx(0.0196)
+
+
+def test_parts_that_are_no_product_are_counted_apart_and_say_nothing_of_the_picture() -> None:
+    figures = Figures()
+    for purpose in ("gauge", "master", "setup", "what-a-later-version-has"):
+        figures.observe(result(purpose=purpose))
+    found = values(figures)
+    counts = {label: value for (name, label), value in found.items() if name == "datumd_results_total" and value}
+    assert counts == {"NOT_OK gauge": 1, "NOT_OK master": 1, "NOT_OK setup": 1, "NOT_OK production": 1}
+    seen = [value for (name, _), value in found.items() if name == "datumd_keypoints_total" and value]
+    assert seen == [1, 1]  # those of the last one alone
 
 
 def test_totals_of_a_status_become_counters_that_survive_restarts() -> None:
