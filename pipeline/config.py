@@ -109,6 +109,7 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             views have the same files. Rounding depends on the size of a batch: with 1 a frame always gives the same numbers.
         keep_warm_ms: the networks are run for nothing so long after they were last used, and again, until a frame comes;
             0 = they are not. A frame that comes meanwhile waits for the end of one network's run.
+        cpus: numbers of the processors on which these run, and nothing else of the daemon; [] = the kernel decides.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
@@ -119,6 +120,7 @@ class InferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plans: str = ""
     batch: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     keep_warm_ms: Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)] = 0.0
+    cpus: list[Annotated[int, msgspec.Meta(ge=0)]] = []
 
 
 class RingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -87,7 +87,16 @@ def _items(station: "Station") -> Iterator[Item]:
         yield Item(f"bridge {protocol}", partial(check_bridge, station.plc, protocol))
     if station.web is not None:
         yield Item("page", partial(_page, station.web))
+    if station.infer.cpus:
+        yield Item("processors", partial(_processors, station.infer.cpus))
     yield Item("addresses", partial(_addresses, station))
+
+
+def _processors(cpus: list[int]) -> str:
+    from pipeline.supervisor.kept_cpus import kept_cpus
+
+    others = sorted(kept_cpus(cpus).others)
+    return f"{', '.join(map(str, cpus))} for inference, {', '.join(map(str, others))} for all else"
 
 
 def _calibration(file: str) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from pipeline.clock import monotonic_ns
@@ -26,8 +27,18 @@ _C_LIBRARY = ctypes.CDLL(None)
 class Process:
     """A child process and its row of vital signs."""
 
-    def __init__(self, spec: ProcessSpec, row: int, folder: Path, vitals: Vitals, stall_limit_ns: int) -> None:
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        row: int,
+        folder: Path,
+        vitals: Vitals,
+        stall_limit_ns: int,
+        cpus: frozenset[int] = frozenset(),
+    ) -> None:
+        """`cpus`: the processors that it runs on, empty for those of this process."""
         self.spec = spec
+        self._cpus = cpus
         self.restarts = 0
         self.failures = 0
         self.start_at_ns = 0
@@ -94,7 +105,7 @@ class Process:
         return subprocess.Popen(
             [*command, *options],
             stdin=subprocess.PIPE if options else subprocess.DEVNULL,
-            preexec_fn=_end_with_supervisor,  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=partial(_begin_child, self._cpus),  # noqa: PLW1509 - the supervisor has one thread
         )
 
     @property
@@ -170,9 +181,12 @@ class Process:
             self._child.kill()
 
 
-def _end_with_supervisor() -> None:
+def _begin_child(cpus: frozenset[int]) -> None:
     """In the new process before anything else: one that is stopped while it starts must not outlive us either."""
     _C_LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if cpus:
+        with suppress(OSError):  # they were taken away since the start: it runs where it may
+            os.sched_setaffinity(0, cpus)
 
 
 def _told_to_begin(spare: "subprocess.Popen[bytes]") -> bool:

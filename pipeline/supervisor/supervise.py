@@ -15,6 +15,7 @@ from pipeline.errors import AlreadyRunning, DatumdError, RingError
 from pipeline.ring.frame_ring import FrameRing
 from pipeline.ring.layout import RingLayout
 from pipeline.runtime import Runtime, runtime_folder, state_folder
+from pipeline.supervisor.kept_cpus import kept_cpus
 from pipeline.supervisor.process import Process
 from pipeline.supervisor.processes import ENDS_THE_DAEMON, processes
 from pipeline.supervisor.systemd import Notifier
@@ -46,9 +47,10 @@ class Supervisor:
         Raises:
             AlreadyRunning: another daemon of this station runs.
             RingError: no room for the frame ring, or for the files beside it.
-            ConfigError: no folder for the run's sockets.
+            ConfigError: no folder for the run's sockets, or `infer.cpus` cannot be kept for inference.
         """
         self._notifier = notifier
+        self._cpus = kept_cpus(station.infer.cpus)
         self._specs = processes(station)
         names = [spec.name for spec in self._specs]
         self.runtime = Runtime(station, str(runtime_folder(station.station)), str(state_folder(station)), names)
@@ -63,7 +65,10 @@ class Supervisor:
             raise RingError(f"cannot be written: {error.strerror}", where=str(error.filename or "/dev/shm")) from error  # noqa: S108 - where the ring is
         stall_ns = max(SHORTEST_STALL_NS, int(3 * station.part.deadline_ms * 1e6))
         folder = Path(self.runtime.folder)
-        self._processes = [Process(spec, row, folder, self._vitals, stall_ns) for row, spec in enumerate(self._specs)]
+        self._processes = [
+            Process(spec, row, folder, self._vitals, stall_ns, self._cpus.of(spec.kind))
+            for row, spec in enumerate(self._specs)
+        ]
         self._ready = self._told_ready = False
         self._said = ""
         self._ledger_progress = 0
@@ -91,6 +96,8 @@ class Supervisor:
             DaemonFailed: a process cannot start at all, or the ledger fails again and again.
         """
         try:
+            if self._cpus.others:
+                os.sched_setaffinity(0, self._cpus.others)
             for process in self._processes:
                 process.start()
             while not stop.is_set():

@@ -117,7 +117,12 @@ def test_every_trigger_of_the_line_is_answered_once_whatever_goes_wrong(
     assert 'datumd_losses_total{reason="incomplete"} 1.0' in metrics
 
 
-@pytest.mark.parametrize("infer", ["", "[infer]\nbatch = 2\nkeep_warm_ms = 20\n"], ids=["", "together and warm"])
+ALLOWED = os.sched_getaffinity(0)
+KEPT = {max(ALLOWED)} if len(ALLOWED) > 1 else set()
+TOGETHER = f"[infer]\nbatch = 2\nkeep_warm_ms = 20\ncpus = {sorted(KEPT)}\n"
+
+
+@pytest.mark.parametrize("infer", ["", TOGETHER], ids=["", "together, warm and alone on a processor"])
 def test_two_views_make_one_result_and_a_missing_view_none_at_all(
     bench: Bench, line: Callable[..., LineProcess], infer: str
 ) -> None:
@@ -131,10 +136,13 @@ def test_two_views_make_one_result_and_a_missing_view_none_at_all(
         + infer
     )
     heard = Heard()
-    with running(bench.station(rest), bench.port, cameras.environment) as (_, subscription):
+    with running(bench.station(rest), bench.port, cameras.environment) as (daemon, subscription):
         cameras.go()
         hear(subscription, heard, triggers=PARTS)
         hear_until(subscription, heard, lambda status: (warmed_of("infer.0", status) > 0) == bool(infer))
+        cpus = {name: os.sched_getaffinity(pid) for name, pid in workers_of(daemon).items()}
+    kept = KEPT if infer else set()
+    assert cpus == {name: (kept or ALLOWED) if name == "infer.0" else ALLOWED - kept for name in cpus}
     assert_each_answered_once(cameras, heard)
     whole = [result for result in heard.results if result.result_state is ResultState.COMPLETED]
     assert len(whole) == PARTS - 1
