@@ -12,6 +12,7 @@ from torch.nn import functional
 from training.networks.backbone import conv_norm_relu, standardised
 
 LEVELS = 4  # halvings
+_RARE = -3.0  # logit at the start: few pixels are defect, and hundreds of steps would be spent on finding that out
 
 
 class UNet(nn.Module):
@@ -31,6 +32,7 @@ class UNet(nn.Module):
         self.finer = nn.ModuleList(nn.ConvTranspose2d(deeper, width, 2, stride=2) for width, deeper in pairwise(widths))
         self.up = nn.ModuleList(_twice(2 * width, width) for width in widths[:-1])
         self.last = nn.Conv2d(widths[0], 1, 1)
+        nn.init.constant_(cast(Tensor, self.last.bias), _RARE)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 (N, H, W, 1) to mask logits float32 (N, H, W) and the heatmap float32 (N, Hh, Wh), 0 to 1."""
