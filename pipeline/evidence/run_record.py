@@ -77,29 +77,50 @@ def this_machine() -> Machine:
     return Machine(_processor(), libraries)
 
 
-def append_run(folder: Path, record: RunRecord) -> None:
+def append_run(folder: Path, record: RunRecord, largest_bytes: int = LARGEST_BYTES) -> None:
     """Add a record to the store in `folder`, unless the newest of the same process says the same.
+
+    Over `largest_bytes` the older half of the records goes. After a power failure all records are there but, at most, this one.
 
     Raises:
         OSError: it cannot be written.
     """
     folder.mkdir(mode=0o750, exist_ok=True)
-    with (folder / FILE_NAME).open("ab+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # the folder is locked: the file may be replaced
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         known = read_runs(folder)
         former = next((one for one in reversed(known) if one.worker == record.worker), None)
         if former is not None and msgspec.structs.replace(former, began_utc_ns=record.began_utc_ns) == record:
             return
         line = msgspec.json.encode(record) + b"\n"
-        size = file.seek(0, os.SEEK_END)
-        if size + len(line) > LARGEST_BYTES:  # in place, so that the lock stays that of the file
-            kept = [msgspec.json.encode(one) for one in known[len(known) // 2 :]]
-            file.truncate(0)
-            line = b"\n".join([*kept, line])
-        elif size:
+        path = folder / FILE_NAME
+        if path.exists() and path.stat().st_size + len(line) > largest_bytes:
+            _rewrite(path, [*known[len(known) // 2 :], record])
+        else:
+            _append(path, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _append(path: Path, line: bytes) -> None:
+    with path.open("ab+") as file:
+        if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else b"\n" + line  # after a power failure the last one may be torn
         file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _rewrite(path: Path, records: Sequence[RunRecord]) -> None:
+    draft = path.with_name(f".{path.name}.new")
+    with draft.open("wb") as file:
+        file.writelines(msgspec.json.encode(one) + b"\n" for one in records)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def read_runs(folder: Path) -> list[RunRecord]:

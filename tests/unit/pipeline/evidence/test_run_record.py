@@ -47,3 +47,23 @@ def test_a_torn_line_costs_itself_alone(tmp_path: Path) -> None:
     path.write_bytes(whole + whole[:40])  # the power failed
     append_run(tmp_path, at(20, "two"))
     assert [run.began_utc_ns for run in read_runs(tmp_path)] == [10, 20]
+
+
+def test_a_file_that_is_full_is_replaced_whole_by_its_newer_half(tmp_path: Path) -> None:
+    line = len(msgspec.json.encode(at(100, "number 0"))) + 1
+    kept = []
+    for number in range(9):
+        append_run(tmp_path, at(100 + number, f"number {number}"), largest_bytes=4 * line)
+        kept.append([run.began_utc_ns for run in read_runs(tmp_path)])
+    assert kept[3:6] == [[100, 101, 102, 103], [102, 103, 104], [102, 103, 104, 105]]
+    assert kept[-1][-1] == 108
+    assert [path.name for path in tmp_path.iterdir()] == [run_record.FILE_NAME]
+
+
+def test_a_full_disk_costs_none_of_the_records(tmp_path: Path) -> None:
+    for number in range(4):
+        append_run(tmp_path, at(number, f"number {number}"))
+    (tmp_path / f".{run_record.FILE_NAME}.new").mkdir()  # nothing can be written there
+    with pytest.raises(OSError, match="Is a directory"):
+        append_run(tmp_path, at(9, "new"), largest_bytes=1)
+    assert [run.began_utc_ns for run in read_runs(tmp_path)] == [0, 1, 2, 3]
