@@ -59,7 +59,7 @@ def run_backup(args: argparse.Namespace) -> int:
 
     try:
         with whole_file(args.output, force=args.force) as file:
-            manifest = write_backup(args.station, file, images=args.images)
+            manifest = write_backup(args.station, file, args.output.parent, images=args.images)
     except OSError as problem:
         raise ConfigError(f"cannot be read ({problem.strerror})", where=str(problem.filename)) from None
     print(f"written: {args.output}: {len(manifest.files)} file(s) of station {manifest.station}")

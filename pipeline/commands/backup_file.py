@@ -40,8 +40,14 @@ class Manifest(msgspec.Struct, frozen=True):
     files: dict[str, str]
 
 
-def write_backup(station_file: Path, file: BinaryIO, *, images: bool) -> Manifest:
+def write_backup(station_file: Path, file: BinaryIO, scratch: Path, *, images: bool) -> Manifest:
     """Write a backup of a station, which may run meanwhile: the journal is that of one moment.
+
+    Args:
+        station_file: the station's.
+        file: where it goes.
+        scratch: folder that has room for a copy of the journal meanwhile, such as the one that `file` is in.
+        images: with the kept images.
 
     Raises:
         ConfigError: the station file cannot be used.
@@ -51,7 +57,7 @@ def write_backup(station_file: Path, file: BinaryIO, *, images: bool) -> Manifes
     station = load_station(station_file)
     hashes: dict[str, str] = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in _files(station, station_file, state_folder(station), images=images):
+        for name, path in _files(station, station_file, scratch, images=images):
             with contextlib.suppress(FileNotFoundError):  # an image whose time had come just now
                 hashes[name] = _add(archive, name, path)
         manifest = Manifest(1, station.station, version(), iso_utc(utc_ns()), hashes)
@@ -115,7 +121,8 @@ def _strings(table: dict[str, object], above: str) -> Iterator[tuple[str, str]]:
             yield f"{above}{key}", value
 
 
-def _files(station: Station, station_file: Path, state: Path, *, images: bool) -> Iterator[tuple[str, Path]]:
+def _files(station: Station, station_file: Path, scratch: Path, *, images: bool) -> Iterator[tuple[str, Path]]:
+    state = state_folder(station)
     yield STATION, station_file
     yield from _below(Path(station.recipes), RECIPES)
     for name, camera in station.camera.items():
@@ -125,8 +132,8 @@ def _files(station: Station, station_file: Path, state: Path, *, images: bool) -
     if images:
         yield from _below(state / "images", f"{STATE}/images")
     if (state / JOURNAL).exists():
-        with tempfile.TemporaryDirectory(prefix="datumd-backup-") as scratch:
-            yield f"{STATE}/{JOURNAL}", _copy_of_journal(state / JOURNAL, Path(scratch) / JOURNAL)
+        with tempfile.TemporaryDirectory(prefix=".datumd-backup-", dir=scratch) as folder:
+            yield f"{STATE}/{JOURNAL}", _copy_of_journal(state / JOURNAL, Path(folder) / JOURNAL)
 
 
 def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:

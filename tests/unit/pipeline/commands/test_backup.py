@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -30,6 +31,17 @@ def test_a_station_comes_back_with_its_verdicts(kept: Kept, tmp_path: Path, capf
     assert "again          reproduced bit for bit\n" in capfd.readouterr().out
     assert main(["restore", str(backup), str(tmp_path / "new" / "other.toml")]) == 2  # the same places
     assert "is there already" in capfd.readouterr().err
+
+
+def test_the_journal_is_copied_where_the_backup_goes(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(tmp_path / "small"))  # where a journal has no room
+        assert main(["backup", str(kept.station), "-o", str(tmp_path / "b.zip")]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
+    assert main(["backup", str(kept.station), "-o", str(tmp_path / "small" / "b.zip")]) == 2
+    assert "cannot be written (No such file or directory)" in capfd.readouterr().err
 
 
 def test_a_damaged_backup_writes_nothing(kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
