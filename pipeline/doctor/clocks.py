@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.camera_settings import CameraSettings, GenicamSettings
-from pipeline.doctor.finding import Finding, fine, look, wrong
+from pipeline.doctor.finding import Finding, fine, look
 
 ADJTIMEX_BYTES = 512  # longer than struct timex on any machine
 MAXERROR_LONG = 3  # struct timex on 64 bits: modes, offset, freq, maxerror (us), esterror, status, …
@@ -35,28 +35,37 @@ def clocks(root: Path = Path("/")) -> Iterator[Finding]:
 
 
 def ptp(cameras: Mapping[str, CameraSettings], root: Path = Path("/")) -> Iterator[Finding]:
-    """Whether a grandmaster runs here where a camera's features ask for PTP."""
+    """Where a camera's features ask for PTP: what of it runs here. The grandmaster may be another machine, which is not seen."""
     wanting = [name for name, one in cameras.items() if isinstance(one, GenicamSettings) and _wants_ptp(one)]
     if not wanting:
         yield fine("PTP", "no camera asks for it")
         return
-    whom = ", ".join(wanting)
-    if not any((root / "dev").glob("ptp[0-9]*")):
+    whom = f"camera {', '.join(wanting)} asks for it"
+    running = {text_of(path) for path in (root / "proc").glob("[0-9]*/comm")} & {"ptp4l", "phc2sys", "timemaster"}
+    has_clock = any((root / "dev").glob("ptp[0-9]*"))
+    if not running & {"ptp4l", "timemaster"}:
         yield look(
             "PTP",
-            f"camera {whom} asks for it, and no network card here has a clock of its own (/dev/ptp*)",
-            "take a card with hardware time stamps: ethtool -T INTERFACE; or let another machine be the grandmaster",
+            f"{whom}, and no ptp4l runs here: right where a switch or another machine is the grandmaster, which cannot be seen "
+            "from here; then this machine's own clock follows it only if something else sees to that",
+            "if this machine is to be the grandmaster, or to follow it: apt-get install linuxptp, then "
+            "systemctl enable --now ptp4l@INTERFACE phc2sys@INTERFACE",
         )
-    running = {text_of(path) for path in (root / "proc").glob("[0-9]*/comm")}
-    missing = [program for program in ("ptp4l", "phc2sys") if program not in running]
-    if missing:
-        yield wrong(
+    elif has_clock and not running & {"phc2sys", "timemaster"}:
+        yield look(
             "PTP",
-            f"camera {whom} asks for it, and {' and '.join(missing)} does not run here",
-            "apt-get install linuxptp, then systemctl enable --now ptp4l@INTERFACE phc2sys@INTERFACE",
+            f"{whom}; ptp4l runs, and no phc2sys: the network card's clock and the machine's go apart, unless ptp4l takes "
+            "software time stamps",
+            "systemctl enable --now phc2sys@INTERFACE",
         )
     else:
-        yield fine("PTP", f"ptp4l and phc2sys run, for camera {whom}")
+        yield fine("PTP", f"{whom}; {' and '.join(sorted(running))} run here")
+    if not has_clock:
+        yield look(
+            "PTP clock",
+            "no network card here has a clock of its own (/dev/ptp*): ptp4l here has software time stamps alone",
+            "if times must agree to microseconds: a card with hardware time stamps (ethtool -T INTERFACE)",
+        )
 
 
 def text_of(path: Path) -> str:
