@@ -32,9 +32,10 @@ setup-dev: $(VENV)/.ready-dev $(CAMERA)  ## the same with all that tests and tra
 run: $(VENV)/.ready $(CAMERA)  ## inspect simulated parts until Ctrl-C (TRIGGERS=200: stop by itself)
 	@$(BIN)/datumd demo $(if $(TRIGGERS),--triggers $(TRIGGERS))
 
-# Two at a time, a file each: most of their time is that of processes which start, or wait.
+# Three at a time, a file each, in the order of tests/conftest.py: half of their time is that of processes that wait.
+# Compiled modules are kept, whatever this shell says of that: some hundred processes start from the same ones.
 test: $(VENV)/.ready-dev $(CAMERA)  ## run the tests (ARGS=: more words for pytest)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # A GPU box has its driver, the extra gpu and TensorRT in .venv; see "A GPU box" in docs/operations.md.
 test-gpu: $(VENV)/.ready-dev  ## prove the GPU path on this machine's GPU; says what is missing
