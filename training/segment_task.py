@@ -64,7 +64,7 @@ class SegmentTask:
         batch = self._stacked([(self.train, index, int(rng.integers(self.variants))) for index in chosen])
         method = self.train.method
         share = 1.0 - (step + 1) / max(1.0, method.heatmap.taught * method.steps)
-        return batch | {"taught": rng.random(len(chosen)) < share}
+        return {**batch, "taught": rng.random(len(chosen)) < share}
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
         """Cross entropy and dice of the mask; of S4 the squared error of its heatmap, too."""

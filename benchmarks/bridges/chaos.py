@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.bridges.station import ENDPOINT, MODBUS, triggered_station, wait_for_port
 from pipeline.client import Subscription
+from pipeline.result import Result
 from pipeline.status import Status
 
 PLC = f'[plc]\nmodbus = {{ bind = "{MODBUS}" }}\n'
@@ -61,13 +62,14 @@ def read_words(words: str, kills: int) -> Chaos:
 
 
 def _kill(plc: "subprocess.Popen[str]", name: str, chance: random.Random) -> int:
-    """Kill the bridge at random moments until the played PLC has ended; how often."""
-    kills, struck = 0, 0
+    """Kill the bridge at random moments until the played PLC has ended; how often. It lives until the first part has come."""
+    kills, struck, begun = 0, 0, False
     next_s: float | None = None
     with Subscription(ENDPOINT, name, replay=False) as subscription:
         while plc.poll() is None:
             message = subscription.receive(0.2)
-            if isinstance(message, Status) and next_s is None:
+            begun = begun or isinstance(message, Result)
+            if begun and isinstance(message, Status) and next_s is None:
                 bridge = next((one for one in message.processes if one.name == BRIDGE), None)
                 if bridge is not None and bridge.state == "ready" and bridge.pid != struck:
                     struck, next_s = bridge.pid, time.monotonic() + chance.uniform(*GAP_S)

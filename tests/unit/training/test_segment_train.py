@@ -14,7 +14,9 @@ from training.networks.prompted_sam import PromptedSam, SamEncoder
 from training.networks.sam import LoadedSam, load_sam
 from training.networks.unet import UNet
 from training.segment_export import check_size
-from training.segment_method import PromptNetwork, SegmentAugment, SegmentMethod, SegmentSplit
+from training.segment_method import HeatmapMethod, PromptNetwork, SegmentAugment, SegmentMethod, SegmentSplit
+from training.segment_samples import SegmentSamples
+from training.segment_task import SegmentTask
 from training.segment_train import SegmentRun, TrainedSegment, divide_segment, train_segment
 
 METHOD = SegmentMethod(
@@ -90,6 +92,17 @@ def test_the_heatmap_learns_where_defects_are(tiles: Path, sam: LoadedSam, tmp_p
     assert trained.verdict.startswith("loss ")
     assert "iou " in trained.verdict
     assert (tmp_path / "work" / "curves.png").stat().st_size > 0
+
+
+def test_labels_prompt_at_first_and_ever_less(tiles: Path) -> None:
+    method = msgspec.structs.replace(METHOD, steps=40, images=20, heatmap=HeatmapMethod(taught=0.5))
+    samples = SegmentSamples(read_mask_folder(tiles), method, (64, 64), (32, 32), (16, 16))
+    task = SegmentTask(samples, samples, variants=1)
+    early, middle, late = (
+        sum(int(task.batch(n)["taught"].sum()) for n in steps) for steps in ((0, 1), (9, 10), (19, 39))
+    )
+    assert early > 30 > middle > 10
+    assert late == 0
 
 
 def test_a_unet_learns_from_the_same_images(done: Done, tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
