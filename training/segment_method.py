@@ -96,14 +96,14 @@ class HeatmapMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         label: made from the skeleton of the mask; all of the mask and the middle of its box are there for comparison.
         width: standard deviation in cells of the heatmap by which a label falls off beside its ridge.
-        taught: share of the steps in which some images are prompted by their label in place of what is predicted: all at
-            first, then fewer and fewer. What a prompt means is learnt from true ones within a hundred steps, and from those
-            that are still wrong hardly at all.
+        taught: share of the steps, the first ones, in which the label prompts in place of what is predicted. What a prompt
+            means is learnt from true ones within a hundred steps, and hardly at all from those that are still wrong; and the
+            heatmap learns from its own label alone until then: what the mask says of a wrong one is mostly noise.
     """
 
     label: Literal["skeleton", "mask", "centre"] = "skeleton"
     width: Above = 1.5
-    taught: Share = 0.3
+    taught: Share = 0.6
 
 
 class SegmentLoss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

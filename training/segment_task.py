@@ -56,15 +56,15 @@ class SegmentTask:
     def batch(self, step: int) -> Batch:
         """A step's images: mask uint8 and counted bool (N, Hm, Wm), heatmap float16 (N, Hh, Wh), and what the network takes.
 
-        That is intermediate and embedding, float16, or image uint8 (N, H, W, 1). ``taught``, bool (N,), tells which images are
-        prompted by their label.
+        That is intermediate and embedding, float16, or image uint8 (N, H, W, 1). ``taught``, bool (1,), tells whether the labels
+        prompt.
         """
-        rng = np.random.default_rng([self.train.method.seed, _STREAM, step])
-        chosen = self._chosen(step).tolist()
-        batch = self._stacked([(self.train, index, int(rng.integers(self.variants))) for index in chosen])
         method = self.train.method
-        share = 1.0 - (step + 1) / max(1.0, method.heatmap.taught * method.steps)
-        return {**batch, "taught": rng.random(len(chosen)) < share}
+        rng = np.random.default_rng([method.seed, _STREAM, step])
+        batch = self._stacked(
+            [(self.train, index, int(rng.integers(self.variants))) for index in self._chosen(step).tolist()]
+        )
+        return {**batch, "taught": np.array([step < method.heatmap.taught * method.steps])}
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
         """Cross entropy and dice of the mask; of S4 the squared error of its heatmap, too."""
@@ -139,5 +139,6 @@ def _answer(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tenso
     if isinstance(network, UNet):
         return network.raw(batch["image"]), None
     decoder = cast(PromptedDecoder, network)
-    instead = (batch["heatmap"].float(), batch["taught"]) if "taught" in batch else None
+    taught = "taught" in batch and bool(batch["taught"])
+    instead = batch["heatmap"].float() if taught else None
     return decoder.raw(batch["intermediate"].float(), batch["embedding"].float(), instead)

@@ -158,21 +158,18 @@ class PromptedDecoder(nn.Module):
         logits, heatmap = self.raw(intermediate, embedding)
         return logits, heatmap.clamp(0.0, 1.0)
 
-    def raw(
-        self, intermediate: Tensor, embedding: Tensor, instead: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def raw(self, intermediate: Tensor, embedding: Tensor, instead: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """As `forward`, but the heatmap as it comes, which its loss needs: a clipped one has no gradient.
 
         Args:
             intermediate: of the encoder.
             embedding: of the encoder.
-            instead: heatmaps (N, 2 h, 2 w), and (N,) bool which images are prompted by them in place of what is predicted.
+            instead: heatmaps (N, 2 h, 2 w) that prompt in place of what is predicted.
         """
         heatmap = self.head(self.fusion(intermediate, embedding))
         prompt = heatmap.clamp(0.0, 1.0) if self.prompting else torch.zeros_like(heatmap)
         if instead is not None:
-            true, chosen = instead
-            prompt = torch.where(chosen[:, None, None, None], true[:, None].to(prompt.dtype), prompt)
+            prompt = instead[:, None].to(prompt.dtype)
         return self.masks(self.encoding(prompt, embedding)).float(), heatmap[:, 0].float()
 
     def trained(self) -> list[nn.Parameter]:

@@ -127,15 +127,16 @@ def test_a_unet_answers_as_s4_does() -> None:
     assert float(heatmap.max()) == pytest.approx(float(logits.sigmoid().max()))
 
 
-def test_an_image_is_prompted_by_its_label_only_where_that_is_asked_for(sam: LoadedSam) -> None:
+def test_a_label_prompts_in_place_of_what_is_predicted(sam: LoadedSam) -> None:
     network = prompted(sam).eval()
     torch.nn.init.normal_(network.decoder.encoding.fused[1].weight, std=0.1)
     with torch.no_grad():
         features = network.encoder(image())
-        own = network.decoder.raw(*features)
-        label = torch.zeros_like(own[1])
+        logits, heatmap = network.decoder.raw(*features)
+        label = torch.zeros_like(heatmap)
         label[:, :8] = 1.0
-        told = network.decoder.raw(*features, (label, torch.tensor([True, False])))
-    assert torch.equal(told[1], own[1])  # what is predicted, and learns, is the same
-    assert not torch.allclose(told[0][0], own[0][0])
-    assert torch.allclose(told[0][1], own[0][1], atol=1e-5)
+        told = network.decoder.raw(*features, label)
+        same = network.decoder.raw(*features, heatmap.clamp(0.0, 1.0))
+    assert torch.equal(told[1], heatmap)  # what is predicted, and learns, is the same
+    assert not torch.allclose(told[0], logits)
+    assert torch.equal(same[0], logits)

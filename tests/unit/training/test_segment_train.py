@@ -94,15 +94,11 @@ def test_the_heatmap_learns_where_defects_are(tiles: Path, sam: LoadedSam, tmp_p
     assert (tmp_path / "work" / "curves.png").stat().st_size > 0
 
 
-def test_labels_prompt_at_first_and_ever_less(tiles: Path) -> None:
-    method = msgspec.structs.replace(METHOD, steps=40, images=20, heatmap=HeatmapMethod(taught=0.5))
+def test_labels_prompt_at_first(tiles: Path) -> None:
+    method = msgspec.structs.replace(METHOD, steps=10, heatmap=HeatmapMethod(taught=0.4))
     samples = SegmentSamples(read_mask_folder(tiles), method, (64, 64), (32, 32), (16, 16))
     task = SegmentTask(samples, samples, variants=1)
-    early, middle, late = (
-        sum(int(task.batch(n)["taught"].sum()) for n in steps) for steps in ((0, 1), (9, 10), (19, 39))
-    )
-    assert early > 30 > middle > 10
-    assert late == 0
+    assert [bool(task.batch(step)["taught"]) for step in range(10)] == [True] * 4 + [False] * 6
 
 
 def test_a_unet_learns_from_the_same_images(done: Done, tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
