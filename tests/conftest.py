@@ -1,6 +1,7 @@
 """What every test may ask for, and the guards around every test: a time limit, and nothing left behind."""
 
 import faulthandler
+import gc
 import os
 import secrets
 import shutil
@@ -56,6 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.collect()
+    gc.freeze()  # the modules of torch and transformers are millions of objects, looked at in vain each time
     if session.config.getoption("--list-debian-packages"):
         wanted = {mark.args[0] for item in session.items for mark in item.iter_markers("needs_debian")}
         print("".join(f"\ndebian-package: {package}" for package in sorted(wanted)))  # noqa: T201 - what was asked for

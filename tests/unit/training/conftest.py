@@ -1,6 +1,8 @@
 """Small labelled sets: a bright square with three named corners on a dark belt."""
 
+import functools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,17 @@ size = "tiny"
 patch = 16
 spans_px = [48.0, 24.0]
 """
+
+
+@pytest.fixture(scope="session")
+def exporter() -> Iterator[None]:
+    """torch's exporter reads the sources of its 500 operators anew for every file, a quarter of the time; here, once."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    registry = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", registry)
+        yield
 
 
 @pytest.fixture

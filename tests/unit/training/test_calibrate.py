@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recipe(tmp_path_factory: pytest.TempPathFactory, exporter: None) -> Path:  # noqa: ARG001
     """Beside it `set`, what `write_set` wrote, and `square.toml`. The network is exported once: it takes seconds."""
     tmp_path = tmp_path_factory.mktemp("calibrate")
     coco = write_set(tmp_path / "set", 16)

@@ -1,4 +1,7 @@
+import functools
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,11 @@ METHODS = {
     ),
     "rectified": CoarseMethod(steps=1, backbone="tiny", compressed=8, rectify=True),
 }
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+CARDS: dict[str, CoarseCard | PosedCard] = {"regression": COARSE, "template": POSED, "rectified": COARSE}
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.usefixtures("exporter"),
+]
 
 
 def network(kind: str) -> KeypointNetwork:
@@ -40,12 +47,23 @@ def refine() -> Refine:
     return tiny_refine(3, 2, 24).eval()
 
 
-@pytest.mark.parametrize(
-    ("kind", "card"), [("regression", COARSE), ("regression", POSED), ("template", COARSE), ("rectified", COARSE)]
-)
-def test_a_network_runs_in_the_pipeline_as_in_torch(tmp_path: Path, kind: str, card: CoarseCard | PosedCard) -> None:
-    assert export(network(kind), card, tmp_path / "one.onnx") < 1e-3
-    loaded = load_network(tmp_path / "one.onnx", type(card))
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, exporter: None) -> Callable[[str], Path]:  # noqa: ARG001
+    """Gives the file of a kind of network, to be read only; each is exported once, which takes seconds."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @functools.cache
+    def file(kind: str) -> Path:
+        assert export(network(kind), CARDS[kind], folder / f"{kind}.onnx") < 1e-3
+        return folder / f"{kind}.onnx"
+
+    return file
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_a_network_runs_in_the_pipeline_as_in_torch(exported: Callable[[str], Path], kind: str) -> None:
+    card = CARDS[kind]
+    loaded = load_network(exported(kind), type(card))
     assert loaded.card == card
     for count in (1, 2, 5):
         image = np.random.default_rng(count).integers(0, 256, (count, 48, 64, 1), np.uint8)
@@ -82,9 +100,8 @@ def test_the_scale_is_no_constant_that_is_used_elsewhere(tmp_path: Path, factor:
     assert found["visibility"].ravel()[0] == pytest.approx(factor * 20)
 
 
-def test_the_scale_of_a_file_can_be_changed_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "one.onnx"
-    export(network("rectified"), COARSE, path)
+def test_the_scale_of_a_file_can_be_changed_and_nothing_else(exported: Callable[[str], Path], tmp_path: Path) -> None:
+    path = shutil.copy(exported("rectified"), tmp_path / "one.onnx")
     image = {"image": np.random.default_rng(0).integers(0, 256, (2, 48, 64, 1), np.uint8)}
 
     def run() -> dict[str, np.ndarray]:
@@ -98,12 +115,12 @@ def test_the_scale_of_a_file_can_be_changed_and_nothing_else(tmp_path: Path) -> 
     assert np.array_equal(after["sigma"], before["sigma"])
 
 
-def test_the_file_tells_its_card_and_nothing_of_the_machine(tmp_path: Path) -> None:
-    export(network("regression"), COARSE, tmp_path / "coarse.onnx")
-    model = onnx.load(tmp_path / "coarse.onnx")
+def test_the_file_tells_its_card_and_nothing_of_the_machine(exported: Callable[[str], Path]) -> None:
+    file = exported("regression")
+    model = onnx.load(file)
     assert [prop.key for prop in model.metadata_props] == ["datumd"]
     assert json.loads(model.metadata_props[0].value)["keypoints"] == NAMES
-    assert b".py" not in (tmp_path / "coarse.onnx").read_bytes()
+    assert b".py" not in file.read_bytes()
 
 
 class Drifting(KeypointNetwork):

@@ -125,6 +125,7 @@ def test_a_heatmap_with_a_flow_is_refused() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.usefixtures("exporter")
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_every_switch_runs_in_the_pipeline_as_in_torch(tmp_path: Path, switch: str) -> None:
     exported = network(switch).eval()

@@ -35,7 +35,10 @@ def network(folder: Path) -> tuple[PromptedSam, str]:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PromptedSam, str, Parity]:
+def exported(
+    tmp_path_factory: pytest.TempPathFactory,
+    exporter: None,  # noqa: ARG001
+) -> tuple[Path, PromptedSam, str, Parity]:
     folder = tmp_path_factory.mktemp("exported")
     whole, weights = network(folder / "sam")
     return folder, whole, weights, export_segment(whole, weights, folder)

@@ -154,6 +154,7 @@ def test_a_state_that_was_saved_goes_on_the_same_way() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.usefixtures("exporter")
 def test_the_exported_network_is_the_trained_one(tmp_path: Path) -> None:
     """With all that can be switched on; without, there are only plain layers."""
     trained = network(TemplateMethod(count=24), rectify=True)

@@ -63,7 +63,7 @@ def test_a_pretraining_that_was_ended_between_its_stages_goes_on_to_the_same_wei
         train_sam(method, tmp_path / name, tmp_path / f"{name}.training", resume=resume, report=lines.append)
         return lines
 
-    stages = (SamStage(64, 2, 1), SamStage(128, 2, 1))
+    stages = (SamStage(64, 1, 1), SamStage(128, 1, 1))
     method = SamTinyMethod(stage=stages, prompts=2, validation_images=1, rendered=0.0)
     said = said_by(method, "whole", resume=False)
     assert [line.split(":")[0] for line in said if "min, loss" in line] == ["sam_tiny at 64 px", "sam_tiny at 128 px"]

@@ -21,7 +21,10 @@ from training.shipped_errors import Found
 from training.train import Run, Training, train
 
 NO_PARTS = Dataset(("a", "b", "c"), ())
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.usefixtures("exporter"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -48,11 +48,11 @@ def video(tmp_path: Path, _lines: Lines) -> CameraSettings:
 
 
 def synthetic(_tmp_path: Path, _lines: Lines) -> CameraSettings:
-    return SyntheticSettings(width=640, height=512, rate_hz=0.0)
+    return SyntheticSettings(width=320, height=256, rate_hz=0.0)
 
 
 def synthetic_by_software(_tmp_path: Path, _lines: Lines) -> CameraSettings:
-    return SyntheticSettings(width=640, height=512, triggers="software")
+    return SyntheticSettings(width=320, height=256, triggers="software")
 
 
 def viky(_tmp_path: Path, _lines: Lines) -> CameraSettings:
