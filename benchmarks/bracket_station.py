@@ -39,6 +39,7 @@ class BracketStation:
         views: its views; SIM-0 shows the first.
         deadline_ms: of a part.
         environment: of the daemon, beside this process's own.
+        tables: further tables of the station file.
     """
 
     line_options: Sequence[str]
@@ -46,6 +47,7 @@ class BracketStation:
     views: Sequence[str] = (VIEW,)
     deadline_ms: float = 2000.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    tables: str = ""
 
     @contextmanager
     def line(self, folder: Path) -> Iterator[LineProcess]:
@@ -80,7 +82,7 @@ class BracketStation:
                 deadline_ms=self.deadline_ms,
                 results=RESULTS,
                 metrics=METRICS,
-                camera="".join(cameras),
+                camera=self.tables + "".join(cameras),
             ),
             encoding="utf-8",
         )

@@ -5,32 +5,29 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 
 from benchmarks.bare import bracket_frames, inspect_bare
-from benchmarks.bracket_station import EXPOSURE_MS, BracketStation
+from benchmarks.bracket_station import BracketStation
 from benchmarks.bracket_views import write_views
+from benchmarks.part_spans import Row, part_spans
 from benchmarks.report import Figure, Measured, main
 from pipeline.client import Message
 from pipeline.frame import Frame
 from pipeline.inspector import Inspector
 from pipeline.recipe import load_recipe
 from pipeline.result import Result, ResultState
-from pipeline.result_text import percentile
 from pipeline.status import Status
 from simulator.child import LineProcess
-from simulator.line_log import LineLog
 
 NETWORKS = ("coarse", "refine")
 FOUR = ("first", "second", "third", "fourth")
 OVERLOAD = 1.25  # the line is this much faster than the bare loop, so that the daemon never waits for a part
 LEISURE = 1 / 3  # of the bare loop's rate: no frame waits for another
 WARM_UP_FRAMES = 1000  # after so many frames every buffer has been used; memory is compared with here
-Row = tuple[str | float, ...]
 
 
 @dataclass(slots=True)
@@ -69,14 +66,13 @@ class Ratio:
         """The daemon's over the mean of the two."""
         return self.daemon.parts_per_s / ((self.before.parts_per_s + self.after.parts_per_s) / 2)
 
-    def rows(self) -> list[Row]:
+    def rows(self, name: str) -> list[Row]:
         """In frames/s, a frame of each camera being part of a part."""
         before, after = self.before.parts_per_s * self.cameras, self.after.parts_per_s * self.cameras
-        name = f"{self.cameras} camera{'s' * (self.cameras > 1)}"
         return [
-            (f"bare loop, {name}, before and after", f"{before:.1f} and {after:.1f} frames/s", ""),
+            (f"bare loop, before and after: {name}", f"{before:.1f} and {after:.1f} frames/s", ""),
             (
-                f"daemon, {name}",
+                f"daemon: {name}",
                 f"{self.daemon.parts_per_s * self.cameras:.1f} frames/s",
                 f"{self.daemon_over_bare:.3f}",
             ),
@@ -88,20 +84,26 @@ def measure(quick: bool) -> Measured:
     cv2.setNumThreads(1)
     seconds = 5.0 if quick else 30.0
     frames = bracket_frames()
-    one = _ratio(BracketStation(()), frames, seconds, 600 if quick else 11_000)
-    spans = _unhurried(one.before.parts_per_s * LEISURE, 150 if quick else 1000)
+    plain, kept = BracketStation(()), BracketStation((), tables=_kept_for_inference())
+    before, one = _ratios([plain, kept], frames, seconds, 600 if quick else 11_000)
+    rate_hz = one.before.parts_per_s * LEISURE
+    parts = 150 if quick else 1000
+    spans_before, spans = part_spans(_at(plain, rate_hz), parts), part_spans(_at(kept, rate_hz), parts)
     with tempfile.TemporaryDirectory(prefix="datumd-bench-") as name:
         recipe = write_views(Path(name), FOUR)
-        four = _ratio(BracketStation((), recipe=recipe, views=FOUR), frames, seconds, 60 if quick else 1000)
+        (four,) = _ratios([BracketStation((), recipe=recipe, views=FOUR)], frames, seconds, 60 if quick else 1000)
     stages_ms = one.before.stages_ms
     others_ms = sum(value for stage, value in stages_ms.items() if stage not in NETWORKS)
     growth = one.daemon.growth_mib
+    rest = "trigger to result but the stages"
     rows: list[Row] = [
-        *one.rows(),
-        *four.rows(),
+        *before.rows("one camera, as the kernel places it"),
+        *one.rows("one camera, infer.cpus"),
+        *four.rows("four cameras, as the kernel places it"),
         *((f"stage {stage}", f"{value:.3f} ms", "") for stage, value in stages_ms.items()),
         ("stages but the networks", f"{others_ms:.3f} ms", ""),
-        *spans.rows(),
+        *(row for row in spans_before.rows() if str(row[0]).startswith(rest)),
+        *((f"infer.cpus: {name}", p50, p99) for name, p50, p99 in spans.rows()),
         *(
             (f"memory {process}, {one.daemon.parts} frames", f"{value:+.2f} MiB", "")
             for process, value in growth.items()
@@ -114,8 +116,10 @@ def measure(quick: bool) -> Measured:
         rows=rows,
         figures=[
             Figure("daemon_over_bare_loop", one.daemon_over_bare),
+            Figure("daemon_over_bare_loop_without_cpus", before.daemon_over_bare),
             Figure("daemon_over_bare_loop_four_cameras", four.daemon_over_bare),
-            Figure("trigger_to_result_but_stages_ms", spans.p50("trigger to result but the stages")),
+            Figure("trigger_to_result_but_stages_ms", spans.p50(rest)),
+            Figure("trigger_to_result_but_stages_without_cpus_ms", spans_before.p50(rest)),
             Figure("arrival_to_result_but_stages_ms", spans.p50("arrival to result but the stages")),
             Figure("arrival_to_answer_but_stages_ms", spans.p50("arrival to answer but the stages")),
             Figure("other_stages_ms", others_ms),
@@ -124,16 +128,28 @@ def measure(quick: bool) -> Measured:
     )
 
 
+def _kept_for_inference() -> str:
+    """A processor for inference alone, as docs/operations.md advises; nothing where there is only one."""
+    allowed = os.sched_getaffinity(0)
+    return f"[infer]\ncpus = [{max(allowed)}]\n" if len(allowed) > 1 else ""
+
+
 # Frames a second
 
 
-def _ratio(station: BracketStation, frames: list[Frame], seconds: float, parts: int) -> Ratio:
-    """Bare loop, daemon, bare loop."""
-    inspector = Inspector.load(load_recipe(station.recipe))
+def _ratios(stations: list[BracketStation], frames: list[Frame], seconds: float, parts: int) -> list[Ratio]:
+    """Bare loop, daemon, bare loop, daemon of the next station, bare loop and so on; `parts` of the last one at least."""
+    inspector = Inspector.load(load_recipe(stations[0].recipe))
     _bare(inspector, frames, 1.0)
+    ratios: list[Ratio] = []
     before = _bare(inspector, frames, seconds)
-    daemon = _overloaded(station, before.parts_per_s * OVERLOAD, seconds, parts)
-    return Ratio(len(station.views), before, daemon, _bare(inspector, frames, seconds))
+    for station in stations:
+        wanted = parts if station is stations[-1] else 0
+        daemon = _overloaded(station, before.parts_per_s * OVERLOAD, seconds, wanted)
+        after = _bare(inspector, frames, seconds)
+        ratios.append(Ratio(len(station.views), before, daemon, after))
+        before = after
+    return ratios
 
 
 def _bare(inspector: Inspector, frames: list[Frame], seconds: float) -> Bare:
@@ -161,7 +177,7 @@ def _overloaded(station: BracketStation, rate_hz: float, seconds: float, parts: 
                     daemon.memory_mib.setdefault(process.name, []).append(process.resident_bytes / 2**20)
         elif isinstance(message, Result) and message.result_state is ResultState.COMPLETED:
             times.append(message.times["answered_monotonic_ns"])
-        return len(times) < parts or times[-1] - times[0] < seconds * 1e9
+        return len(times) < max(2, parts) or times[-1] - times[0] < seconds * 1e9
 
     _at(station, rate_hz).listen(take)
     daemon.parts = len(times)
@@ -170,90 +186,7 @@ def _overloaded(station: BracketStation, rate_hz: float, seconds: float, parts: 
 
 
 def _at(station: BracketStation, rate_hz: float) -> BracketStation:
-    return BracketStation(["--rate-hz", f"{rate_hz:.2f}"], recipe=station.recipe, views=station.views)
-
-
-# Where a frame's time goes
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A result, when the subscriber had it, and when the line's edge was; ns of one clock."""
-
-    result: Result
-    at_ns: int
-    edge_ns: int
-
-    @property
-    def stages_ns(self) -> int:
-        """All of them, one after the other."""
-        return sum(self.result.stages_ns.values())
-
-    @property
-    def exposed_ns(self) -> float:
-        """The end of the exposure: before it there is no frame."""
-        return self.edge_ns + (self.result.views[0].exposure_us or 0.0) * 1e3
-
-    def time_ns(self, name: str) -> int:
-        """One of the result's own times."""
-        return self.result.times[f"{name}_monotonic_ns"]
-
-
-SPANS: dict[str, Callable[[Answered], float]] = {
-    "exposure": lambda one: one.exposed_ns - one.edge_ns,
-    "exposed, to arrival: the camera's transport": lambda one: one.time_ns("received") - one.exposed_ns,
-    "arrival, to dispatch: chunks, ring, messages": lambda one: one.time_ns("dispatched") - one.time_ns("received"),
-    "dispatch, to answer, but the stages: messages": lambda one: (
-        one.time_ns("answered") - one.time_ns("dispatched") - one.stages_ns
-    ),
-    "answer, to subscriber: journal, stream, client": lambda one: one.at_ns - one.time_ns("answered"),
-    "stages": lambda one: one.stages_ns,
-    "edge to result": lambda one: one.at_ns - one.edge_ns,
-    "trigger to result but the stages": lambda one: one.at_ns - one.exposed_ns - one.stages_ns,
-    "arrival to result but the stages": lambda one: one.at_ns - one.time_ns("received") - one.stages_ns,
-    "arrival to answer but the stages": lambda one: one.time_ns("answered") - one.time_ns("received") - one.stages_ns,
-}
-NOTES = {"trigger to result but the stages": f", and the exposure of {EXPOSURE_MS:g} ms"}
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """How long what took, ms of every part by the names of SPANS."""
-
-    ms: dict[str, list[float]]
-
-    def p50(self, name: str) -> float:
-        """The median."""
-        return percentile(self.ms[name], 50)
-
-    def rows(self) -> list[Row]:
-        """One for each span."""
-        return [
-            (f"{name}{NOTES.get(name, '')}", f"{self.p50(name):.3f} ms", f"{percentile(values, 99):.3f} ms")
-            for name, values in self.ms.items()
-        ]
-
-
-def _unhurried(rate_hz: float, parts: int) -> Spans:
-    """A line so slow that no frame waits for another."""
-    heard: list[tuple[Result, int]] = []
-
-    def take(message: Message, _line: LineProcess) -> bool:
-        if isinstance(message, Result) and message.result_state is ResultState.COMPLETED:
-            heard.append((message, time.monotonic_ns()))
-        return len(heard) < parts
-
-    return Spans(_spans(_at(BracketStation(()), rate_hz).listen(take), heard))
-
-
-def _spans(log: LineLog, heard: list[tuple[Result, int]]) -> dict[str, list[float]]:
-    edges = {edge.trigger_number: edge.monotonic_ns for edge in log.edges}
-    answered = [
-        Answered(result, at_ns, edges[result.trigger_number])
-        for result, at_ns in heard
-        if result.trigger_number in edges and "dispatched_monotonic_ns" in result.times
-    ]
-    return {name: [span(one) / 1e6 for one in answered] for name, span in SPANS.items()}
+    return replace(station, line_options=["--rate-hz", f"{rate_hz:.2f}"])
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class Process:
         return subprocess.Popen(
             [*command, *options],
             stdin=subprocess.PIPE if options else subprocess.DEVNULL,
-            preexec_fn=partial(_begin_child, self._cpus),  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=partial(_begin_child, self._cpus, can_wait=self.spec.can_wait),  # noqa: PLW1509 - the supervisor has one thread
         )
 
     @property
@@ -181,9 +181,12 @@ class Process:
             self._child.kill()
 
 
-def _begin_child(cpus: frozenset[int]) -> None:
+def _begin_child(cpus: frozenset[int], *, can_wait: bool) -> None:
     """In the new process before anything else: one that is stopped while it starts must not outlive us either."""
     _C_LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if can_wait:
+        with suppress(OSError):  # a sandbox may not let us, and it works without
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     if cpus:
         with suppress(OSError):  # they were taken away since the start: it runs where it may
             os.sched_setaffinity(0, cpus)

@@ -14,13 +14,15 @@ class ProcessSpec:
     """A process: its name, and the `module:function` that is its main. Named, not imported: no CUDA, no GenTL producer here.
 
     `starting_s`: how long it may take from the start of its main to its work. `has_spare`: another one waits, with everything
-    imported, to take its place at once.
+    imported, to take its place at once. `can_wait`: no answer waits for it, so that it takes the processor from no other
+    process when it is woken (SCHED_BATCH).
     """
 
     name: str
     main: str
     starting_s: float = 30.0
     has_spare: bool = False
+    can_wait: bool = False
 
     @property
     def kind(self) -> str:
@@ -33,8 +35,8 @@ def processes(station: Station) -> list[ProcessSpec]:
     return [
         ProcessSpec("ledger", "pipeline.workers.ledger:main", has_spare=True),
         ProcessSpec("requests", "pipeline.workers.requests:main"),
-        ProcessSpec("evidence", "pipeline.workers.evidence:main"),
-        ProcessSpec("metrics", "pipeline.sinks.metrics:main"),
+        ProcessSpec("evidence", "pipeline.workers.evidence:main", can_wait=True),
+        ProcessSpec("metrics", "pipeline.sinks.metrics:main", can_wait=True),
         *(ProcessSpec(f"bridge.{name}", f"pipeline.sinks.{name}.bridge:main") for name in station.plc.protocols),
         *(ProcessSpec(f"infer.{n}", "pipeline.workers.infer:main", LOADING_S) for n in range(station.infer.workers)),
         *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),
@@ -43,6 +45,6 @@ def processes(station: Station) -> list[ProcessSpec]:
             for camera, settings in station.camera.items()
             if isinstance(settings, HttpSettings)
         ),
-        *([ProcessSpec("pictures", "pipeline.workers.pictures:main")] if station.web else []),
-        *([ProcessSpec("web", "pipeline.sinks.web.process:main")] if station.web else []),
+        *([ProcessSpec("pictures", "pipeline.workers.pictures:main", can_wait=True)] if station.web else []),
+        *([ProcessSpec("web", "pipeline.sinks.web.process:main", can_wait=True)] if station.web else []),
     ]

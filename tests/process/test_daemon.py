@@ -141,6 +141,8 @@ def test_two_views_make_one_result_and_a_missing_view_none_at_all(
         hear(subscription, heard, triggers=PARTS)
         hear_until(subscription, heard, lambda status: (warmed_of("infer.0", status) > 0) == bool(infer))
         cpus = {name: os.sched_getaffinity(pid) for name, pid in workers_of(daemon).items()}
+        patient = {name for name, pid in workers_of(daemon).items() if os.sched_getscheduler(pid) == os.SCHED_BATCH}
+    assert patient == {"evidence", "metrics"}  # no answer waits for them
     kept = KEPT if infer else set()
     assert cpus == {name: (kept or ALLOWED) if name == "infer.0" else ALLOWED - kept for name in cpus}
     assert_each_answered_once(cameras, heard)
