@@ -120,6 +120,18 @@ def test_pictures_come_and_change_and_a_rejected_part_opens_by_the_keyboard(brow
     assert faults(browser) == []
 
 
+def test_edges_are_drawn_where_they_were_found_in_the_view_that_shows_them(browser: Browser) -> None:
+    drawn = browser.run(
+        """import("/page/overlay.js").then(({ overlay }) => overlay({ lines: {}, result: { edges: [
+            { name: "rim", view: "top", outline: [[10, 10.5], [20, 12]] },
+            { name: "other", view: "side", outline: [[1, 2], [3, 4]] },
+            { name: "lost", view: "top" } ] } }, "top", [0, 0, 100, 100]).outerHTML)"""
+    )
+    assert drawn.count("<polyline") == 1
+    assert 'points="10,10.5 20,12"' in drawn
+    assert ">rim</text>" in drawn
+
+
 def test_a_page_that_is_not_looked_at_listens_to_nothing(browser: Browser) -> None:
     hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     hide += "document.dispatchEvent(new Event('visibilitychange'))"
@@ -192,9 +204,21 @@ def test_an_engineer_draws_a_region_that_the_running_recipe_then_uses(scene: Sce
     assert all(abs(one - meant) <= 2 for one, meant in zip(drawn, (5, 5, 243, 246), strict=True))
     browser.run("document.querySelector('#save').click()")
     browser.wait("document.querySelector('#written').textContent.includes('fixed')")
+    leave = scene.ask("POST", "/setup/do", "engineer", {"what": "leave"}, X_Datumd="1")
+    assert (leave[0], b'"is_unsealed":true' in leave[1]) == (409, True)  # the station would not start with it
     browser.run("document.querySelector('#seal').click()")
+    until = time.monotonic() + 30
+    while b"a recipe is being sealed" not in leave[1] and time.monotonic() < until:
+        leave = scene.ask("POST", "/setup/do", "engineer", {"what": "leave"}, X_Datumd="1")
+    assert leave[0] == 409
+    seal = {"what": "seal", "number": 1}
+    assert b"something else is being done" in scene.ask("POST", "/setup/do", "engineer", seal, X_Datumd="1")[1]
+    assert scene.ask("POST", "/do", "operator", {"what": "stop"}, X_Datumd="1")[0] == 200  # waits for no seal
+    assert scene.ask("POST", "/setup/do", "engineer", {"what": "enter"}, X_Datumd="1")[0] == 200  # stop ends set-up
     browser.wait("document.querySelector('#written').textContent.includes('configuration')", 60)
     browser.run("document.querySelector('#switch').click()")
+    browser.wait("!document.body.classList.contains('is-setup')")
+    assert scene.ask("POST", "/do", "operator", {"what": "start"}, X_Datumd="1")[0] == 200
     with Subscription(scene.results, replay=False) as subscription:
         regions = (result.views[0].region for result in subscription.results(30.0) if result.keypoints)
         used = next(region for region in regions if region and region[0] != 0)
@@ -213,8 +237,8 @@ def test_a_station_that_is_gone_shows(scene: Scene, browser: Browser) -> None:
 
 
 def faults(browser: Browser) -> list[str]:
-    """What the page's scripts did wrong; a picture that is not there yet, or no more, is none."""
-    return [words for words in browser.told if "(Not Found)" not in words]
+    """What the page's scripts did wrong; a picture that is not there yet, or no more, or for whom has logged out, is none."""
+    return [words for words in browser.told if "(Not Found)" not in words and "(Unauthorized)" not in words]
 
 
 def pid_of(scene: Scene, name: str) -> int:

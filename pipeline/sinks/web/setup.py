@@ -3,14 +3,18 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from pipeline import lock
 from pipeline.client import Control
 from pipeline.errors import DatumdError, RecipeError
 from pipeline.live_picture import PictureLine, Shown, Wanted
+from pipeline.recipe import recipe_folders
 from pipeline.runtime import Runtime
 from pipeline.security import own_client_keys
 from pipeline.sinks.web.board import Board
@@ -20,6 +24,7 @@ from pipeline.sinks.web.teach import Taught, good_parts, teach
 from pipeline.status import StationState
 
 TIMEOUT_S = 8.0
+PATIENCE_S = 2.0  # of a wish, for the one before it
 SEAL_LIMIT_S = 300.0
 MOST_TAUGHT = 1000
 LONGEST_OUTPUT = 4000
@@ -29,12 +34,22 @@ class NotSetUp(DatumdError):  # noqa: N818 - names the state that was found
     """The station is not being set up."""
 
 
+class Busy(DatumdError):  # noqa: N818 - names the state that was found
+    """Something else is being done, which this must not meet."""
+
+
+class Unsealed(DatumdError):  # noqa: N818 - names the state that was found
+    """A recipe was written and not sealed: the station would refuse it at its next start."""
+
+
 class Enter(msgspec.Struct, frozen=True, tag="enter", tag_field="what"):
     """Begin to set the station up."""
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave", tag_field="what"):
-    """Have done."""
+    """Have done; `anyway` = though a recipe is not sealed."""
+
+    anyway: bool = False
 
 
 class Adjust(msgspec.Struct, frozen=True, tag="adjust", tag_field="what"):
@@ -65,13 +80,13 @@ Wish = Enter | Leave | Adjust | Trigger | Save | Seal
 
 
 class Workbench:
-    """Carries wishes out; for any thread, one wish at a time."""
+    """Carries wishes out; for any thread, one wish at a time, and one seal beside them."""
 
     def __init__(self, runtime: Runtime, board: Board) -> None:
         self._runtime, self._board = runtime, board
         self._keys = own_client_keys(runtime.station.security)
         self._line, self._looking = PictureLine(runtime.pictures_path), threading.Lock()
-        self._working = threading.Lock()
+        self._working, self._sealing = threading.Lock(), threading.Lock()
 
     def frame(self, camera: str) -> tuple[Shown, bytes]:
         """The camera's newest frame as JPEG, with its figures."""
@@ -103,27 +118,42 @@ class Workbench:
         Raises:
             DatumdError: it cannot be, and why.
         """
+        alone = (self._sealing, 0.0) if isinstance(wish, Seal) else (self._working, PATIENCE_S)
         with (
-            self._working,
-            Control(self._runtime.control_endpoint, self._keys, TIMEOUT_S, who=f"web {name}".strip()) as control,
+            _held(*alone),
+            Control(self._runtime.control_endpoint, self._keys, TIMEOUT_S, f"web {name}".strip()) as control,
         ):
-            match wish:
-                case Enter() | Leave():
-                    control.setup(on=isinstance(wish, Enter))
-                case Adjust(camera=camera, features=features):
-                    return {"values": control.adjust(camera, features)}
-                case Trigger():
-                    return {"trigger": control.trigger(purpose="setup")}
-                case Save(number=number, edits=edits):
-                    self._refuse_others(control)
-                    folder = recipe_folder(Path(self._runtime.station.recipes), number)
-                    changed = save(folder, edits)
-                    control.note(f"{folder.name}/recipe.toml: {changed}"[:2000])
-                    return {"changed": changed}
-                case Seal(number=number):
-                    self._refuse_others(control)
-                    return self._seal(control, recipe_folder(Path(self._runtime.station.recipes), number))
+            return self._do(wish, control)
+
+    def _do(self, wish: Wish, control: Control) -> dict[str, Any]:
+        recipes = Path(self._runtime.station.recipes)
+        match wish:
+            case Enter():
+                control.setup(on=True)
+            case Leave(anyway=anyway):
+                self._refuse_sealing()
+                if not anyway:
+                    refuse_unsealed(recipes)
+                control.setup(on=False)
+            case Adjust(camera=camera, features=features):
+                return {"values": control.adjust(camera, features)}
+            case Trigger():
+                return {"trigger": control.trigger(purpose="setup")}
+            case Save(number=number, edits=edits):
+                self._refuse_sealing()
+                self._refuse_others(control)
+                folder = recipe_folder(recipes, number)
+                changed = save(folder, edits)
+                control.note(f"{folder.name}/recipe.toml: {changed}"[:2000])
+                return {"changed": changed}
+            case Seal(number=number):
+                self._refuse_others(control)
+                return self._seal(control, recipe_folder(recipes, number))
         return {}
+
+    def _refuse_sealing(self) -> None:
+        if self._sealing.locked():
+            raise Busy("a recipe is being sealed", where="setup", next_command="wait until it is")
 
     def _refuse_others(self, control: Control) -> None:
         if control.status().state is not StationState.Initialized:
@@ -140,5 +170,39 @@ class Workbench:
         if ended.returncode:
             raise RecipeError(f"is not sealed: {said.strip()}", where=folder.name)
         control.note(f"{folder.name}: {said.strip().splitlines()[-1]}"[:2000])
-        control.renew()
+        try:
+            control.renew()
+        except DatumdError as problem:  # somebody has ended set-up meanwhile
+            raise RecipeError(
+                f"is sealed, and not loaded ({problem.what})",
+                where=folder.name,
+                next_command="enter set-up, and seal it again",
+            ) from None
         return {"output": said}
+
+
+def refuse_unsealed(recipes: Path) -> None:
+    """Raises Unsealed where a recipe that was sealed once differs from its lock, or there is none any more."""
+    changed = []
+    try:
+        folders = [folder for folder in recipe_folders(recipes) if (folder / lock.FILE_NAME).exists()]
+    except RecipeError as problem:
+        raise Unsealed(str(problem)) from None
+    for folder in folders:
+        try:
+            lock.verify(folder, lock.read_lock(folder)[0])
+        except RecipeError as problem:
+            changed.append(f"{folder.name}: {problem.what}")
+    if changed:
+        raise Unsealed(f"{'; '.join(changed)}. At its next start the station refuses it", next_command="seal it")
+
+
+@contextmanager
+def _held(alone: threading.Lock, patience_s: float) -> Iterator[None]:
+    """Wishes do not queue up: whoever waits holds a thread that serves others. Raises Busy."""
+    if not alone.acquire(timeout=patience_s):
+        raise Busy("something else is being done", where="setup", next_command="try again")
+    try:
+        yield
+    finally:
+        alone.release()

@@ -11,6 +11,7 @@ export function overlay(page, view, area) {
     if (point.view === view && point.x !== undefined && point.x !== null) seen.set(point.name, point);
   }
   for (const defect of page.result.defects ?? []) if (defect.view === view) svg.append(...shapeOfDefect(defect));
+  for (const edge of page.result.edges ?? []) if (edge.view === view && edge.outline?.length) svg.append(...shapeOfEdge(edge));
   for (const measurement of page.result.measurements ?? []) {
     const ends = (page.lines[measurement.name] ?? []).map((name) => seen.get(name)).filter(Boolean);
     if (ends.length > 1) svg.append(...shapeOfMeasurement(measurement, ends));
@@ -27,6 +28,15 @@ function shapeOfKeypoint(point) {
   const text = drawn("text", { x: point.x, y: point.y, class: `name ${point.state}`, "data-dx": 10, "data-dy": -8 },
     point.state === "visible" ? point.name : `${point.name} ?`);
   return [shape, dot, text];
+}
+
+// As it was found; thin, so that the edge itself stays to be seen.
+function shapeOfEdge(edge) {
+  const [x, y] = edge.outline[0];
+  return [
+    drawn("polyline", { points: edge.outline.map((point) => point.join(",")).join(" "), class: "edge", "vector-effect": "non-scaling-stroke" }),
+    drawn("text", { x, y, class: "name edge-name", "data-dx": 8, "data-dy": -6 }, edge.name),
+  ];
 }
 
 function shapeOfMeasurement(measurement, ends) {

@@ -239,7 +239,10 @@ function addZone() {
 
 // What is pressed
 
-get("switch").addEventListener("click", () => wish({ what: state.isSetup ? "leave" : "enter" }));
+get("switch").addEventListener("click", async () => {
+  const answer = await wish({ what: state.isSetup ? "leave" : "enter" });
+  if (answer.is_unsealed && confirm(word("leave_unsealed", { text: answer.error }))) wish({ what: "leave", anyway: true });
+});
 get("trigger").addEventListener("click", () => wish({ what: "trigger" }));
 get("number").addEventListener("change", loadRecipe);
 get("view").addEventListener("change", showView);

@@ -5,6 +5,7 @@ import pytest
 from pipeline.errors import RecipeError
 from pipeline.result import Evaluation, Measurement, Result
 from pipeline.sinks.web.recipe_edit import Edit, recipe_folder, recipe_table, save
+from pipeline.sinks.web.setup import Unsealed, refuse_unsealed
 from pipeline.sinks.web.teach import good_parts, teach
 from tests.recipes import make_recipe
 from tests.results import result
@@ -53,6 +54,20 @@ def test_what_would_be_no_recipe_leaves_the_file_as_it_was(folder: Path, edit: E
         save(folder, [edit])
     assert (folder / "recipe.toml").read_bytes() == before
     assert not list(folder.glob(".*"))
+
+
+def test_a_recipe_that_was_changed_since_its_seal_is_told_and_one_that_was_never_sealed_is_not(tmp_path: Path) -> None:
+    make_recipe(tmp_path / "mine", ["top"], number=1, sealed=False)
+    refuse_unsealed(tmp_path)
+    sealed = make_recipe(tmp_path / "dots", ["top"], rest=REST, number=3)
+    refuse_unsealed(tmp_path)
+    save(sealed, [Edit(["measure", "width", "tolerance"], 0.5)])
+    with pytest.raises(Unsealed, match=r"dots: was changed since the recipe was sealed\. At its next start"):
+        refuse_unsealed(tmp_path)
+    save(sealed, [Edit(["measure", "width", "tolerance"], 2.0)])  # as it was
+    refuse_unsealed(tmp_path)
+    with pytest.raises(Unsealed, match="no such folder"):
+        refuse_unsealed(tmp_path / "gone")
 
 
 def part(value: float | None, **changes: object) -> Result:
