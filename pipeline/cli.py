@@ -38,7 +38,9 @@ OWN_COMMANDS = (
     "keys",
     "schema",
     "worker",
+    "completion",
 )
+OF_ALL = ("completion",)  # what these say is of all commands
 
 
 class Command(Protocol):
@@ -90,7 +92,7 @@ def _commands(first: str) -> list[Command]:
 
     Where the first word is one of the own ones, it alone is imported: a worker that was killed is back sooner.
     """
-    if first in OWN_COMMANDS:
+    if first in OWN_COMMANDS and first not in OF_ALL:
         return [importlib.import_module(f"pipeline.commands.{first}")]
     from importlib.metadata import entry_points
 
