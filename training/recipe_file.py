@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import RecipeError
-from pipeline.recipe_file import read_recipe_file
+from pipeline.recipe_file import LocateSettings, read_recipe_file
 from pipeline.toml_edit import edited
 from pipeline.untaught import is_untaught
 from training.method import Method
@@ -35,6 +35,17 @@ def write_recipe(path: Path, method: Method, view: str, keypoints: Sequence[str]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(text) + "\n")
     return True
+
+
+def wanted_locate(path: Path, view: str) -> LocateSettings | None:
+    """How a recipe that is there finds its parts; None where there is none, or nothing was taught and its region is fixed yet."""
+    try:
+        settings = read_recipe_file(path).view.get(view) if path.exists() else None
+    except RecipeError:  # which `datumd seal` will tell of
+        return None
+    if settings is None or (is_untaught(settings) and settings.locate.fixed is not None):
+        return None
+    return settings.locate
 
 
 def _fill_in(path: Path, method: Method, view: str, keypoints: Sequence[str]) -> bool:

@@ -93,6 +93,7 @@ def _keypoints(args: argparse.Namespace) -> int:
     from training.disk import writing
     from training.labels.coco import read_coco
     from training.method import FROM_LABELS, load_method
+    from training.recipe_file import wanted_locate
     from training.view_shape import view_shape
 
     if (args.file is None) == (args.method is None):
@@ -108,7 +109,8 @@ def _keypoints(args: argparse.Namespace) -> int:
         method = msgspec.structs.replace(method, seed=args.seed)
     dataset = joined([read_coco(coco, images) for coco, images in zip(cocos, folders, strict=True)])
     if method.view == FROM_LABELS:
-        method = msgspec.structs.replace(method, view=view_shape(dataset), name=args.out.name)
+        locate = wanted_locate(args.out / "recipe.toml", args.view)
+        method = msgspec.structs.replace(method, view=view_shape(dataset, locate), name=args.out.name)
     try:
         import cv2
         import torch

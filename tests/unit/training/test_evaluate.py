@@ -4,7 +4,7 @@ from pipeline.commands.first_files import recipe_text
 from pipeline.recipe_file import read_recipe_file
 from training.evaluate import matched
 from training.method import load_method
-from training.recipe_file import write_recipe
+from training.recipe_file import wanted_locate, write_recipe
 
 
 def test_each_part_takes_the_region_that_overlaps_it_most() -> None:
@@ -31,7 +31,9 @@ def test_a_recipe_is_written_once(square_method: Path, tmp_path: Path) -> None:
 def test_a_recipe_in_which_nothing_was_taught_is_filled_in_once(square_method: Path, tmp_path: Path) -> None:
     method, path = load_method(square_method), tmp_path / "recipe.toml"
     path.write_text(recipe_text("cap", (640, 480)))
+    assert wanted_locate(path, "top") is None  # the whole picture, as nobody has said otherwise
     assert write_recipe(path, method, "top", ("a", "b"))
+    assert wanted_locate(path, "top") == method.view.locate
     view = read_recipe_file(path).view["top"]
     assert view.keypoints == ["a", "b"]
     assert view.must_be_present == []
