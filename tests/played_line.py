@@ -30,11 +30,16 @@ def answer_of(number: int, part_id: str, evaluation: Evaluation = Evaluation.OK)
 
 
 class PlayedLine:
-    """The ledger's side in a thread: it beats, says how it is, and answers triggers as `say` wants."""
+    """The ledger's side in a thread: it beats, says how it is, and answers triggers as `say` wants.
+
+    Attributes:
+        flows: results come of the line's own triggers, too, some fifty a second.
+    """
 
     def __init__(self, station: PlayedStation, say: Say) -> None:
         self.station, self.say = station, say
         self.state, self.recipe, self.triggers, self.seq = StationState.Ready, 1, 0, 0
+        self.flows = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -55,6 +60,8 @@ class PlayedLine:
                 said = time.monotonic()
                 self.station.beat()
                 self.station.say(self._status())
+            if self.flows:
+                self.station.publish()
             asked = self.station.hear(Asked, timeout_s=0.02)
             if isinstance(asked, Asked):
                 self._answer(asked)

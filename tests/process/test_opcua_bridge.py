@@ -1,6 +1,8 @@
 """`datumd bridge opcua` as its own process, spoken to by asyncua's client; the ledger is played by the test."""
 
 import asyncio
+import json
+import random
 import shutil
 import signal
 import socket
@@ -18,7 +20,7 @@ pytest.importorskip("asyncua", reason="needs the extra opcua; next: pip install 
 
 from asyncua import Client, Node, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
-from asyncua.ua.uaerrors import BadInvalidState, BadUserAccessDenied, UaStatusCodeError
+from asyncua.ua.uaerrors import BadInvalidState, BadNoCommunication, BadUserAccessDenied, UaStatusCodeError
 
 from pipeline.sinks.opcua.nodes import AUTOMATIC, NAMESPACE, RESULTS, STATE_MACHINE, SYSTEM
 from pipeline.sinks.opcua.signals import Cause, VisionState
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.time_limit_s(180)
 
 BRIDGE = [sys.executable, "-m", "pipeline", "bridge", "opcua"]
 CAUSED = (ua.Variant(0, ua.VariantType.Int32), "")
+Place = tuple[int, int]
 Bridged = Callable[..., tuple[PlayedLine, str, "subprocess.Popen[str]"]]
 
 
@@ -48,15 +51,19 @@ def bridged(run_dir: Path, station_name: str, free_port: Callable[[], int]) -> I
             command = [*BRIDGE, station.endpoint, "--bind", f"127.0.0.1:{port}", *options]
             bridge = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
             stack.callback(bridge.kill)
-            until = time.monotonic() + 60
-            while time.monotonic() < until and bridge.poll() is None:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
+            _wait_for(bridge, port)
             return line, f"opc.tcp://127.0.0.1:{port}/datumd", bridge
 
         yield start
+
+
+def _wait_for(bridge: "subprocess.Popen[str]", port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and bridge.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
 
 
 class Line:
@@ -79,6 +86,10 @@ class Line:
 
     def event_notification(self, event: Any) -> None:  # noqa: ANN401 - asyncua makes a class for each
         self.heard.append(event)
+
+    def places(self) -> list[Place]:
+        """Of the results that came as events."""
+        return [(event.Session, event.Sequence) for event in self.heard if hasattr(event, "Sequence")]
 
     async def read(self, path: str) -> Any:  # noqa: ANN401
         return await self.node(path).read_value()
@@ -188,6 +199,68 @@ def test_beyond_passwords_and_trusted_certificates_nobody_is_let_in(bridged: Bri
             assert (await (await Line.of(client)).job("SN-2")).Pass
 
     asyncio.run(play())
+
+
+async def _list_after(ours: Line, place: Place) -> list[Place]:
+    """Places of all results after this one, page by page; a bridge that has just begun is asked again."""
+    found: list[Place] = []
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        session, sequence = found[-1] if found else place
+        numbers = [ua.Variant(number, ua.VariantType.Int64) for number in (session, sequence)]
+        counts = [ua.Variant(number, ua.VariantType.Int32) for number in (0, 0, 7)]
+        try:
+            is_complete, _, contents, error = await ours.call(
+                f"{RESULTS}.GetResultListFiltered", *numbers, "", "", *counts
+            )
+        except BadNoCommunication:
+            await asyncio.sleep(0.05)
+            continue
+        assert error == 0
+        results = [json.loads(content) for content in contents]
+        found += [(result["session"], result["seq"]) for result in results]
+        if is_complete:
+            return found
+    raise AssertionError("the list never was complete")
+
+
+def test_a_bridge_that_is_killed_costs_no_result_and_gives_none_again(bridged: Bridged) -> None:
+    line, address, bridge = bridged(answer_of)
+    line.flows = True
+
+    async def play() -> tuple[list[Place], list[Place], list[Place], Place]:
+        async with Client(address) as client:
+            ours = await Line.of(client)
+            await _until(lambda: len(ours.places()) >= 5)
+            await asyncio.sleep(random.uniform(0.0, 0.2))
+            bridge.kill()
+            bridge.wait()
+        first = ours.places()
+        with subprocess.Popen(bridge.args, stderr=subprocess.PIPE, text=True) as again:
+            try:
+                _wait_for(again, int(address.split(":")[2].split("/")[0]))
+                async with Client(address) as client:
+                    ours = await Line.of(client)
+                    listed = await _list_after(ours, first[-1])
+                    line.flows = False
+                    await asyncio.sleep(0.2)
+                    last = line.station.session, line.station.seq
+                    await _until(lambda: last in (listed[-1], *ours.places()))
+            finally:
+                again.kill()
+        return first, listed, ours.places(), last
+
+    first, listed, second, last = asyncio.run(play())
+    assert len(set(first + second)) == len(first + second)
+    assert min(listed) > first[-1]
+    assert sorted({*first, *listed, *second}) == [(last[0], seq) for seq in range(first[0][1], last[1] + 1)]
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

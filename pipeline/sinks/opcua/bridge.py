@@ -23,6 +23,7 @@ from pipeline.result import Result
 from pipeline.security import ClientKeys, own_client_keys
 from pipeline.sinks.opcua.address_space import AddressSpace
 from pipeline.sinks.opcua.methods import Methods
+from pipeline.sinks.opcua.past import Past
 from pipeline.sinks.opcua.sessions import LARGEST_MESSAGE, Desk
 from pipeline.sinks.opcua.shelf import ResultShelf
 from pipeline.sinks.opcua.signals import Cause, Kind, Shown, Verdict
@@ -160,6 +161,7 @@ class Bridge:
             self._status = message
         elif isinstance(message, Gap):
             missed = message.last - message.first + 1
+            self._shelf.miss((message.session, max(message.first, message.last)))
             self._machine.gap(
                 missed, f"{missed} results of session {message.session} are lost, from {message.first} on"
             )
@@ -167,8 +169,8 @@ class Bridge:
             return
         self._wake.set()
 
-    def _remember(self, results: list[Result]) -> None:
-        self._shelf.remember([Shown(each, "", Verdict.NONE, Cause.late) for each in results])
+    def _remember(self, past: Past) -> None:
+        self._shelf.remember([Shown(each, "", Verdict.NONE, Cause.late) for each in past.results], past.since)
 
 
 async def _listen(server: Server, address: tuple[str, int]) -> None:

@@ -153,6 +153,7 @@ class Methods:
     async def _get_result_by_id(self, result_id: str) -> Outcome:
         shown = self._shelf.by_id(result_id)
         if shown is None:
+            self._since()
             raise Fault(StatusCodes.BadNotFound, f"{result_id[:40]!r} is not among the newest results")
         return tuple(field.get(shown) for field in RESULT)
 
@@ -171,6 +172,8 @@ class Methods:
                 and state in (0, state_of(shown))
             )
 
+        since = self._since()
+        error = Cause.lost if (0, 0) < (session, sequence) < since else Cause.none
         found, complete = self._shelf.after(
             (session, sequence), wanted, most if 0 < most < MOST_LISTED else MOST_LISTED
         )
@@ -185,7 +188,13 @@ class Methods:
                 break
             ids.append(shown.result.result_id)
             contents.append(content)
-        return complete, ids, contents, 0
+        return complete, ids, contents, int(error)
+
+    def _since(self) -> tuple[int, int]:
+        """From where on the shelf has every result."""
+        if self._shelf.since is None:
+            raise Fault(StatusCodes.BadNoCommunication, "what the station has answered before is not known yet")
+        return self._shelf.since
 
 
 def _checked(method: Method, values: tuple[ua.Variant, ...]) -> list[Any]:

@@ -164,7 +164,7 @@ METHODS = (
             Argument("isComplete", "Boolean", "false: ask again after the last of these"),
             Argument("resultIds", "String[]", ""),
             Argument("resultContents", "String[]", "as ResultContent"),
-            _ERROR,
+            Argument("error", "Int32", "0; -11: between the place and the first of these, results are missing here"),
         ),
         changes=False,
     ),

@@ -6,12 +6,18 @@ from pipeline.sinks.opcua.signals import Shown
 
 
 class ResultShelf:
-    """At most `depth` results, in order of (session, seq); each stands there once."""
+    """At most `depth` results, in order of (session, seq); each stands there once.
+
+    Attributes:
+        since: (session, seq) after which none is missing; None until it is known what was before.
+    """
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._shown: dict[tuple[int, int], Shown] = {}
         self._ids: dict[str, tuple[int, int]] = {}
+        self.since: tuple[int, int] | None = None
+        self._missed = (0, 0)
 
     def __len__(self) -> int:
         return len(self._shown)
@@ -20,9 +26,15 @@ class ResultShelf:
         """A result as it was shown; in the place of one that was only remembered."""
         self._keep([shown])
 
-    def remember(self, past: list[Shown]) -> None:
-        """Results of before. What has been put already stays as it is."""
+    def remember(self, past: list[Shown], since: tuple[int, int]) -> None:
+        """Results of before, none of which is missing after `since`. What has been put already stays as it is."""
+        self.since = max(since, self._missed)
         self._keep([each for each in past if each.place not in self._shown])
+
+    def miss(self, place: tuple[int, int]) -> None:
+        """The result of this place is not here."""
+        self._missed = max(self._missed, place)
+        self.since = None if self.since is None else max(self.since, self._missed)
 
     def _keep(self, more: list[Shown]) -> None:
         for shown in more:
@@ -34,6 +46,7 @@ class ResultShelf:
         while len(self._shown) > self._depth:
             oldest = self._shown.pop(next(iter(self._shown)))
             self._ids.pop(oldest.result.result_id, None)
+            self.miss(oldest.place)
 
     def by_id(self, result_id: str) -> Shown | None:
         """The result of this id, None where it is not (any more) among the newest."""

@@ -8,17 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-import zmq
-
-from pipeline import requests
 from pipeline.client import Control, Message, NoAnswer, RequestRefused, Subscription, find_control
-from pipeline.client.message import read_result
-from pipeline.client.requester import Requester
 from pipeline.clock import monotonic_ns
-from pipeline.requests import LARGEST_PAGE, Replay
-from pipeline.result import Result
 from pipeline.security import ClientKeys
+from pipeline.sinks.opcua.past import Past, read_past
 from pipeline.status import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -26,7 +19,6 @@ log = logging.getLogger(__name__)
 POLL_S = 0.2
 HEARD_NS = 3_000_000_000  # three heartbeats
 LEAST_TIMEOUT_S = 1.0
-PAST_S = 3.0
 
 Work = Callable[[Control], Any]
 
@@ -41,7 +33,7 @@ class Asked:
 
 
 class StationLink:
-    """Made and used in the loop's thread. `hear` is called there with each message, `past` once with the results of before.
+    """Made and used in the loop's thread. `hear` is called there with each message, `past` once with what was before.
 
     Attributes:
         fault: why a thread has ended; whoever runs the bridge ends it then.
@@ -56,10 +48,10 @@ class StationLink:
         timeout_s: float,
         depth: int,
         hear: Callable[[Message], None],
-        past: Callable[[list[Result]], None],
+        past: Callable[[Past], None],
     ) -> None:
         self._endpoint, self._station, self._keys = endpoint, station, keys
-        self._timeout_s, self._depth = max(LEAST_TIMEOUT_S, timeout_s), min(depth, LARGEST_PAGE)
+        self._timeout_s, self._depth = max(LEAST_TIMEOUT_S, timeout_s), depth
         self._hear, self._past = hear, past
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
@@ -138,7 +130,8 @@ class StationLink:
                 endpoint = find_control(self._endpoint, self._station, self._keys, timeout_s=2.0)
             except NoAnswer:
                 continue
-            self._tell(self._past, self._results_before(endpoint))
+            assert self._beat is not None  # noqa: S101 - it has been waited for
+            self._tell(self._past, read_past(endpoint, self._keys, self._beat, self._depth, self._stop))
             with Control(endpoint, self._keys, timeout_s=self._timeout_s) as control:
                 self._is_connected = True
                 while not self._stop.is_set():
@@ -158,39 +151,6 @@ class StationLink:
             self._tell(_fail, asked.reply, error)
         else:
             self._tell(_fulfil, asked.reply, answer)
-
-    def _results_before(self, endpoint: str) -> list[Result]:
-        """The newest results in the station's journal, of its present session; none where it does not tell them soon."""
-        beat = self._beat
-        if beat is None:
-            return []
-        request = requests.encode(
-            Replay(id="past", session=beat.session, seq=max(0, beat.last_seq - self._depth), limit=self._depth)
-        )
-        until = monotonic_ns() + int(PAST_S * 1e9)
-        with zmq.Context[zmq.Socket[bytes]]() as context:
-            requester = Requester(context, endpoint, self._keys)
-            try:
-                while not requester.send(request) and monotonic_ns() < until and not self._stop.wait(0.02):
-                    pass
-                while monotonic_ns() < until and not self._stop.is_set():
-                    requester.socket.poll(50)
-                    parts = requester.receive()
-                    if parts:
-                        return _read(parts[1:])
-            finally:
-                requester.close()
-        return []
-
-
-def _read(payloads: list[bytes]) -> list[Result]:
-    results = []
-    for payload in payloads:
-        try:
-            results.append(read_result(payload))
-        except (ValueError, msgspec.MsgspecError):
-            log.warning("a result of the journal cannot be read")
-    return results
 
 
 def _fulfil(reply: "asyncio.Future[Any]", value: object) -> None:
