@@ -32,6 +32,7 @@ class Feed:
         self.order = Order(station, position, patience_ns)
         self.malformed = 0
         self.requester: Requester | None = None
+        self._awaited = 0  # requests that went to this requester and have no reply yet, perhaps never
         self._context = context
         self._keys = keys
 
@@ -47,7 +48,7 @@ class Feed:
         if self.requester is not None and self.requester.endpoint != endpoint:
             self.close()
         if self.requester is None and endpoint:
-            self.requester = Requester(self._context, endpoint, self._keys)
+            self.requester, self._awaited = Requester(self._context, endpoint, self._keys), 0
 
     def ask(self, now_ns: int) -> None:
         """Ask the journal, where something is missing and it is time."""
@@ -58,10 +59,18 @@ class Feed:
         request = requests.encode(Replay(id=str(number), session=session, seq=seq))
         if self.requester is None or not self.requester.send(request):
             self.order.unanswered(number, now_ns)
+        else:
+            self._awaited += 1
+
+    @property
+    def awaited_from(self) -> "zmq.Socket[bytes] | None":
+        """Where a reply may come, None where nothing was asked for."""
+        return self.requester.socket if self.requester is not None and self._awaited else None
 
     def hear(self, now_ns: int) -> None:
         """Take the replies that are there."""
-        while self.requester is not None and (parts := self.requester.receive()):
+        while self._awaited and self.requester is not None and (parts := self.requester.receive()):
+            self._awaited -= 1
             try:
                 reply = requests.decode_reply(parts[0])
                 number = int(reply.id)

@@ -141,8 +141,8 @@ class Subscription:
             feed.hear(now)  # what came while the consumer was away is no longer to be asked for
             self._take_deliveries(station, feed)
             feed.ask(now)
-            if feed.requester is not None:
-                poller.register(feed.requester.socket, zmq.POLLIN)
+            if (asked := feed.awaited_from) is not None:
+                poller.register(asked, zmq.POLLIN)
         came = dict(poller.poll(0 if self._ready else wait_ms))
         now = monotonic_ns()
         for station, feed in self._feeds.items():

@@ -184,9 +184,9 @@ class InferWorker:
 
     def _hold(self, answer: Inspected) -> None:
         """Send it, and keep it until it is published."""
-        self._forget_published()
         self._held[tuple(answer.frames)] = answer
         self._link.send(answer)
+        self._forget_published()
 
     def _forget_published(self) -> None:
         """Let go of answers whose frames are all closed or overwritten: so there are no more of them than slots."""

@@ -37,6 +37,7 @@ class Switchboard:
         self._named: dict[str, Line] = {}
         self._watched: dict[str, int] = {}
         self._ended: list[str] = []
+        self._ready: dict[int, int] = {}  # descriptors that the poller has just told of
         self._left: set[int] = set()  # lines at whose other end nobody is any more
 
     def wait(self, timeout_ms: int) -> bool:
@@ -48,18 +49,19 @@ class Switchboard:
         self._ended += ended
         if ended:  # a process lets go of its line before it ends, but perhaps after the poller had looked at the line
             ready |= dict(self._poller.poll(0))
+        self._ready = ready
         self._left = {descriptor for descriptor, event in ready.items() if event & select.POLLHUP}
         if self._listener.fileno() in ready:
             self._accept()
         return bool(ready)
 
     def hear(self) -> Iterator[ToLedger]:
-        """What the workers have said by now; of each no more than a turn's worth, as deadlines wait meanwhile.
+        """What the workers had said when `wait` ended; of each no more than a turn's worth, as deadlines wait meanwhile.
 
         Of one that has left, all that the kernel keeps: what is known of it from `ended`, and its successor, come after it.
         One whose words are not ours is hung up.
         """
-        for line in list(self._lines):
+        for line in [line for line in self._lines if line.descriptor in self._ready]:
             payloads = line.receive()
             while line.is_open and line.descriptor in self._left:
                 payloads += line.receive()
