@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("paho.mqtt", reason="needs the extra mqtt; next: pip install 'datumd[mqtt]'")
+pytest.importorskip("asyncua", reason="needs the extra opcua; next: pip install 'datumd[opcua]'")
+
+from asyncua.sync import Client
 
 from pipeline.client import Subscription
 from pipeline.result import Result
+from pipeline.sinks.opcua.nodes import LATEST, NAMESPACE
 from pipeline.status import ProcessReport, Status
 from tests.process.test_lines_bridge import Controller
 from tests.recipes import make_recipe
@@ -47,18 +51,28 @@ def result_of(subscription: Subscription, part_id: str) -> Result:
     raise AssertionError(f"no result of {part_id}")
 
 
+def newest_part_by_opcua(port: int) -> str:
+    with Client(f"opc.tcp://127.0.0.1:{port}/datumd", timeout=60) as client:
+        newest = client.get_node(f"ns={client.get_namespace_index(NAMESPACE)};s={LATEST}.PartId")
+        until = time.monotonic() + 30
+        while not (part_id := str(newest.read_value())) and time.monotonic() < until:
+            time.sleep(0.05)
+        return part_id
+
+
 def test_the_daemon_runs_bridges_and_starts_those_again_that_are_killed(
     run_dir: Path, station_name: str, free_port: Callable[[], int]
 ) -> None:
     make_recipe(run_dir / "recipes" / "part", ["top"])
-    port, lines, nobody = (free_port() for _ in range(3))
+    port, lines, opcua, nobody = (free_port() for _ in range(4))
     plc = f'[plc]\nlines = {{ bind = "127.0.0.1:{lines}" }}\nmqtt = {{ broker = "mqtt://127.0.0.1:{nobody}" }}\n'
+    plc += f'opcua = {{ bind = "127.0.0.1:{opcua}" }}\n'
     station = write_station(run_dir, station_name, run_dir / "recipes", port, free_port(), SOFTWARE + plc)
     (run_dir / "state").mkdir()
     # A power cut has left it so, which is no reason not to inspect.
     (run_dir / "state" / "mqtt.cursor").write_text("no cursor\n")
     with running(station, port) as (_, subscription):
-        states = {"bridge.lines": "ready", "bridge.mqtt": "error"}
+        states = {"bridge.lines": "ready", "bridge.mqtt": "error", "bridge.opcua": "ready"}
         before = processes_when(subscription, lambda found: {name: one.state for name, one in found.items()} == states)
         with closing(Controller(lines)) as controller:
             controller.wait("STATUS 1")
@@ -66,6 +80,7 @@ def test_the_daemon_runs_bridges_and_starts_those_again_that_are_killed(
             told = controller.wait("RESULT").split(" ")
             assert (told[1], told[-1]) == ("7", "SN-7")
             assert (told[2] == "PASS") is (result_of(subscription, "SN-7").disposition == "PASS")
+            assert newest_part_by_opcua(opcua) == "SN-7"
             os.kill(before["bridge.lines"].pid, signal.SIGKILL)
             with pytest.raises(AssertionError, match="hung up"):
                 controller.wait("RESULT")

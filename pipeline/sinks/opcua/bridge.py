@@ -58,8 +58,13 @@ def main(context: WorkerContext, stop: threading.Event) -> None:
         raise ConfigError("no such bridge", where="plc.opcua")
     keys = own_client_keys(station.security)
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    context.vitals.set_state(context.row, WorkerState.ready)
-    run(OpcuaBridge(context.runtime.results_endpoint, station.station, keys, settings), stop, context.progress)
+
+    def alive() -> None:
+        """It serves: to make keys and some hundred nodes takes a busy machine seconds, in which it is not ready."""
+        context.vitals.set_state(context.row, WorkerState.ready)
+        context.progress()
+
+    run(OpcuaBridge(context.runtime.results_endpoint, station.station, keys, settings), stop, alive)
 
 
 def run(bridge: OpcuaBridge, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
