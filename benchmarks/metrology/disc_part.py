@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dots.recipes import DOTS, make_recipe
+from pipeline.geometry import Points
 from pipeline.lens_model import AffineLens
 from pipeline.plane_map import PlaneMap
 from pipeline.sealing import seal
@@ -31,43 +32,49 @@ scale_sigma_mm_per_px = 0.0         # of a rendered camera
 """
 
 
-def distance_mm(pair: tuple[str, str]) -> float:
+def distance_mm(pair: tuple[str, str], centres_mm: Points = CENTRES_MM) -> float:
     """What is true of the part, from centre to centre."""
-    one, two = (CENTRES_MM[NAMES.index(name)] for name in pair)
+    one, two = (centres_mm[NAMES.index(name)] for name in pair)
     return math.dist(one, two)
 
 
 class DiscParts:
     """Parts as a camera sees them that looks straight down: each lies a little differently, in a light of its own."""
 
-    def __init__(self) -> None:
-        """Draw the part."""
-        side = round(SIDE_PX * MM_PER_PX / TEXEL_MM)
-        x, y = (np.arange(side) + 0.5) * TEXEL_MM, (np.arange(side)[:, None] + 0.5) * TEXEL_MM
+    def __init__(self, centres_mm: Points = CENTRES_MM) -> None:
+        """Draw a part with its discs there, (4, 2)."""
+        side, reach = round(SIDE_PX * MM_PER_PX / TEXEL_MM), 1.1 * RADIUS_MM
+        middles = (np.arange(side) + 0.5) * TEXEL_MM
         share = np.zeros((side, side))
-        for centre_x, centre_y in CENTRES_MM:
-            depth = RADIUS_MM - np.hypot(x - centre_x, y - centre_y)
-            share = np.maximum(share, np.clip(depth / TEXEL_MM + 0.5, 0.0, 1.0))
+        for centre_x, centre_y in centres_mm:
+            columns, rows = (slice(*np.searchsorted(middles, (at - reach, at + reach))) for at in (centre_x, centre_y))
+            depth = RADIUS_MM - np.hypot(middles[columns] - centre_x, middles[rows, None] - centre_y)
+            share[rows, columns] = np.clip(depth / TEXEL_MM + 0.5, 0.0, 1.0)
         self._picture = FlatPicture(np.rint(30.0 + 170.0 * share).astype(np.uint8), TEXEL_MM)
 
     def frame(self, seed: int) -> NDArray[np.uint8]:
         """One part, (SIDE_PX, SIDE_PX). The same seed gives the same bytes."""
         rng = np.random.default_rng([7, seed])
+        levels = self.lying(rng)
+        return exposed(levels, NOISE, rng, gain=rng.uniform(0.85, 1.15))
+
+    def lying(self, rng: np.random.Generator, nearer: float = 0.0) -> NDArray[np.float32]:
+        """The part put in by chance, without noise; `nearer`: the share by which it is seen larger, as it lies higher."""
         turn = rng.uniform(-MOST_TURN, MOST_TURN)
         turned = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
         middle = np.full(2, (SIDE_PX - 1) / 2)
         shift = middle - turned @ middle + rng.uniform(-MOST_SHIFT_PX, MOST_SHIFT_PX, 2)
-        pose = np.array([*(turned / MM_PER_PX).ravel(), *shift])
-        lying = PlaneMap(AffineLens(np.zeros(4), (0.0, 0.0), 1.0), pose)
-        levels = see(lying, self._picture, (SIDE_PX, SIDE_PX), around=30.0, blur_px=BLUR_PX)
-        return exposed(levels, NOISE, rng, gain=rng.uniform(0.85, 1.15))
+        pose = np.array([*(turned * (1.0 + nearer) / MM_PER_PX).ravel(), *shift])
+        plane = PlaneMap(AffineLens(np.zeros(4), (0.0, 0.0), 1.0), pose)
+        return see(plane, self._picture, (SIDE_PX, SIDE_PX), around=30.0, blur_px=BLUR_PX)
 
 
-def write_recipe(folder: Path, parts: DiscParts) -> Path:
+def write_recipe(folder: Path, parts: DiscParts, tolerance_mm: float | None = None) -> Path:
     """The recipe, sealed: networks that find the discs roughly, and edges."""
     edges = [f'disc_{name} = {{ centre = "{name}", radius = {RADIUS_MM}, search = 0.8 }}' for name in NAMES]
+    limit = "" if tolerance_mm is None else f", tolerance = {tolerance_mm!r}"
     measures = [
-        f'{one}{two} = {{ distance = ["disc_{one}", "disc_{two}"], nominal = {distance_mm((one, two))!r} }}'
+        f'{one}{two} = {{ distance = ["disc_{one}", "disc_{two}"], nominal = {distance_mm((one, two))!r}{limit} }}'
         for one, two in PAIRS
     ]
     rest = RECIPE.format(edges="\n".join(edges), measures="\n".join(measures))
