@@ -69,6 +69,32 @@ def test_panels_have_numbers_of_their_own_and_do_not_lie_on_each_other() -> None
     assert max(x for x, _ in covered) < 24
 
 
+def test_the_dashboard_is_of_the_published_schema() -> None:
+    """What kinds/dashboard of Grafana's sources asks of the classic model, and what its Prometheus plug-in reads."""
+    assert 36 <= DASHBOARD["schemaVersion"] <= 42
+    assert 8 <= len(DASHBOARD["uid"]) <= 40
+    variables = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
+    assert {name: each["type"] for name, each in variables.items()} == {"datasource": "datasource", "instance": "query"}
+    assert all(each["hide"] == 0 for each in variables.values())
+    panels, notes = DASHBOARD["panels"], DASHBOARD["annotations"]["list"]
+    targets = [target for panel in panels for target in panel["targets"]]
+    assert {json.dumps(each["datasource"]) for each in (*panels, *targets, *notes, variables["instance"])} == {
+        json.dumps({"type": "prometheus", "uid": "${datasource}"})
+    }
+    assert {panel["type"] for panel in panels} <= {"stat", "table", "timeseries"}
+    assert all(
+        target["format"] == "table" for panel in panels if panel["type"] == "table" for target in panel["targets"]
+    )
+    assert all(target.get("instant", False) is not target["range"] for target in targets)
+    for panel in panels:
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+        steps = panel["fieldConfig"]["defaults"].get("thresholds", {"steps": [{"value": None}]})["steps"]
+        assert steps[0]["value"] is None  # the first is from minus infinity on
+    for note in notes:  # newer releases read the target, older ones what stands beside it
+        assert {"name", "enable", "iconColor"} <= note.keys()
+        assert (note["target"]["expr"], note["target"]["interval"]) == (note["expr"], note["step"])
+
+
 @pytest.mark.needs_debian("prometheus", program="promtool")
 @pytest.mark.parametrize(
     "words",
