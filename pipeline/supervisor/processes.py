@@ -6,7 +6,7 @@ from pipeline.camera_settings import HttpSettings
 from pipeline.config import Station
 
 ENDS_THE_DAEMON = "ledger"  # when it fails again and again; the others are started again for ever
-LOADING_S = 120.0  # loading and qualifying networks may take this long
+LOADING_S = 120.0  # loading and qualifying networks may take this long, and a bridge's library on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ def processes(station: Station) -> list[ProcessSpec]:
         ProcessSpec("requests", "pipeline.workers.requests:main"),
         ProcessSpec("evidence", "pipeline.workers.evidence:main", can_wait=True),
         ProcessSpec("metrics", "pipeline.sinks.metrics:main", can_wait=True),
-        *(ProcessSpec(f"bridge.{name}", f"pipeline.sinks.{name}.bridge:main") for name in station.plc.protocols),
+        *(
+            ProcessSpec(f"bridge.{name}", f"pipeline.sinks.{name}.bridge:main", LOADING_S)
+            for name in station.plc.protocols
+        ),
         *(ProcessSpec(f"infer.{n}", "pipeline.workers.infer:main", LOADING_S) for n in range(station.infer.workers)),
         *(ProcessSpec(f"grab.{camera}", "pipeline.workers.grab:main") for camera in station.camera),
         *(
