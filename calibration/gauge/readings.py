@@ -28,7 +28,7 @@ class Reading:
         lower, upper: limits of the tolerance.
         verdict: of this measurement: OK, NOT_OK, NOT_DECIDABLE or UNDEFINED.
         session, seq: the result that it stands in.
-        recipe, configuration: recipe and station configuration that it was made by.
+        recipe, configuration: name and number of the recipe that it was made by, and the hash of all its files.
     """
 
     measurement: str

@@ -30,9 +30,8 @@ def text(studies: Sequence[Study]) -> str:
 def page(studies: Sequence[Study], readings: Sequence[Reading], source: str) -> str:
     """HTML that needs nothing beside it."""
     body = ["<h1>Gauge study</h1>", html.facts(_origin(readings, source))]
-    summary = [("measurement", "study", "")]
-    summary += [(one.measurement, one.kind, f"{_JUDGED[one.passed]}: {one.verdict}") for one in studies]
-    body.append(html.numbers(summary))
+    judged = [(one.measurement, f"{_JUDGED[one.passed]}: {one.verdict}") for one in studies]
+    body += html.section("Verdicts", html.facts(judged))
     for one in studies:
         body.append(f"<h2>{escape(one.measurement)}: {escape(one.kind)}</h2>")
         body.append(f"<p class='verdict'>{escape(_JUDGED[one.passed])}: {escape(one.verdict)}</p>")
@@ -60,11 +59,17 @@ def _origin(readings: Sequence[Reading], source: str) -> list[tuple[str, str]]:
     times = sorted(one.time for one in readings if one.time)
     return [
         ("readings", f"{source}, {len(readings)} lines"),
-        ("taken", f"{times[0]} to {times[-1]}" if times else "not said"),
+        ("taken", f"{_to_seconds(times[0])} to {_to_seconds(times[-1])}" if times else "not said"),
         ("recipe", _each(one.recipe for one in readings)),
-        ("station configuration", _each(one.configuration for one in readings)),
+        ("hash of the sealed recipe", _each(one.configuration for one in readings)),
         ("evaluated by", f"datumd {version()}"),
     ]
+
+
+def _to_seconds(time: str) -> str:
+    """Without the fraction that results have."""
+    whole, dot, _ = time.partition(".")
+    return f"{whole}Z" if dot and time.endswith("Z") else time
 
 
 def _each(names: Iterable[str]) -> str:

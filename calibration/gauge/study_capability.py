@@ -44,6 +44,7 @@ def study_capability(readings: Sequence[Reading], lower: float | None, upper: fl
                 [str(n + 1) for n in range(len(values))],
                 rules,
                 "Parts in their order.",
+                unit,
             )
         ],
     )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from calibration.gauge.anova import Grr, grr, of_tolerance
 from calibration.gauge.chart import Series, chart
 from calibration.gauge.readings import Reading, crossed
 from calibration.gauge.study import Study, limits_of, tolerance_of
 
 _FINE, _LIMIT, _LEAST_NDC = 10.0, 30.0, 5  # percent, percent, categories: AIAG MSA 4
+_LEAST_SPREAD = 20.0  # percent of the tolerance that six standard deviations of the parts take
 _GRADES = {True: "good", None: "may do, depending on what it is for", False: "not good enough"}
 
 
@@ -27,9 +31,12 @@ def study_grr(readings: Sequence[Reading], tolerance: float | None) -> Study:
     if width is not None:
         said += f" and {shares[1]:.2f}% of the tolerance"
     said += f"; {'more' if found.ndc is None else found.ndc} distinct categories: {_GRADES[passed]}"
+    if passed is not True and width is not None and of_tolerance(found.pv, width) < _LEAST_SPREAD:
+        said += "; the parts hardly differ, so that the gauge cannot show that it tells them apart: take others"
+    decimals = _decimals(found.ev, values)
     rows = [("part", "loading", *[str(n + 1) for n in range(values.shape[2])])]
     rows += [
-        (part, loading, *[f"{value:.6g}" for value in values[row, column]])
+        (part, loading, *[f"{value:.{decimals}f}" for value in values[row, column]])
         for row, part in enumerate(parts)
         for column, loading in enumerate(loadings)
     ]
@@ -59,10 +66,17 @@ def study_grr(readings: Sequence[Reading], tolerance: float | None) -> Study:
                 parts,
                 limits if width is not None and _near(readings) else (),
                 "Every reading over its part.",
+                unit,
             ),
-            chart(means, parts, (), "Means of each loading: lines that cross tell of an interaction."),
+            chart(means, parts, (), "Means of each loading: lines that cross tell of an interaction.", unit),
         ],
     )
+
+
+def _decimals(sigma: float, values: NDArray[np.float64]) -> int:
+    """So many that repeats are told apart, and none that says nothing."""
+    fine = sigma or float(np.ptp(values)) or 1.0
+    return min(max(1 - math.floor(math.log10(fine)), 0), 12)
 
 
 def _judged(percent: float, ndc: int | None) -> bool | None:
@@ -116,6 +130,13 @@ def _anova(found: Grr) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("", "DF", "SS", "MS", "F", "p")]
     for one in found.sources:
         squares = "" if math.isnan(one.mean_square) else f"{one.mean_square:.6g}"
-        ratio = ("", "") if one.f is None or one.p is None else (f"{one.f:.4g}", f"{one.p:.3f}")
+        ratio = (
+            ("", "")
+            if one.f is None or one.p is None
+            else (
+                f"{one.f:.4g}" if one.f < 10_000.0 else f"{one.f:.0f}",
+                "below 0.001" if one.p < 0.001 else f"{one.p:.3f}",
+            )
+        )
         rows.append((one.name, str(one.degrees), f"{one.squares:.6g}", squares, *ratio))
     return rows

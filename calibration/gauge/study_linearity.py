@@ -57,6 +57,7 @@ def study_linearity(readings: Sequence[Reading]) -> Study:
                 labels,
                 [Rule("no bias", 0.0)],
                 "Bias over size.",
+                unit,
             )
         ],
     )

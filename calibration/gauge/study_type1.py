@@ -53,6 +53,7 @@ def study_type1(readings: Sequence[Reading], reference: float | None, tolerance:
                 [str(n + 1) for n in range(len(values))],
                 rules,
                 "Readings in their order.",
+                unit,
             )
         ],
     )
