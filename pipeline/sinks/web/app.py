@@ -196,6 +196,8 @@ async def _logout(_page: Page, _request: Request, _person: Person) -> Response:
 
 
 async def _events(page: Page, request: Request, _person: Person) -> Response:
+    if request.method == "HEAD":  # a stream without a body would never end, and the browser's next request wait for it
+        return Response(status_code=200 if page.hub.has_room else 503)
     return Events(page.hub, lambda: _person_of(page, request).role >= Role.viewer)  # type: ignore[return-value]  # Starlette wants what is called like one
 
 

@@ -63,6 +63,19 @@ def test_without_tokens_a_browser_of_this_machine_may_look_and_a_page_of_another
         connection.close()
 
 
+def test_who_asks_only_whether_he_may_listen_keeps_his_connection(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    """A browser sends its next request over the connection of a HEAD: it would wait for the end of events for ever."""
+    port = free_port()
+    with served(page_of(tmp_path, WebSettings(bind=f"127.0.0.1:{port}"))):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("HEAD", "/events")
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
+        assert answer(connection, "/texts")[0] == 200
+        connection.close()
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl; next: apt-get install openssl")
 def test_with_a_certificate_it_speaks_https_and_one_that_does_not_fit_is_refused(
     tmp_path: Path, free_port: Callable[[], int]
