@@ -116,9 +116,8 @@ class Bridge:
         self._link.start()
         try:
             while not stop.is_set() and self._link.fault is None:
-                await self._turn(space)
+                await self._turn(space, alive)
                 desk.close_greedy()
-                alive()
         finally:
             await server.stop()
             await asyncio.to_thread(self._link.close)
@@ -145,18 +144,20 @@ class Bridge:
         await server.set_build_info("urn:datumd", "datumd", "datumd", version(), "0", datetime.now())
         return server
 
-    async def _turn(self, space: AddressSpace) -> None:
-        """Wait for something to tell, or for time to pass, and tell it."""
+    async def _turn(self, space: AddressSpace, alive: Callable[[], None]) -> None:
+        """Wait for something to tell, or for time to pass, and tell it: each event told is progress, as many may come at once."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), TURN_S)
         self._wake.clear()
         self._machine.station(self._link.is_heard, self._status, monotonic_ns())
         await space.show(self._machine.outputs())
+        alive()
         while self._machine.happened:
             happened = self._machine.happened.popleft()
             if happened.kind is Kind.ResultReady and happened.shown is not None:
                 self._shelf.put(happened.shown)
             await space.fire(happened)
+            alive()
 
     def _hear(self, message: Message) -> None:
         """In the loop, from the link."""
