@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.shape import ShapeModel
@@ -53,6 +53,7 @@ def test_similarity_and_modes_are_found_with_two_fifths_of_the_points_far_off(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(*[st.floats(width=32)] * 2), min_size=COUNT, max_size=COUNT), st.integers(0, 100))
+@example([(math.inf, -math.inf)] * COUNT, 0)
 def test_no_points_make_it_fail(points: list[tuple[float, float]], seed: int) -> None:
     rng = np.random.default_rng(seed)
     weight = rng.choice([0.0, 1e-300, 0.5, 1.0, np.nan], COUNT)
