@@ -11,6 +11,7 @@ VIEW = "top"
 RECIPE_NUMBER = 1
 _SLOT_MB = 6  # the ring's own default
 _COLUMN = 40
+_LINE_MS, _FILES_MS = 2000, 10_000  # files come at once, while networks are being loaded
 
 
 def station_text(name: str, camera: FoundCamera, others: Sequence[FoundCamera], *, has_page: bool) -> str:
@@ -32,7 +33,7 @@ def station_text(name: str, camera: FoundCamera, others: Sequence[FoundCamera], 
         _said("recipe", RECIPE_NUMBER, "the one to start with"),
         "",
         _said("[part]", None, "one trigger = one part = one answer"),
-        _said("deadline_ms", 2000, "answered by then, with a verdict or without; less where the line is fast"),
+        _said("deadline_ms", _FILES_MS if camera.can_wait else _LINE_MS, "answered by then, with a verdict or without"),
         _said("pass", ["OK"], "everything else is REJECT"),
         "",
         f"[camera.{VIEW}]",
@@ -73,7 +74,8 @@ def recipe_text(name: str, size_wh: tuple[int, int]) -> str:
         _said("number", RECIPE_NUMBER, "the line selects recipes by it"),
         "",
         f"[view.{VIEW}]",
-        "# Where the part lies: x, y, width, height in px. Parts that lie anywhere: { blob = { area_px = [8000, 500000] } }",
+        "# Where the part lies: x, y, width, height in px. Parts that lie anywhere, before they are taught:",
+        '# locate = { blob = { mode = "edges", area_px = [8000, 500000] } }',
         f"locate = {rendered({'fixed': [0, 0, width, height]})}",
         "# In the order of the labels; `datumd train` writes locate and keypoints here where nothing was taught before.",
         f"keypoints = {rendered(list(KEYPOINTS))}",

@@ -68,7 +68,9 @@ def of_folder(folder: Path, written: str) -> FoundCamera:
         _line("pixel_format", settings.pixel_format, "networks look at grey; kept pictures are as this says"),
     ]
     if differ:
-        table.append(_line("pad", True, "they differ in size: black to the right and below"))
+        table.append(
+            _line("pad", True, "they differ in size: black to the right and below, an edge that blobs may be found at")
+        )
     return _looked_at(settings, table, can_wait=True)
 
 
