@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="datumd",
         description="Real-time camera inspection: every trigger gets exactly one answer.",
-        epilog="Try it without hardware: datumd demo",
+        epilog="Try it without hardware: datumd demo. Begin with cameras or pictures of your own: datumd init --help.",
     )
     arguments = sys.argv[1:] if arguments is None else arguments
     first = arguments[0] if arguments else ""

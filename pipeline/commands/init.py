@@ -97,12 +97,13 @@ def _write(folder: Path, part: str, camera: "FoundCamera", others: "list[FoundCa
         recipes = folder / "recipes"
         recipes.mkdir(exist_ok=True)
         with (folder / STATION).open("x", encoding="utf-8") as file:
-            file.write(text)
-        try:
-            made.rename(recipes / part)
-        except OSError:
-            (folder / STATION).unlink()
-            raise
+            try:
+                file.write(text)
+                file.flush()
+                made.rename(recipes / part)
+            except OSError:
+                (folder / STATION).unlink()
+                raise
 
 
 def _say_next(station: Path, recipe: Path, images: Path | None) -> None:
