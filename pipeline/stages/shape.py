@@ -249,7 +249,7 @@ class ShapeFit:
 def _unfitted(xy: Points) -> Fitted:
     given = np.array(xy, np.float64)
     count = len(given)
-    is_number = np.isfinite(given).all(axis=1)
+    is_number = np.isfinite(given[:, 0]) & np.isfinite(given[:, 1])
     return Fitted(given, np.where(is_number, 0.0, np.nan), is_number, np.full(count, np.nan))
 
 
