@@ -56,6 +56,13 @@ def test_alerts_say_what_to_do_and_how_urgent_it_is() -> None:
             assert set(rule["annotations"]) == {"summary", "next"}, rule["alert"]
 
 
+def test_operators_are_told_of_each_alert_what_it_means_and_what_to_do() -> None:
+    text = (MONITORING.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(Datumd\w+)` \| (.+?) \| (.+) \|$", text, flags=re.MULTILINE)
+    assert [name for name, _, _ in rows] == [rule["alert"] for rule in rules() if "alert" in rule]
+    assert all(len(means) > 20 and len(todo) > 20 for _, means, todo in rows)
+
+
 def test_panels_have_numbers_of_their_own_and_do_not_lie_on_each_other() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
