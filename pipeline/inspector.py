@@ -8,7 +8,7 @@ from engines.devices.device import AnyDevice
 from pipeline.frame import Frame
 from pipeline.geometry import Region
 from pipeline.plane_map import PlaneMap
-from pipeline.planes import planes_of
+from pipeline.planes import areas_mm2, placed_mm, planes_of
 from pipeline.precision import Precision
 from pipeline.recipe import Recipe
 from pipeline.result import Edge, Evaluation, Reason
@@ -36,8 +36,8 @@ class Inspector:
         self.recipe = recipe
         self.precision = precision
         self._views = views
-        self.planes = planes_of(recipe.file, calibrated)
-        self._measure, self._zones = Measure(recipe.file, self.planes), Zones(recipe.file)
+        self.planes, self._calibrated = planes_of(recipe.file, calibrated), calibrated or {}
+        self._measure, self._zones = Measure(recipe.file, self.planes), Zones(recipe.file, self.planes)
         self._edges = Edges(recipe.file, self.planes)
         stages = {id(view.keypoint_stages): view.keypoint_stages for view in views.values()}
         self._blank_runs = [run for one in stages.values() for run in one.blank_runs]
@@ -175,7 +175,13 @@ class Inspector:
         if told is None:  # as with keypoints: nothing that the networks gave can be trusted
             reasons = (Reason("network_not_finite", view=findings.view),)
             return replace(findings, image_reasons=reasons, keypoints=())
-        named, unplaced = self._zones(findings.view, findings.keypoints, told.defects)
+        plane = self.planes[findings.view]
+        defects = (
+            told.defects
+        )  # their areas are in mm² by the recipe's scale, if it has one; a calibration knows better
+        if plane.map is not None and plane.unit == "mm" and findings.view in self._calibrated:
+            defects = areas_mm2(defects, plane.map)
+        named, unplaced = self._zones(findings.view, findings.keypoints, defects)
         laps.lap("segment")
         ns = {**findings.stages_ns, **laps.ns}
         return replace(findings, defects=named, untold_defects=told.untold, unplaced=unplaced, stages_ns=ns)
@@ -194,7 +200,11 @@ class Inspector:
             result_state=state,
             evaluation=evaluation,
             reasons=reasons,
-            keypoints=tuple(keypoint for findings in views.values() for keypoint in findings.keypoints),
+            keypoints=tuple(
+                keypoint
+                for view, findings in views.items()
+                for keypoint in placed_mm(findings.keypoints, self.planes[view])
+            ),
             measurements=(
                 *(one.measurement for one in measured),
                 *(figure for findings in views.values() for figure in findings.figures),

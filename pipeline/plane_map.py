@@ -83,6 +83,10 @@ class PlaneMap:
         drawn = self.lens.draw(self.pose, self._xyz_mm(self.to_mm(xy_sensor_px)))
         return _inverted(drawn.by_xyz_mm[:, :, :2])
 
+    def mm_per_px(self, xy_sensor_px: ArrayLike) -> float:
+        """How many mm a px is at one point (2,): the root of the area that it covers; nan where `to_mm` is."""
+        return float(np.sqrt(np.abs(np.linalg.det(self.jacobian(xy_sensor_px)[0]))))
+
     def covariance_mm2(self, xy_sensor_px: ArrayLike) -> Array:
         """What the calibration's uncertainty alone does to points (n, 2) at exact px: (2n, 2n) mm², x and y in turn.
 

@@ -115,8 +115,8 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Names must be unique and known, and what is in mm needs a scale."""
-        if self.segment is not None and self.segment.max_area_mm2 is not None and self.scale_mm_per_px is None:
-            raise ValueError("segment.max_area_mm2 needs scale_mm_per_px; or write max_area_px")
+        if self.segment is not None and self.segment.max_area_mm2 is not None and not self.is_in_mm:
+            raise ValueError('segment.max_area_mm2 needs scale_mm_per_px or unit = "mm"; or write max_area_px')
         if self.unit == "px" and self.scale_mm_per_px is not None:
             raise ValueError('unit = "px" and scale_mm_per_px contradict each other')
         if self.scale_sigma_mm_per_px is not None and self.scale_mm_per_px is None:
@@ -127,6 +127,11 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         strange = next((name for name in self.must_be_present if name not in self.keypoints), None)
         if strange is not None:
             raise ValueError(f"must_be_present names {strange!r}, which is none of keypoints")
+
+    @property
+    def is_in_mm(self) -> bool:
+        """Whether lengths in this view are in mm: by its scale, or by its camera's calibration."""
+        return self.unit == "mm" or (self.unit is None and self.scale_mm_per_px is not None)
 
 
 Wanted = MeasureSettings | ZoneSettings | EdgeSettings
@@ -244,8 +249,8 @@ def _check(recipe: RecipeFile, wanted: Wanted) -> None:
         raise ValueError(
             f"no defects are looked for in view {recipe.view_of(wanted)}: write [view.{recipe.view_of(wanted)}.segment]"
         )
-    if key and view.scale_mm_per_px is None:
-        raise ValueError(f"{key} is in mm, and view {recipe.view_of(wanted)} has no scale_mm_per_px")
+    if key and not view.is_in_mm:
+        raise ValueError(f'{key} is in mm, and view {recipe.view_of(wanted)} has no scale_mm_per_px and no unit = "mm"')
 
 
 def _check_measure(recipe: RecipeFile, wanted: MeasureSettings) -> None:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline import run_length
 from pipeline.geometry import Points
+from pipeline.plane_map import PlaneMap
+from pipeline.planes import ViewPlane, planes_of
 from pipeline.recipe_defects import ZoneSettings
 from pipeline.recipe_file import RecipeFile
-from pipeline.recipe_measure import DatumSettings
 from pipeline.result import Defect, Keypoint, KeypointState
 from pipeline.stages.datum import datum_axes
 
@@ -18,9 +19,9 @@ from pipeline.stages.datum import datum_axes
 class Zones:
     """All zones of a recipe."""
 
-    def __init__(self, recipe: RecipeFile) -> None:
-        """For the zones that `recipe` names."""
-        self._recipe = recipe
+    def __init__(self, recipe: RecipeFile, planes: Mapping[str, ViewPlane] | None = None) -> None:
+        """For the zones that `recipe` names, in the planes of its views; by default those that its scales give."""
+        self._recipe, self._planes = recipe, planes_of(recipe) if planes is None else planes
         self._by_view: dict[str, dict[str, ZoneSettings]] = {}
         for name, zone in recipe.zone.items():
             self._by_view.setdefault(recipe.view_of(zone), {})[name] = zone
@@ -31,43 +32,42 @@ class Zones:
         """Name the zones in each defect of one part. A defect reaches into a zone if the centre of a cell of its mask lies there.
 
         Returns:
-            the defects, and the zones that nobody knows the place of: a keypoint that they need is not visible.
+            the defects, and the zones that nobody knows the place of: a keypoint that they need is not visible, or they are in mm
+            and the camera has no calibration.
         """
-        zones, scale = self._by_view.get(view, {}), self._recipe.view[view].scale_mm_per_px or 1.0
-        placed = {name: self._placed(zone, keypoints, scale) for name, zone in zones.items()}
+        zones, plane = self._by_view.get(view, {}), self._planes[view].map
+        placed = {name: self._placed(zone, keypoints, plane) for name, zone in zones.items()}
         named = []
         for defect in defects:
             into = [
                 name
                 for name, polygon in placed.items()
-                if polygon is not None and reaches(defect, polygon, zones[name].grow_mm / scale)
+                if polygon is not None and reaches(defect, polygon, _grow_px(zones[name], polygon, plane))
             ]
             named.append(msgspec.structs.replace(defect, zones=into) if into else defect)
         return tuple(named), tuple(name for name, polygon in placed.items() if polygon is None)
 
-    def _placed(self, zone: ZoneSettings, keypoints: Sequence[Keypoint], mm_per_px: float) -> Points | None:
+    def _placed(self, zone: ZoneSettings, keypoints: Sequence[Keypoint], plane: PlaneMap | None) -> Points | None:
         """Its corners (M, 2) in sensor px."""
         known = {one.name: one for one in keypoints if one.state is KeypointState.visible and one.x is not None}
-        if any(name not in known for name in self._recipe.needed(zone)):
+        if any(name not in known for name in self._recipe.needed(zone)) or (plane is None and zone.needs_scale()):
             return None
         xy = {name: np.array([one.x, one.y], np.float64) for name, one in known.items()}
         datum = self._recipe.datum.get(zone.datum or "")
-        sensor_from_datum = None if datum is None else _axes_px(datum, xy, mm_per_px)
-        if datum is not None and sensor_from_datum is None:
-            return None
-        corners = []
-        for corner in zone.polygon:
-            if isinstance(corner, str):
-                corners.append(xy[corner])
-            elif datum is not None and sensor_from_datum is not None:
-                corners.append(xy[datum.origin] + np.array(corner) @ sensor_from_datum)
-        return np.array(corners)
+        inner = [corner for corner in zone.polygon if not isinstance(corner, str)]
+        if datum is None or plane is None:
+            return np.array([xy[corner] for corner in zone.polygon if isinstance(corner, str)])
+        origin_mm, x_axis_mm = plane.to_mm([xy[datum.origin], xy[datum.x_axis]])
+        places = iter(plane.to_px(origin_mm + np.array(inner) @ datum_axes(origin_mm, x_axis_mm)))
+        corners = np.array([xy[corner] if isinstance(corner, str) else next(places) for corner in zone.polygon])
+        return corners if np.isfinite(corners).all() else None
 
 
-def _axes_px(datum: DatumSettings, xy: Mapping[str, Points], mm_per_px: float) -> NDArray[np.float64] | None:
-    """(2, 2): the x and the y axis of a datum, each 1 mm long in sensor px; None where its keypoints lie too close together."""
-    axes = datum_axes(xy[datum.origin], xy[datum.x_axis])
-    return axes / mm_per_px if np.isfinite(axes).all() else None
+def _grow_px(zone: ZoneSettings, polygon: Points, plane: PlaneMap | None) -> float:
+    """How far it grows, at the size that a px has in its middle."""
+    if not zone.grow_mm or plane is None:
+        return 0.0
+    return zone.grow_mm / plane.mm_per_px(polygon.mean(axis=0))
 
 
 def reaches(defect: Defect, polygon: Points, grow_px: float) -> bool:

@@ -44,3 +44,8 @@ def test_the_largest_is_named_and_so_is_their_number(
         for code, value, most, unit in reasons
     ]
     assert list(exceeded(found, allowed, zone="seal", view="top")) == told
+
+
+def test_an_area_in_mm2_that_nobody_knows_is_not_within_a_limit() -> None:
+    (told,) = exceeded(defects(30.0, mm_per_px=None), limit(5.0, mm2=True), zone="seal", view="top")
+    assert (told.code, told.value, told.limit) == ("defect", None, 5.0)

@@ -2,8 +2,11 @@
 
 import pytest
 
+from pipeline.plane_map import PlaneMap
+from pipeline.planes import ViewPlane
 from pipeline.recipe_defects import SegmentSettings, ZoneSettings
-from pipeline.recipe_file import DatumSettings, LocateSettings, RecipeFile, ViewSettings
+from pipeline.recipe_file import LocateSettings, RecipeFile, ViewSettings
+from pipeline.recipe_measure import DatumSettings
 from pipeline.result import Defect, DefectMask, Keypoint, KeypointState
 from pipeline.stages.zones import Zones
 
@@ -70,6 +73,19 @@ def test_a_zone_whose_keypoint_is_not_visible_lies_nobody_knows_where(state: Key
     (found,), unplaced = zones("top", keypoints(**{name: state}), [defect(17.0, 11.0, [0, 1], columns=1)])
     assert (found.zones, unplaced) == ([], ("corner",))
     assert zones("top", keypoints(d=state), [])[1] == ()
+
+
+def test_a_calibration_goes_before_the_scale_and_zones_lie_as_the_lens_draws_them() -> None:
+    corner = ZoneSettings(polygon=[(0.0, 0.0), (5.0, 0.0), "c"], datum="A", grow_mm=0.25)
+    finer = {"top": ViewPlane(PlaneMap.from_scale(0.25), "mm"), "side": ViewPlane(PlaneMap.from_scale(1.0), "px")}
+    zones = Zones(recipe(corner=corner), finer)  # from (10, 10) to (30, 10) and (50, 40), and 1 px around
+    for x, into in ((26.0, ["corner"]), (31.0, [])):
+        (found,), _ = zones(
+            "top", keypoints(), [defect(x, 8.6, [0, 1], columns=1)]
+        )  # a cell with its centre at y = 9.1
+        assert found.zones == into
+    unknown = Zones(recipe(corner=corner, rim=RIM), {**finer, "top": ViewPlane(None, "mm")})
+    assert unknown("top", keypoints(), [])[1] == ("corner",)
 
 
 def test_a_datum_without_a_direction_places_nothing() -> None:
