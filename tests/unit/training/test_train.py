@@ -24,6 +24,7 @@ NO_PARTS = Dataset(("a", "b", "c"), ())
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
     pytest.mark.usefixtures("exporter"),
+    pytest.mark.time_limit_s(220),
 ]
 
 
