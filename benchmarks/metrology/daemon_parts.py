@@ -59,11 +59,12 @@ def measure_through_daemon(count: int) -> list[Repeats]:
             cv2.imwrite(str(folder / "frames" / f"{index:05d}.png"), parts.frame(index + 1))
         station = folder / "station.toml"
         station.write_text(STATION.format(results=RESULTS, metrics=METRICS))
-        results = _listen(station, count)
-    return [_repeats(pair, results) for pair in PAIRS]
+        results = listen(station, count)
+    return [compared(pair, results, MM_PER_PX) for pair in PAIRS]
 
 
-def _listen(station: Path, count: int) -> list[Result]:
+def listen(station: Path, count: int) -> list[Result]:
+    """What the daemon answers to so many parts. Raises DatumdError with its own words where it does not."""
     results: list[Result] = []
     with Subscription(f"tcp://{RESULTS}") as subscription:
         daemon = DaemonProcess(station, {})
@@ -80,10 +81,11 @@ def _listen(station: Path, count: int) -> list[Result]:
     return results
 
 
-def _repeats(pair: tuple[str, str], results: Sequence[Result]) -> Repeats:
+def compared(pair: tuple[str, str], results: Sequence[Result], mm_per_px: float) -> Repeats:
+    """One distance of all parts against what was drawn."""
     name = "".join(pair)
     found = [one for result in results for one in result.measurements if one.name == name]
-    values = np.array([math.nan if one.value is None else one.value for one in found]) / MM_PER_PX
-    sigmas = np.array([math.nan if one.sigma is None else one.sigma for one in found]) / MM_PER_PX
-    error = float(values.mean()) - distance_mm(pair) / MM_PER_PX
+    values = np.array([math.nan if one.value is None else one.value for one in found]) / mm_per_px
+    sigmas = np.array([math.nan if one.sigma is None else one.sigma for one in found]) / mm_per_px
+    error = float(values.mean()) - distance_mm(pair) / mm_per_px
     return Repeats(name, error, float(values.std(ddof=1)), math.sqrt(float(np.mean(sigmas**2))))

@@ -15,12 +15,13 @@ from pipeline.sealing import seal
 from simulator.plane_view import FlatPicture, exposed, see
 
 SIDE_PX, MM_PER_PX = 512, 0.1
+SIDE_MM = SIDE_PX * MM_PER_PX
 RADIUS_MM = 2.2
 TEXEL_MM = 0.02
 BLUR_PX, NOISE = 0.7, 4.0  # noise in grey levels, of a contrast of some 150
 MOST_TURN, MOST_SHIFT_PX = math.radians(2.0), 3.0  # how parts lie
 NAMES = ("a", "b", "c", "d")
-CENTRES_MM = DOTS * SIDE_PX * MM_PER_PX - MM_PER_PX / 2  # (4, 2), x and y; the sensor's pixel 0 lies at 0
+CENTRES_MM = DOTS * SIDE_MM - MM_PER_PX / 2  # (4, 2), x and y; the sensor's pixel 0 lies at 0
 PAIRS = (("a", "b"), ("c", "d"), ("a", "c"), ("b", "d"), ("a", "d"), ("b", "c"))
 RECIPE = """
 scale_mm_per_px = 0.1
@@ -43,14 +44,14 @@ class DiscParts:
 
     def __init__(self, centres_mm: Points = CENTRES_MM) -> None:
         """Draw a part with its discs there, (4, 2)."""
-        side, reach = round(SIDE_PX * MM_PER_PX / TEXEL_MM), 1.1 * RADIUS_MM
+        side, reach = round(SIDE_MM / TEXEL_MM), 1.1 * RADIUS_MM
         middles = (np.arange(side) + 0.5) * TEXEL_MM
         share = np.zeros((side, side))
         for centre_x, centre_y in centres_mm:
             columns, rows = (slice(*np.searchsorted(middles, (at - reach, at + reach))) for at in (centre_x, centre_y))
             depth = RADIUS_MM - np.hypot(middles[columns] - centre_x, middles[rows, None] - centre_y)
             share[rows, columns] = np.clip(depth / TEXEL_MM + 0.5, 0.0, 1.0)
-        self._picture = FlatPicture(np.rint(30.0 + 170.0 * share).astype(np.uint8), TEXEL_MM)
+        self.picture = FlatPicture(np.rint(30.0 + 170.0 * share).astype(np.uint8), TEXEL_MM)
 
     def frame(self, seed: int) -> NDArray[np.uint8]:
         """One part, (SIDE_PX, SIDE_PX). The same seed gives the same bytes."""
@@ -66,7 +67,7 @@ class DiscParts:
         shift = middle - turned @ middle + rng.uniform(-MOST_SHIFT_PX, MOST_SHIFT_PX, 2)
         pose = np.array([*(turned * (1.0 + nearer) / MM_PER_PX).ravel(), *shift])
         plane = PlaneMap(AffineLens(np.zeros(4), (0.0, 0.0), 1.0), pose)
-        return see(plane, self._picture, (SIDE_PX, SIDE_PX), around=30.0, blur_px=BLUR_PX)
+        return see(plane, self.picture, (SIDE_PX, SIDE_PX), around=30.0, blur_px=BLUR_PX)
 
 
 def write_recipe(folder: Path, parts: DiscParts, tolerance_mm: float | None = None) -> Path:
