@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.board_view import BoardView
 from calibration.dot import middle_of_area_px
+from calibration.variance import prior_degrees
 from pipeline.geometry import Points
 from pipeline.lens_model import Array, Lens
 
@@ -21,6 +22,7 @@ _MOST_STEPS = 60
 _STILL = 1e-10  # of the sum of squares: less gain ends it
 _LEAST_KNOWN = 1e-13  # of what the best known combination of parameters is known by
 _HUBER = 2.5  # in sigmas, beyond which a point pulls less
+_LEAST_COMMON, _MOST_COMMON = 20.0, 1e6  # coordinates of a view that what all views say of its factor is worth
 POSE = 6
 
 
@@ -158,7 +160,8 @@ def rescaled(bundle: Bundle, free: NDArray[np.bool_], prior: Prior | None = None
         squares.append(float((((view.xy_sensor_px - xy) / view.sigma_px[:, None]) ** 2).sum()))
         freedom.append(max(2 * len(xy) - explained, 1.0))
     common = sum(squares) / sum(freedom)
-    few = 20.0  # a view's own factor counts as much as so many coordinates of all views
+    spread = float(np.log(np.maximum(squares, 1e-300) / freedom).var(ddof=1)) if len(squares) > 1 else 0.0
+    few = float(np.clip(prior_degrees(spread, float(np.mean(freedom))), _LEAST_COMMON, _MOST_COMMON))
     factors = [float(np.sqrt((s + few * common) / (f + few))) for s, f in zip(squares, freedom, strict=True)]
     return replace(bundle, factors=tuple(factors))
 

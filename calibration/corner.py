@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.variance import moderated
 from pipeline.geometry import Points
 
 Array = NDArray[np.float64]
@@ -59,7 +60,7 @@ def refine(grey: NDArray[np.uint8], start_px: Points, along: Array, bend: Array,
         if np.abs(step[:, :2]).max(initial=0.0) < _ENOUGH_PX:
             break
     model, slopes = _model(state, bend, offsets)
-    _, sigma = _solved(slopes, levels - model, weights)
+    sigma = _sigma(slopes, levels - model, weights)
     moved = np.hypot(*(state[:, :2] - (start_px - middle)).T)
     good = whole & (moved < radius / 2) & (np.abs(state[:, 6]) > _LEAST_CONTRAST / 2) & np.isfinite(sigma)
     xy = np.where(good[:, None], middle + state[:, :2], np.nan)
@@ -134,17 +135,29 @@ def _model(state: Array, bend: Array, offsets: Array) -> tuple[Array, Array]:
 
 
 def _solved(slopes: Array, missing: Array, weights: Array) -> tuple[Array, Array]:
-    """The step (N, 9) of least weighted squares, and the sigma of a place (N,) from what is missing."""
+    """The step (N, 9) of least weighted squares, and the inverse (N, 9, 9) of its normal matrix."""
     weighted = slopes * weights[:, None]
     normal = weighted.transpose(0, 2, 1) @ slopes
     scale = np.sqrt(np.maximum(np.einsum("nii->ni", normal), 1e-30))
     unit = normal / scale[:, :, None] / scale[:, None, :] + 1e-9 * np.eye(normal.shape[1])
     inverse = np.linalg.inv(unit) / scale[:, :, None] / scale[:, None, :]
-    step = (inverse @ (weighted.transpose(0, 2, 1) @ missing[:, :, None]))[:, :, 0]
-    noise = (weights * missing**2).sum(axis=1) / weights.sum() * len(weights) / (len(weights) - normal.shape[1])
-    # weights that are no inverse variances: the covariance is A⁻¹ B A⁻¹ with B of the squared weights
-    spread = inverse @ (weighted.transpose(0, 2, 1) @ weighted) @ inverse
-    return step, np.sqrt(noise * (spread[:, 0, 0] + spread[:, 1, 1]) / 2)
+    return (inverse @ (weighted.transpose(0, 2, 1) @ missing[:, :, None]))[:, :, 0], inverse
+
+
+def _sigma(slopes: Array, missing: Array, weights: Array) -> Array:
+    """The sigma of a place (N,) from what is missing at all corners of the picture.
+
+    Weights that are no inverse variances: the covariance is A⁻¹ B A⁻¹ with B of the squared weights, and the fit takes
+    trace(A⁻¹ B) of the squares that noise alone would leave.
+    """
+    _, inverse = _solved(slopes, missing, weights)
+    weighted = slopes * weights[:, None]
+    squared = weighted.transpose(0, 2, 1) @ weighted
+    left = weights.sum() - np.einsum("nij,nji->n", inverse, squared)
+    variance = (weights * missing**2).sum(axis=1) / np.maximum(left, 1e-9)
+    spread = inverse @ squared @ inverse
+    noise = moderated(variance, float(weights.sum() ** 2 / (weights**2).sum()) - slopes.shape[2])
+    return np.sqrt(noise * (spread[:, 0, 0] + spread[:, 1, 1]) / 2)
 
 
 def _erf(values: Array) -> Array:

@@ -60,7 +60,7 @@ def most_off(repeats: Sequence[Repeats]) -> float:
 def study_table(studied: Sequence[Studied]) -> str:
     """What was found of each distance beside what is true."""
     columns = ["distance", "EV", "stated sigma", "AV", "true", "PV", "true", "GRR %", "ndc", "Cg", "bias"]
-    rows = [
+    rows: list[tuple[str | float, ...]] = [
         (
             one.name,
             *(1e3 * value for value in (one.ev, one.stated, one.av, one.true_av, one.pv, one.true_pv)),
