@@ -95,8 +95,9 @@ def _items(station: "Station") -> Iterator[Item]:
 def _processors(cpus: list[int]) -> str:
     from pipeline.supervisor.kept_cpus import kept_cpus
 
-    others = sorted(kept_cpus(cpus).others)
-    return f"{', '.join(map(str, cpus))} for inference, {', '.join(map(str, others))} for all else"
+    kept = kept_cpus(cpus)
+    infer, others = (", ".join(map(str, sorted(numbers))) for numbers in (kept.infer, kept.others))
+    return f"{infer} for inference, {others} for all else"
 
 
 def _calibration(file: str) -> str:
