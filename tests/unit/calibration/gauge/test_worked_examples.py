@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from calibration.gauge.anova import Grr, Source, grr
 from calibration.gauge.attribute import agreement, kappa, rate
@@ -159,3 +160,24 @@ def test_type_1_without_any_spread() -> None:
     assert type1([5.5] * 10, 5.0, 1.0).cgk == -math.inf
     with pytest.raises(DataError, match="there are 9 readings"):
         type1([5.0] * 9, 5.0, 1.0)
+
+
+def test_the_analysis_of_variance_is_that_of_least_squares_by_indicators() -> None:
+    values = np.array(AIAG_GRR, np.float64)  # parts x appraisers x trials
+    parts, appraisers, trials = values.shape
+    part, appraiser, _ = (axis.ravel() for axis in np.indices(values.shape))
+    of_parts, of_appraisers = np.eye(parts)[part], np.eye(appraisers)[appraiser]
+
+    def left(*indicators: NDArray[np.float64]) -> float:
+        columns = np.hstack(indicators)
+        solved = np.linalg.lstsq(columns, values.ravel(), rcond=None)[0]
+        return float(((values.ravel() - columns @ solved) ** 2).sum())
+
+    both = left(of_parts, of_appraisers)
+    error = both / (values.size - parts - appraisers + 1)  # the interaction is pooled
+    found = grr(values)
+    assert found.pooled
+    assert found.ev == pytest.approx(error**0.5)
+    by_part, by_appraiser = left(of_appraisers) - both, left(of_parts) - both
+    assert found.pv**2 == pytest.approx((by_part / (parts - 1) - error) / (appraisers * trials))
+    assert found.av**2 == pytest.approx((by_appraiser / (appraisers - 1) - error) / (parts * trials))
