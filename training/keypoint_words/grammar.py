@@ -81,8 +81,11 @@ def read_answer(text: str) -> tuple[str, str]:
 
 
 def instruction(words: str = "") -> str:
-    """What is asked: where the described keypoint is, or without words, the one that is marked in the support image."""
-    return f" find: {words};" if words else " find: the <ref> <match>;"
+    """What is asked: where the described keypoint is, or without words, the one that is marked in the support image.
+
+    What stands in angle brackets is not spelled: features take its place.
+    """
+    return f" find: {words} <part>;" if words else " find: the <ref> <match> <place> <kind> <end> <part>;"
 
 
 def vocabulary(parts: tuple[str, ...]) -> tuple[str, ...]:

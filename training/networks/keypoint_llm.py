@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.networks.position_prompt import Placed, PositionHead, PositionPrompt, peak
+from training.networks.name_heads import HINTS, NAMED, NameHeads, hinted
+from training.networks.position_prompt import Placed, PositionHead, PositionPrompt, peak, sampled
 from training.networks.teach_encoder import TOKEN_WIDTH, WIDTH
-from training.teach.language import KPT, MATCH, REF, Vocabulary
+from training.teach.language import HINT_WORDS, KPT, MATCH, REF, Vocabulary
 
 _IMAGE = -1  # stands for a token of the image
 _PAD = 0
 _POOLED = 8  # cells a side of the correlation that the language model is told of
 LONGEST = 28  # tokens of an answer
-NAMED, PARTS = (9, 9, 5), 12  # places, kinds, ends; words for parts
+_TOKEN = 2  # coarse cells a side of what the language model sees as one token of the image
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,14 @@ class Prompts:
         ids: for each the token ids of its instruction.
         reference: (M, WIDTH) reference-keypoint features; zeros where words ask.
         marked: (M,) bool, whether a marked point asks.
+        hints: (M, sum(HINTS)) shares of the words for place, kind and end, which count only where a point is marked, and for
+            the part: what `NameHeads` see, as soft words.
     """
 
     ids: Sequence[Sequence[int]]
     reference: Tensor
     marked: Tensor
+    hints: Tensor
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,9 @@ class KeypointLlm(nn.Module):
         self.words_in = nn.Embedding(len(vocabulary.added), width)
         self.words_out = nn.Linear(width, len(vocabulary.added))
         nn.init.normal_(self.words_in.weight, 0.0, spread)
-        self.naming, self.parting = nn.Linear(WIDTH, sum(NAMED)), nn.Linear(TOKEN_WIDTH, PARTS)
+        self.names = NameHeads()
+        self.hints_in = nn.ModuleList(nn.Linear(count, width, bias=False) for count in HINTS)
+        self.called = nn.Linear(sum(NAMED), width)  # in training: what a state is that asks for a name
 
     def trained(self) -> dict[str, Tensor]:
         """All that training changes, by name: parameters with a gradient and the running means beside them."""
@@ -118,6 +124,24 @@ class KeypointLlm(nn.Module):
         """Reference-keypoint features (N, K, WIDTH) of points (N, K, 2) in support images."""
         return torch.as_tensor(self.prompt(maps.tokens, maps.fine, xy_px))
 
+    def named(self, maps: Maps, reference: Tensor, xy_px: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K, sum(NAMED)) of the names of marked points (N, K, 2) in images, and (N, PARTS) of their parts."""
+        at = torch.cat([sampled(grid, xy_px, self.side) for grid in (maps.fine, maps.tokens)], 2)
+        named: tuple[Tensor, Tensor] = self.names(maps.tokens, maps.fine, reference, at)
+        return named
+
+    def hints(self, maps: Maps, reference: Tensor, xy_px: Tensor) -> Tensor:
+        """Shares (N, K, sum(HINTS)) of the words for marked points (N, K, 2) and the parts that they are on; no gradient."""
+        with torch.no_grad():
+            name, part = self.named(maps, reference, xy_px)
+            return hinted(torch.cat((name, part[:, None].expand(-1, name.shape[1], -1)), 2))
+
+    def part_hints(self, maps: Maps) -> Tensor:
+        """Shares (N, sum(HINTS)) of the words for the parts in images, where nothing is marked; no gradient."""
+        with torch.no_grad():
+            part = self.names.parts(maps.tokens, maps.fine)
+            return hinted(torch.cat((part.new_zeros(len(part), sum(NAMED)), part), 1))
+
     def correlated(self, reference: Tensor, maps: Maps) -> Tensor:
         """Logits (M, H·W) of where in each image its reference feature (M, WIDTH) is found again."""
         query = functional.normalize(reference, dim=-1)
@@ -135,25 +159,32 @@ class KeypointLlm(nn.Module):
 
     def asked(self, maps: Maps, prompts: Prompts, answers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings (M, L, D), mask (M, L) and ids (M, L) of image, instruction and answer; prompts end in one column."""
-        begin = self.vocabulary.begin
-        image = [_IMAGE] * (maps.tokens.shape[2] * maps.tokens.shape[3])
-        before = [[*begin, *image, *ids] for ids in prompts.ids]
+        seen = functional.avg_pool2d(maps.tokens, _TOKEN).flatten(2).transpose(1, 2)
+        return self.put(
+            self.from_image(seen) * self.scale, self.told(self.correlated(prompts.reference, maps)), prompts, answers
+        )
+
+    def put(
+        self, image: Tensor, match: Tensor, prompts: Prompts, answers: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same from the image's embeddings (M, T, D), T from 0, and what is told of the correlation (M, D)."""
+        before = [[*self.vocabulary.begin, *([_IMAGE] * image.shape[1]), *ids] for ids in prompts.ids]
         longest, after = max(map(len, before)), max(map(len, answers))
         rows, masks = [], []
         for first, second in zip(before, answers, strict=True):
             left, right = longest - len(first), after - len(second)
             rows.append([_PAD] * left + first + list(second) + [_PAD] * right)
             masks.append([0] * left + [1] * (len(first) + len(second)) + [0] * right)
-        device = maps.tokens.device
-        ids, mask = torch.tensor(rows, device=device), torch.tensor(masks, device=device)
-        embedded = self.embedded(ids)
-        seen = self.from_image(maps.tokens.flatten(2).transpose(1, 2)) * self.scale
-        embedded = embedded.masked_scatter((ids == _IMAGE).unsqueeze(2), seen)
-        marked = prompts.marked
-        correlation = self.correlated(prompts.reference, maps)
-        for word, feature in ((REF, self.from_reference(prompts.reference)), (MATCH, self.told(correlation))):
-            here = ids == self.vocabulary.id_of(word)
-            embedded = embedded.masked_scatter(here.unsqueeze(2), feature[marked] * self.scale)
+        ids, mask = torch.tensor(rows, device=image.device), torch.tensor(masks, device=image.device)
+        embedded = self.embedded(ids).masked_scatter((ids == _IMAGE).unsqueeze(2), image)
+        features = {REF: self.from_reference(prompts.reference) * self.scale, MATCH: match * self.scale}
+        for word, table, share in zip(
+            HINT_WORDS, self.hints_in, torch.split_with_sizes(prompts.hints, HINTS, dim=1), strict=True
+        ):
+            features[word] = table(share)
+        for word, feature in features.items():
+            here = (ids == self.vocabulary.id_of(word)).unsqueeze(2)
+            embedded = torch.where(here, feature[:, None], embedded)
         return embedded, mask, ids
 
     def embedded(self, ids: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pipeline.errors import NetworkError
 from training.teach.quiet import quiet
 
 KPT, REF, MATCH = " <kpt>", " <ref>", " <match>"
+HINT_WORDS = " <place>", " <kind>", " <end>", " <part>"  # where soft words of a name come in, in the order of `HINTS`
 _SMALL_VOCABULARY = 4096
 _NEXT = "give --llm a folder that save_pretrained wrote, or one with a single GGUF file"
 
@@ -120,7 +121,7 @@ def extended(model: Any, tokenizer: Any, words: Sequence[str]) -> Vocabulary:  #
     from transformers import AddedToken  # noqa: PLC0415
 
     size = int(model.get_input_embeddings().weight.shape[0])
-    added = [KPT, REF, MATCH]
+    added = [KPT, REF, MATCH, *HINT_WORDS]
     if size < _SMALL_VOCABULARY:
         added += [f" {word}" for word in words]
     before = len(tokenizer)

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.networks.keypoint_llm import NAMED, KeypointLlm, Maps, Prompts
+from training.networks.keypoint_llm import KeypointLlm, Maps, Prompts
+from training.networks.name_heads import NAMED
 from training.networks.position_prompt import Placed
 from training.teach.language import KPT
 from training.teach.questions import Batch, Question
 
-_TEXT = 4.0  # a few of an answer's tokens say all; without it, places drown them
+TEXT = 4.0  # a few of an answer's tokens say all; without it, places drown them
 _SPREAD_PX = 3.0  # of the target around the true place
+_CALLED = 16  # keypoints of a step that are looked for by their name's stand-in
 _HELP = 0.6  # share of the marked questions whose answer the correlation helps: the state alone must find the others
 
 
@@ -29,27 +31,32 @@ class Asked:
     answers: list[list[int]]
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A batch through the encoder: maps of N images, features (N, K, WIDTH) of their keypoints, and the truth as tensors."""
+
+    maps: Maps
+    reference: Tensor
+    xy_px: Tensor
+    state: Tensor
+
+    @property
+    def flat_xy_px(self) -> Tensor:
+        """(N, K, 2)."""
+        return self.xy_px.flatten(0, 1)
+
+
 def losses(network: KeypointLlm, batch: Batch) -> dict[str, Tensor]:
     """The parts of the loss of a batch, each a scalar; their sum is trained on."""
-    device = network.sharp.device
-    images = torch.from_numpy(batch.images).to(device)
-    with torch.autocast(device.type, torch.bfloat16):
-        maps = network.see(images)
-    xy_px, state = torch.from_numpy(batch.xy_px).to(device), torch.from_numpy(batch.state).to(device)
-    reference = network.referred(maps, xy_px.flatten(0, 1))
-    found = {
-        "match": _matching(network, maps, reference, xy_px, state),
-        "words": _naming(network, maps, reference, batch),
-    }
-    asked = as_tensors(network, maps, reference, batch.questions)
+    seen = _seen(network, batch)
+    found = {"match": _matching(network, seen), "words": _naming(network, seen, batch)}
+    asked = as_tensors(network, seen.maps, seen.reference, seen.flat_xy_px, batch.questions)
     embedded, mask, ids = network.asked(asked.maps, asked.prompts, asked.answers)
     states, logits, _ = network.run(embedded, mask)
-    found["text"] = _TEXT * _text(logits, ids, asked.answers)
-    last = (ids == network.vocabulary.id_of(KPT)).int().argmax(1) - 1
-    answering = states[torch.arange(len(ids), device=device), last]
-    helped = torch.rand(len(ids), device=device) < _HELP
-    placed, seen = network.place(answering, asked.maps, asked.prompts, helped)
-    found |= _placing(network, placed, seen, asked)
+    found["text"] = TEXT * text_loss(logits, ids, asked.answers)
+    helped = torch.rand(len(ids), device=ids.device) < _HELP
+    placed, visible = network.place(answering(network, states, ids), asked.maps, asked.prompts, helped)
+    found |= _placing(network, placed, visible, asked.xy_px, asked.state)
     marked = asked.prompts.marked
     unaided, _ = network.unaided(asked.maps.chosen(marked), asked.prompts.reference[marked])
     there = asked.state[marked] > 0
@@ -59,8 +66,44 @@ def losses(network: KeypointLlm, batch: Batch) -> dict[str, Tensor]:
     return found
 
 
-def as_tensors(network: KeypointLlm, maps: Maps, reference: Tensor, questions: list[Question]) -> Asked:
-    """Questions about images with maps (N, …) and reference features (N, K, WIDTH)."""
+def seeing_losses(network: KeypointLlm, batch: Batch) -> dict[str, Tensor]:
+    """The same without the language model: what is seen is found again, has its name, and is found by its name."""
+    seen = _seen(network, batch)
+    found = {"match": _matching(network, seen), "words": _naming(network, seen, batch)}
+    views = batch.state.shape[1]
+    words = torch.from_numpy(batch.words).to(seen.reference.device).repeat_interleave(views, 0)
+    image, keypoint = torch.nonzero(seen.state.flatten(0, 1) > 0, as_tuple=True)
+    chosen = torch.randperm(len(image), device=image.device)[:_CALLED]
+    image, keypoint = image[chosen], keypoint[chosen]
+    keys = seen.maps.keys[image]
+    state = network.called(one_hot(words[image, keypoint]))
+    placed, visible = network.head(state, keys, torch.zeros_like(keys[..., 0]))
+    at = seen.flat_xy_px[image, keypoint]
+    return found | _placing(network, placed, visible, at, seen.state.flatten(0, 1)[image, keypoint])
+
+
+def one_hot(words: Tensor) -> Tensor:
+    """Place, kind and end by their numbers (M, 3) as shares (M, sum(NAMED)) of the words."""
+    return torch.cat([functional.one_hot(words[:, i], count) for i, count in enumerate(NAMED)], 1).float()
+
+
+def _seen(network: KeypointLlm, batch: Batch) -> _Seen:
+    device = network.sharp.device
+    images = torch.from_numpy(batch.images).to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        maps = network.see(images)
+    xy_px, state = torch.from_numpy(batch.xy_px).to(device), torch.from_numpy(batch.state).to(device)
+    return _Seen(maps, network.referred(maps, xy_px.flatten(0, 1)), xy_px, state)
+
+
+def answering(network: KeypointLlm, states: Tensor, ids: Tensor) -> Tensor:
+    """Of states (M, L, D) those (M, D) that decode to the position token of ids (M, L)."""
+    last = (ids == network.vocabulary.id_of(KPT)).int().argmax(1) - 1
+    return states[torch.arange(len(ids), device=ids.device), last]
+
+
+def as_tensors(network: KeypointLlm, maps: Maps, reference: Tensor, xy_px: Tensor, questions: list[Question]) -> Asked:
+    """Questions about images with maps (N, …), reference features (N, K, WIDTH) and their places (N, K, 2)."""
     device = maps.tokens.device
     image = torch.tensor([q.image for q in questions], device=device)
     support = torch.tensor([q.support for q in questions], device=device)
@@ -68,7 +111,9 @@ def as_tensors(network: KeypointLlm, maps: Maps, reference: Tensor, questions: l
     marked = support >= 0
     point = reference[support.clamp_min(0), keypoint.clamp_min(0)] * marked[:, None]
     vocabulary = network.vocabulary
-    prompts = Prompts([vocabulary.encode(q.prompt) for q in questions], point, marked)
+    hints = network.hints(maps, reference, xy_px)[support.clamp_min(0), keypoint.clamp_min(0)]
+    hints = torch.where(marked[:, None], hints, network.part_hints(maps)[image])
+    prompts = Prompts([vocabulary.encode(q.prompt) for q in questions], point, marked, hints)
     return Asked(
         prompts,
         maps.chosen(image),
@@ -78,13 +123,14 @@ def as_tensors(network: KeypointLlm, maps: Maps, reference: Tensor, questions: l
     )
 
 
-def _matching(network: KeypointLlm, maps: Maps, reference: Tensor, xy_px: Tensor, state: Tensor) -> Tensor:
+def _matching(network: KeypointLlm, batch: _Seen) -> Tensor:
     """Every keypoint of every view is looked for in all other views of its family by correlation alone."""
+    state, reference = batch.state, batch.reference
     families, views, keypoints = state.shape
     query = functional.normalize(reference, dim=-1).reshape(families, views, keypoints, -1)
-    keys = functional.normalize(maps.fine.flatten(2), dim=1).reshape(families, views, reference.shape[2], -1)
+    keys = functional.normalize(batch.maps.fine.flatten(2), dim=1).reshape(families, views, reference.shape[2], -1)
     logits = torch.einsum("fakc,fbch->fabkh", query, keys) * network.sharp.exp()
-    target = aimed(network, xy_px.flatten(0, 2)).reshape(families, views, keypoints, -1)
+    target = aimed(network, batch.xy_px.flatten(0, 2)).reshape(families, views, keypoints, -1)
     seen = state == 2
     both = (seen[:, :, None] & seen[:, None]).float()
     both = both * (1.0 - torch.eye(views, device=both.device))[None, :, :, None]
@@ -93,17 +139,17 @@ def _matching(network: KeypointLlm, maps: Maps, reference: Tensor, xy_px: Tensor
     return mean
 
 
-def _naming(network: KeypointLlm, maps: Maps, reference: Tensor, batch: Batch) -> Tensor:
-    """Reference features tell place, kind and end, tokens the part: what is to be put in words is seen first."""
-    device = reference.device
+def _naming(network: KeypointLlm, seen: _Seen, batch: Batch) -> Tensor:
+    """Marked points tell place, kind and end, images the part: what is to be put in words is seen first."""
+    device = seen.reference.device
     views = batch.state.shape[1]
-    visible = torch.from_numpy(batch.state).to(device).flatten(0, 1) == 2
+    visible = seen.state.flatten(0, 1) == 2
     words = torch.from_numpy(batch.words).to(device).repeat_interleave(views, 0).masked_fill(~visible[..., None], -1)
-    cost = torch.zeros((), device=device)
-    for column, logits in enumerate(network.naming(reference).split(NAMED, dim=2)):
+    name, part = network.named(seen.maps, seen.reference, seen.flat_xy_px)
+    cost = functional.cross_entropy(part, torch.from_numpy(batch.parts).to(device).repeat_interleave(views, 0))
+    for column, logits in enumerate(torch.split_with_sizes(name, NAMED, dim=2)):
         cost = cost + functional.cross_entropy(logits.flatten(0, 1), words[..., column].flatten(), ignore_index=-1)
-    parts = torch.from_numpy(batch.parts).to(device).repeat_interleave(views, 0)
-    return cost + functional.cross_entropy(network.parting(maps.tokens.mean((2, 3))), parts)
+    return cost
 
 
 def aimed(network: KeypointLlm, xy_px: Tensor) -> Tensor:
@@ -112,7 +158,7 @@ def aimed(network: KeypointLlm, xy_px: Tensor) -> Tensor:
     return (-away / (2 * _SPREAD_PX**2)).softmax(1)
 
 
-def _text(logits: Tensor, ids: Tensor, answers: list[list[int]]) -> Tensor:
+def text_loss(logits: Tensor, ids: Tensor, answers: list[list[int]]) -> Tensor:
     """Mean negative logarithm of the likelihood of the answers' tokens."""
     longest = max(map(len, answers))
     width = ids.shape[1]
@@ -123,13 +169,12 @@ def _text(logits: Tensor, ids: Tensor, answers: list[list[int]]) -> Tensor:
     return functional.cross_entropy(guess.flatten(0, 1), truth.flatten(), ignore_index=-100)
 
 
-def _placing(network: KeypointLlm, placed: Placed, seen: Tensor, asked: Asked) -> dict[str, Tensor]:
-    there = asked.state > 0
-    visible = (asked.state == 2).float()
+def _placing(network: KeypointLlm, placed: Placed, seen: Tensor, xy_px: Tensor, state: Tensor) -> dict[str, Tensor]:
+    there = state > 0
     return {
-        "where": _where(network, placed, asked.xy_px, there),
-        "offset": _off(placed, asked.xy_px, there),
-        "seen": 0.5 * functional.binary_cross_entropy_with_logits(seen, visible),
+        "where": _where(network, placed, xy_px, there),
+        "offset": _off(placed, xy_px, there),
+        "seen": 0.5 * functional.binary_cross_entropy_with_logits(seen, (state == 2).float()),
     }
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from pipeline.errors import NetworkError
 from training.disk import writing
+from training.keypoint_words.grammar import ENDS, KINDS, PLACES
 from training.keypoint_words.grammar import vocabulary as grammar_words
 from training.keypoint_words.part_shapes import parts
 from training.networks.keypoint_llm import KeypointLlm
@@ -96,6 +97,7 @@ def _assembled(language: Any, tokenizer: Any, encoder: nn.Module, card: TeachCar
         raise NetworkError(f"takes no LoRA modules: {str(problem).splitlines()[0]}", where=str(where)) from None
     network = KeypointLlm(encoder, wrapped, vocabulary, card.side)
     _spelled(network, language, plain)
+    _hinted(network)
     return Built(network, card, plain)
 
 
@@ -108,6 +110,19 @@ def _spelled(network: KeypointLlm, language: Any, plain: Any) -> None:  # noqa: 
         if "<" not in word and pieces:
             network.words_in.weight[row].mul_(_APART).add_(table[pieces].mean(0))
             network.words_out.weight[row].mul_(_APART).add_(out[pieces].mean(0))
+
+
+@torch.no_grad()
+def _hinted(network: KeypointLlm) -> None:
+    """Soft words come in as the embeddings of their words; no end as none."""
+    texts = list(PLACES), list(KINDS), ["", *ENDS], list(parts())
+    for table, words in zip(network.hints_in, texts, strict=True):
+        weight = table.get_parameter("weight")
+        weight.zero_()
+        for column, word in enumerate(words):
+            if word:
+                ids = torch.tensor(network.vocabulary.encode(f" {word}"))
+                weight[:, column] = network.embedded(ids[None])[0].mean(0)
 
 
 def save(built: Built, folder: Path, steps: int, minutes: float) -> TeachCard:

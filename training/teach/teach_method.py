@@ -19,6 +19,9 @@ class TeachMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """S5.
 
     Attributes:
+        seeing: steps before all others in which vision learns alone: to find points again, and to tell their names and the part.
+        speaking: steps after these in which the language model learns alone: to put names in words, and words in names.
+        steps: of both together.
         side: px of an image; a multiple of 32.
         families, frames: that are rendered: drawn families, and images of each.
         held: of these families, kept out to watch the training.
@@ -33,6 +36,8 @@ class TeachMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal[1]
     name: str
     steps: Positive
+    seeing: Annotated[int, Meta(ge=0)] = 0
+    speaking: Annotated[int, Meta(ge=0)] = 0
     side: Annotated[int, Meta(ge=64, le=512, multiple_of=32)] = 128
     families: Annotated[int, Meta(ge=4)] = 1000
     frames: Annotated[int, Meta(ge=2)] = 8

@@ -25,12 +25,15 @@ _VISIBLE = 0.5
 
 @dataclass(frozen=True)
 class _Asking:
-    """What is asked of every image: names for the proposals, ids of each instruction, features of marked points if any."""
+    """What is asked of every image: names for the proposals, ids of each instruction, features of marked points if any.
+
+    ``hints`` are what the marked points are called; where words ask, they are of the image that is asked about.
+    """
 
     names: Sequence[str] | None
     ids: list[list[int]]
     reference: Tensor
-    marked: bool
+    hints: Tensor | None
 
 
 class Teacher:
@@ -73,7 +76,7 @@ class Teacher:
         if not words or not all(word.strip() for word in words):
             raise DataError("a description is empty", allowed='words such as "the upper left hole"')
         ids = [self.network.vocabulary.encode(instruction(" ".join(word.split()))) for word in words]
-        asking = _Asking(list(words), ids, torch.zeros(len(ids), WIDTH), marked=False)
+        asking = _Asking(list(words), ids, torch.zeros(len(ids), WIDTH), None)
         return [self._found(checked(image), asking) for image in images]
 
     def name_at(self, image: Image, xy_px: NDArray[np.float64]) -> Answer:
@@ -93,9 +96,11 @@ class Teacher:
         side = self.card.side
         inside = torch.from_numpy(window.inward(points, side)).float()[None]
         with torch.no_grad():
-            reference = self.network.referred(self._maps(window.cut(support, side)), inside)[0]
+            maps = self._maps(window.cut(support, side))
+            reference = self.network.referred(maps, inside)
+            hints = self.network.hints(maps, reference, inside)
         ids = [self.network.vocabulary.encode(instruction()) for _ in points]
-        return _Asking(names, ids, reference, marked=True)
+        return _Asking(names, ids, reference[0], hints[0])
 
     def _found(self, image: Image, asking: _Asking) -> list[Proposal]:
         """Proposals of one image: of the whole, and of the closer look where that is surer."""
@@ -128,11 +133,13 @@ class Teacher:
         return self.network.see(torch.from_numpy(image)[None])
 
     def _replies(self, maps: Maps, asking: _Asking) -> Iterator[Replies]:
+        hints = self.network.part_hints(maps).expand(len(asking.ids), -1) if asking.hints is None else asking.hints
         for first in range(0, len(asking.ids), _TOGETHER):
-            ids = asking.ids[first : first + _TOGETHER]
+            some = slice(first, first + _TOGETHER)
+            ids = asking.ids[some]
             chosen = maps.chosen(torch.zeros(len(ids), dtype=torch.long))
-            reference = asking.reference[first : first + _TOGETHER]
-            yield self.network.reply(chosen, Prompts(ids, reference, torch.full((len(ids),), asking.marked)))
+            marked = torch.full((len(ids),), asking.hints is not None)
+            yield self.network.reply(chosen, Prompts(ids, asking.reference[some], marked, hints[some]))
 
 
 def _check_points(xy_px: NDArray[np.float64], image: Image) -> None:

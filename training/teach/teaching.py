@@ -18,14 +18,16 @@ from pipeline.errors import DataError
 from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.networks.keypoint_llm import KeypointLlm
-from training.teach.losses import losses
+from training.teach.losses import losses, seeing_losses
 from training.teach.model_folder import TeachCard, build, save
 from training.teach.questions import Batch, batch
 from training.teach.rendered_families import RenderedFamilies, rendered_families
+from training.teach.speaking import Talk, speaking_losses, talk
 from training.teach.teach_method import TeachMethod
 
 _AVERAGE, _WARM_UP, _EVERY, _SAVE_S, _AHEAD = 0.99, 50, 25, 120.0, 3
 _WORDS = 2.0  # learning rate of LoRA modules and added words, in that of the rest
+_SPOKEN = "language.", "words_"
 Report = Callable[[str], None]
 
 
@@ -88,27 +90,27 @@ def _fit(network: KeypointLlm, families: RenderedFamilies, run: TeachRun) -> Che
     network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     averaged = {name: tensor.clone() for name, tensor in network.trained().items()}
     optimiser = torch.optim.AdamW(_groups(network, method.weight_decay), lr=method.learning_rate)
-    state = Checkpoint(config)
+    state, total = Checkpoint(config), sum(_stages(method))
     if run.resume and path.is_file():
         state = checkpoint.load(path, config)
         network.load_state_dict(state.model, strict=False)
         averaged = dict(state.averaged)
         optimiser.load_state_dict(state.optimiser)
-        run.report(f"goes on at step {state.step} of {method.steps}")
+        run.report(f"goes on at step {state.step} of {total}")
     started = saved = time.monotonic()
     spent, first = state.seconds, state.step
     sums = _Sums()
-    for step, questions in _prefetched(families, method, first):
+    for step, stage, questions in _prefetched(families, method, first):
         rate = _rate(step, method)
-        sums.add(step, _learn(network, optimiser, rate, questions))
+        sums.add(step, _learn(network, optimiser, rate, questions, stage))
         _average(averaged, network, min(_AVERAGE, (1 + step) / (10 + step)))
         state.step = step + 1
         if state.step % _EVERY == 0:
             each = (time.monotonic() - started) / (state.step - first)
             means = sums.means()
-            run.report(_line(state.step, method.steps, means, each))
+            run.report(_line(state.step, total, means, each))
             state.history.append({"step": float(state.step)} | means)
-        if state.step == method.steps or time.monotonic() - saved > _SAVE_S:
+        if state.step == total or time.monotonic() - saved > _SAVE_S:
             state.seconds = spent + time.monotonic() - started
             state.model, state.averaged, state.optimiser = network.trained(), averaged, optimiser.state_dict()
             checkpoint.save(state, path)
@@ -118,11 +120,31 @@ def _fit(network: KeypointLlm, families: RenderedFamilies, run: TeachRun) -> Che
     return state
 
 
-def _learn(network: KeypointLlm, optimiser: torch.optim.Optimizer, rate: float, questions: Batch) -> dict[str, float]:
+def _stages(method: TeachMethod) -> tuple[int, int, int]:
+    """Steps of vision alone, of the language model alone, and of both."""
+    return method.seeing, method.speaking, method.steps
+
+
+def _stage(step: int, method: TeachMethod) -> tuple[int, int, int]:
+    """Number of the stage that a step is of, its first step, and its steps."""
+    first = 0
+    for number, steps in enumerate(_stages(method)):
+        if step < first + steps:
+            return number, first, steps
+        first += steps
+    raise IndexError(step)
+
+
+def _learn(
+    network: KeypointLlm, optimiser: torch.optim.Optimizer, rate: float, questions: Batch | Talk, stage: int
+) -> dict[str, float]:
     for group in optimiser.param_groups:
         group["lr"] = rate * group["times"]
     network.train()
-    parts = losses(network, questions)
+    if isinstance(questions, Talk):
+        parts = speaking_losses(network, questions)
+    else:
+        parts = (seeing_losses if stage == 0 else losses)(network, questions)
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(torch.stack(list(parts.values())).sum())
     nn.utils.clip_grad_norm_(network.parameters(), 2.0)
@@ -140,18 +162,19 @@ def _average(averaged: dict[str, Tensor], network: KeypointLlm, keep: float) -> 
 
 
 def _rate(step: int, method: TeachMethod) -> float:
-    """Linear warm-up, then half a cosine down to 2%."""
-    if step < _WARM_UP:
-        return method.learning_rate * (step + 1) / _WARM_UP
-    done = (step - _WARM_UP) / max(1, method.steps - _WARM_UP)
+    """In each stage linear warm-up, then half a cosine down to 2%."""
+    _, first, steps = _stage(step, method)
+    if step - first < _WARM_UP:
+        return method.learning_rate * (step - first + 1) / _WARM_UP
+    done = (step - first - _WARM_UP) / max(1, steps - _WARM_UP)
     return method.learning_rate * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))))
 
 
 def _groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
     """Only matrices decay."""
     trained = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
-    words = [weight for name, weight in trained.items() if name.startswith(("language.", "words_"))]
-    rest = [weight for name, weight in trained.items() if not name.startswith(("language.", "words_"))]
+    words = [weight for name, weight in trained.items() if name.startswith(_SPOKEN)]
+    rest = [weight for name, weight in trained.items() if not name.startswith(_SPOKEN)]
     return [
         {"params": [weight for weight in rest if weight.dim() > 1], "weight_decay": decay, "times": 1.0},
         {"params": [weight for weight in rest if weight.dim() <= 1], "weight_decay": 0.0, "times": 1.0},
@@ -186,15 +209,23 @@ def _line(step: int, steps: int, means: dict[str, float], each: float) -> str:
     return f"teach {step}/{steps}  {figures}  {each * 1e3:.0f} ms a step  {(steps - step) * each / 60:.0f} min left"
 
 
-def _prefetched(families: RenderedFamilies, method: TeachMethod, first: int) -> Iterator[tuple[int, Batch]]:
-    """Batches in order, prepared beside the training."""
-    among = range(method.families - method.held)
+def _prefetched(families: RenderedFamilies, method: TeachMethod, first: int) -> Iterator[tuple[int, int, Batch | Talk]]:
+    """Steps, their stages and batches in order, prepared beside the training."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="questions")
-    waiting: list[Future[Batch]] = []
+    waiting: list[Future[Batch | Talk]] = []
+    total = sum(_stages(method))
     try:
-        for step in range(first, method.steps):
-            while len(waiting) < _AHEAD and step + len(waiting) < method.steps:
-                waiting.append(pool.submit(batch, families, method, among, (method.seed, 1, step + len(waiting))))
-            yield step, waiting.pop(0).result()
+        for step in range(first, total):
+            while len(waiting) < _AHEAD and step + len(waiting) < total:
+                waiting.append(pool.submit(_prepared, families, method, step + len(waiting)))
+            yield step, _stage(step, method)[0], waiting.pop(0).result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _prepared(families: RenderedFamilies, method: TeachMethod, step: int) -> Batch | Talk:
+    """What is learnt from in a step."""
+    seed = (method.seed, 1, step)
+    if _stage(step, method)[0] == 1:
+        return talk(method, seed)
+    return batch(families, method, range(method.families - method.held), seed)

@@ -24,7 +24,19 @@ from training.teach.teacher import Teacher
 from training.teach.teaching import TeachRun, teach
 
 METHOD = TeachMethod(
-    format=1, name="teach", steps=2, side=64, families=4, frames=2, held=1, together=2, views=2, queries=6, lora_rank=4
+    format=1,
+    name="teach",
+    seeing=1,
+    speaking=1,
+    steps=2,
+    side=64,
+    families=4,
+    frames=2,
+    held=1,
+    together=2,
+    views=2,
+    queries=6,
+    lora_rank=4,
 )
 
 
@@ -65,12 +77,12 @@ def model(llm: Path, families: Path, tmp_path_factory: pytest.TempPathFactory) -
     lines: list[str] = []
     run = TeachRun(METHOD, llm, None, out, out / "work", resume=False, report=lines.append, families=families)
     card = teach(run)
-    assert card.steps == 2
+    assert card.steps == 4
     assert "qwen2" in card.language
     again = msgspec.structs.replace(METHOD, steps=2)
     resumed = TeachRun(again, llm, None, out, out / "work", resume=True, report=lines.append, families=families)
-    assert teach(resumed).steps == 2
-    assert any("goes on at step 2 of 2" in line for line in lines)
+    assert teach(resumed).steps == 4
+    assert any("goes on at step 4 of 4" in line for line in lines)
     return out
 
 
@@ -109,7 +121,7 @@ def test_the_state_before_the_position_token_is_regressed(llm: Path, families: P
     assert all(grad is not None and bool(grad.any()) for grad in lora)
     maps = network.see(torch.from_numpy(questions.images[:1]))
     ids = [network.vocabulary.encode(" find: the upper hole;")]
-    prompts = Prompts(ids, torch.zeros(1, 64), torch.zeros(1, dtype=torch.bool))
+    prompts = Prompts(ids, torch.zeros(1, 64), torch.zeros(1, dtype=torch.bool), network.part_hints(maps))
     with torch.no_grad():
         network.words_out.bias[network.vocabulary.added.index(KPT)] = 100.0  # it answers with the position at once
         replies = network.reply(maps, prompts)
