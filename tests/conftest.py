@@ -25,6 +25,10 @@ hypothesis.settings.load_profile("datumd")
 # A core each: three of these processes at a time have two of them, and threads that wait for each other busily help nobody.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 DEFAULT_TIME_LIMIT_S = 120.0
 # What comes first where several processes share the tests: whole stations, of which most wait; then what computes; at the
 # end what is short, so that all end together.

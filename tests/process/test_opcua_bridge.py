@@ -88,8 +88,8 @@ class Line:
         self.heard.append(event)
 
     def places(self) -> list[Place]:
-        """Of the results that came as events."""
-        return [(event.Session, event.Sequence) for event in self.heard if hasattr(event, "Sequence")]
+        """Of the results that came as events; others, such as an error of the system, are of none."""
+        return [(event.Session, event.Sequence) for event in self.heard if getattr(event, "Sequence", None) is not None]
 
     async def read(self, path: str) -> Any:  # noqa: ANN401
         return await self.node(path).read_value()
