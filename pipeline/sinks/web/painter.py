@@ -12,6 +12,7 @@ from pipeline.sinks.web.gallery import Gallery
 WAIT_S = 0.25
 LARGE_PX, SMALL_PX = 1280, 400
 SMALL_PERIOD_NS = 300_000_000
+FAR_NS = 2**63 - 1
 MOST_WAITING = 4  # rejected parts without their small picture; what comes faster has none
 MARGIN = 0.03  # around the region, of its longer side
 Pictures = dict[str, tuple[int, Shown]]  # view to the number of its picture, and what that shows
@@ -49,11 +50,13 @@ class Painter:
     def take(self, result: Result, *, is_rejected: bool) -> None:
         """A result has come."""
         with self._wake:
+            is_first = self._newest is None or (is_rejected and not self._rejected)
             if result.part_index == 0 or is_rejected:  # of several parts in a frame the first, or one that is not good
                 self._newest = result
             if is_rejected:
                 self._rejected.append(result)
-            self._wake.notify()
+            if is_first:  # else it waits for its time already
+                self._wake.notify()
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set."""
@@ -79,22 +82,24 @@ class Painter:
     def _next(self) -> tuple[Result | None, Result | None]:
         """A part to be shown, a part to be shown small; None what need not be yet."""
         with self._wake:
-            if self._newest is None and not self._rejected:
-                self._wake.wait(WAIT_S)
+            wait_s = min(WAIT_S, (self._due_ns() - monotonic_ns()) / 1e9)
+            if wait_s > 0:
+                self._wake.wait(wait_s)
             now = monotonic_ns()
-            until_ns = min(
-                self._shown_ns + self._period_ns if self._newest is not None else now + int(WAIT_S * 1e9),
-                self._small_ns + SMALL_PERIOD_NS if self._rejected else now + int(WAIT_S * 1e9),
-            )
-            if until_ns > now:
-                self._wake.wait_for(lambda: False, min(WAIT_S, (until_ns - now) / 1e9))
-                now = monotonic_ns()
             large = small = None
             if self._rejected and now - self._small_ns >= SMALL_PERIOD_NS:
                 small = self._rejected.pop()  # the newest: the frames of the others are gone the sooner
             if self._newest is not None and now - self._shown_ns >= self._period_ns and self._is_watched():
                 large, self._newest = self._newest, None
             return large, small
+
+    def _due_ns(self) -> int:
+        """When there is something to do, unless more comes. What nobody looks at is never due."""
+        is_wanted = self._newest is not None and self._is_watched()
+        return min(
+            self._shown_ns + self._period_ns if is_wanted else FAR_NS,
+            self._small_ns + SMALL_PERIOD_NS if self._rejected else FAR_NS,
+        )
 
     def _asked(self, result: Result, longest_px: int) -> Iterator[tuple[str, Shown, bytes]]:
         for view in result.views:
