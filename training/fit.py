@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from training.samples import Batch
 Losses = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 Report = Callable[[str], None]
+_WIDE = 64
 _AHEAD = 3  # batches prepared while the network computes
 
 
@@ -51,12 +52,14 @@ class Schedule:
     """How long and how fast.
 
     Attributes:
+        muon: the learning rate of wide matrices, which Muon then learns in place of AdamW; 0 for AdamW alone.
         report_every, save_every: in steps and seconds; a report is one line, a save a checkpoint.
     """
 
     steps: int
     learning_rate: float
     weight_decay: float
+    muon: float = 0.0
     report_every: int = 100
     validate_every: int = 1000
     save_every_s: float = 60.0
@@ -85,7 +88,7 @@ def fit(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = _laid_out(network.to(device))
     averaged = copy.deepcopy(network).eval()
-    optimiser = torch.optim.AdamW(_groups(network, schedule.weight_decay), lr=schedule.learning_rate)
+    optimiser = _Optimiser(network, schedule)
     state = Checkpoint(config)
     if resume and path.is_file():
         state = _restored(path, config, network, averaged, optimiser)
@@ -149,27 +152,58 @@ def _laid_out(network: Network) -> Network:
     return network
 
 
+class _Optimiser:
+    """AdamW, and beside it Muon for wide matrices where the schedule says so.
+
+    Muon (Jordan et al. 2024; 2502.16982) makes every direction of a matrix learn at the same rate.
+    """
+
+    def __init__(self, network: nn.Module, schedule: Schedule) -> None:
+        self.peak = schedule.learning_rate
+        wide = _wide(network) if schedule.muon else []
+        self.adamw = torch.optim.AdamW(_groups(network, schedule.weight_decay, wide), lr=self.peak)
+        self.muon = torch.optim.Muon(wide, lr=schedule.muon, weight_decay=schedule.weight_decay) if wide else None
+        self.ratio = schedule.muon / self.peak
+
+    def step(self, rate: float) -> None:
+        """One step at AdamW's learning rate; that of Muon rises and falls with it."""
+        for optimiser, its_rate in ((self.adamw, rate), (self.muon, rate * self.ratio)):
+            if optimiser is not None:
+                for group in optimiser.param_groups:
+                    group["lr"] = its_rate
+                optimiser.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """AdamW's own, and Muon's in it."""
+        return self.adamw.state_dict() | ({"muon": self.muon.state_dict()} if self.muon is not None else {})
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take both from what `state_dict` gave."""
+        muon = state.pop("muon", None)
+        self.adamw.load_state_dict(state)
+        if self.muon is not None:
+            self.muon.load_state_dict(muon)
+
+
 def _learn(
-    task: Task, network: nn.Module, optimiser: torch.optim.Optimizer, rate: float, batch: dict[str, Tensor]
+    task: Task, network: nn.Module, optimiser: _Optimiser, rate: float, batch: dict[str, Tensor]
 ) -> dict[str, float]:
     """One step on a batch at a learning rate; the losses that it began with."""
     device = next(network.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in batch.items()}
-    for group in optimiser.param_groups:
-        group["lr"] = rate
     network.train()
     with torch.autocast(device.type, torch.bfloat16):
         losses = task.losses(network, batch)
     total = torch.stack(list(losses.values())).sum()
-    optimiser.zero_grad(set_to_none=True)
+    network.zero_grad(set_to_none=True)
     torch.autograd.backward(total)
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimiser.step()
+    optimiser.step(rate)
     return {name: loss.item() for name, loss in losses.items()}
 
 
 def _restored(
-    path: Path, config: dict[str, Any], network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer
+    path: Path, config: dict[str, Any], network: nn.Module, averaged: nn.Module, optimiser: _Optimiser
 ) -> Checkpoint:
     """A checkpoint, which all three go on from."""
     state = checkpoint.load(path, config)
@@ -198,12 +232,21 @@ def _clock(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Only matrices decay; biases, norms and embeddings are left alone."""
-    matrices = [p for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear) for p in (m.weight,)]
-    ids = {id(p) for p in matrices}
-    others = [p for p in network.parameters() if id(p) not in ids]
-    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+def _groups(network: nn.Module, decay: float, others: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """All weights but ``others``. Only matrices decay; biases, norms and embeddings are left alone."""
+    left = {id(weight) for weight in others}
+    matrices = [
+        m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear) and id(m.weight) not in left
+    ]
+    left |= {id(weight) for weight in matrices}
+    rest = [weight for weight in network.parameters() if id(weight) not in left]
+    return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _wide(network: nn.Module) -> list[nn.Parameter]:
+    """Matrices of fully connected layers that both mix and give at least 64 values: those of a transformer's layers."""
+    layers = (module for module in network.modules() if isinstance(module, nn.Linear))
+    return [weight for layer in layers for weight in (cast(nn.Parameter, layer.weight),) if min(weight.shape) >= _WIDE]
 
 
 @torch.no_grad()

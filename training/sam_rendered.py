@@ -13,10 +13,15 @@ from simulator.render import Occlusion, PartRenderer
 from simulator.scene import sample_scene
 from simulator.surface import PartSurface
 from simulator.truth import PartTruth
-from training.sam_shapes import LEAST_AREA_PX, Image, Random, SamScene, put_on
+from training.sam_shapes import LEAST_AREA_PX, Image, Random, SamScene, drawn_scene, put_on
 
 FRAMES = 60  # how many parts there are; each is met in ever other cuts
 _WIDTH, _HEIGHT = 1280, 1024
+
+
+def any_scene(rng: Random, side: int, rendered: float) -> SamScene:
+    """A rendered scene with the probability ``rendered``, else a drawn one."""
+    return (rendered_scene if rng.random() < rendered else drawn_scene)(rng, side)
 
 
 def rendered_scene(rng: Random, side: int) -> SamScene:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
 from torch import nn
 
 from training import segment_curves
-from training.fit import Schedule, fit
+from training.fit import Network, Schedule, Task, fit
 from training.networks.sam import LoadedSam, load_sam, save_sam
-from training.networks.tiny_sam import enlarged, tiny_sam
+from training.networks.tiny_sam import cut, learn_from, tiny_sam
 from training.sam_task import SamTask
-from training.segment_method import SamTinyMethod
+from training.sam_teacher import Lesson, Student, Teacher, TeacherTask
+from training.segment_method import SamStage, SamTinyMethod
 
 _EVERY = 250
 
 
 def train_sam(
-    method: SamTinyMethod, out: Path, work: Path, *, resume: bool, report: Callable[[str], None]
+    method: SamTinyMethod,
+    out: Path,
+    work: Path,
+    *,
+    resume: bool,
+    report: Callable[[str], None],
+    teacher: Path | None = None,
 ) -> LoadedSam:
     """Pretrain on scenes that are drawn on the way; needs no data.
 
@@ -30,28 +39,74 @@ def train_sam(
         work: checkpoints and curves; may be deleted afterwards.
         resume: go on from the last checkpoint.
         report: receives one line at a time.
+        teacher: weights of a ShuffleNetV2 that knows photographs; without them the stages that learn from it are left out.
 
     Raises:
-        DataError: a checkpoint is of another method, or something cannot be written.
+        DataError: a checkpoint is of another method, the teacher cannot be read, or something cannot be written.
     """
     torch.manual_seed(method.seed)
-    network = tiny_sam(method.stage[0].side)
+    side = method.stage[-1].side
+    network = tiny_sam(side)
     plain = msgspec.json.decode(msgspec.json.encode(method)) | {"parameters": _count(network)}
+    taught: Student | None = None
+    teaching: Teacher | None = None
+    if teacher is not None:
+        teaching = Teacher(teacher, method.rendered).to("cuda" if torch.cuda.is_available() else "cpu")
+        plain["teacher"] = teaching.said
+        report(f"teacher: {teaching.said}")
     seconds = 0.0
     for stage in method.stage:
-        network = enlarged(network, stage.side)
-        task = SamTask(method, stage.side, LoadedSam(network, method.name).mask_wh[0], stage.images)
         schedule = Schedule(
-            stage.steps, method.learning_rate, method.weight_decay, report_every=50, validate_every=_EVERY
+            stage.steps,
+            method.learning_rate,
+            method.weight_decay,
+            muon=method.muon,
+            report_every=50,
+            validate_every=_EVERY,
         )
-        config, path = plain | {"side": stage.side}, work / f"sam-{stage.side}.checkpoint"
-        network, state = fit(task, network, schedule, config, path, resume=resume, report=report)
-        segment_curves.draw(task.name, state.history, work / f"curves-{stage.side}.png")
-        report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
-        seconds += state.seconds
+        run = _Stage(stage, schedule, plain | {"side": stage.side, "learn": stage.learn}, work, resume, report)
+        if stage.learn == "prompts":
+            lesson = None if teaching is None or taught is None else Lesson(teaching, taught.readout)
+            corner = cut(network, stage.side)
+            if lesson is not None and stage.side < side:  # small images would take away what it was taught
+                corner.vision_encoder.requires_grad_(requires_grad=False)
+            grid = LoadedSam(corner, method.name).mask_wh[0]
+            corner, spent = run.fit(SamTask(method, stage.side, grid, stage.images, lesson), corner)
+            learn_from(network, corner)
+        elif teaching is None:
+            report(f"sam_tiny at {stage.side} px: no --teacher, so this stage is left out")
+            continue
+        else:
+            corner = cut(network, stage.side)
+            task = TeacherTask(method, teaching, stage.side, stage.images)
+            taught, spent = run.fit(task, Student(corner, teaching.channels, taught))
+            corner.vision_encoder.load_state_dict(taught.vision.state_dict())
+            learn_from(network, corner)
+        seconds += spent
     save_sam(network, out)
     report(f"{out}: {_count(network) / 1e6:.2f} M parameters, {seconds / 60:.1f} min")
     return load_sam(out)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One stage of the pretraining: its checkpoint, its curves, its line when it is done."""
+
+    stage: SamStage
+    schedule: Schedule
+    config: dict[str, Any]
+    work: Path
+    resume: bool
+    report: Callable[[str], None]
+
+    def fit(self, task: Task, network: Network) -> tuple[Network, float]:
+        """The network, trained, and how many seconds that took."""
+        name = f"{'sam' if self.stage.learn == 'prompts' else 'teacher'}-{self.stage.side}"
+        path = self.work / f"{name}.checkpoint"
+        network, state = fit(task, network, self.schedule, self.config, path, resume=self.resume, report=self.report)
+        segment_curves.draw(task.name, state.history, self.work / f"curves-{name}.png")
+        self.report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
+        return network, state.seconds
 
 
 def _count(network: nn.Module) -> int:

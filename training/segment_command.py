@@ -20,12 +20,14 @@ Defects (S4, experimental: no real SAM checkpoint has been run yet):
   prompted_sam     S4: a frozen segment-anything model, and a small network in front of it that learns where to point
   sam_tiny         a small model of that architecture, pretrained on shapes that it draws itself; stands in for a real one
 
-  datumd train --method sam_tiny --out sam_tiny
+  datumd train --method sam_tiny --teacher shufflenetv2.pth --out sam_tiny
   datumd render sets/bad --count 2000 --seed 3 --defects 0.5 --jobs 2
   datumd train --method prompted_sam --sam sam_tiny --coco sets/bad/annotations.json --images sets/bad/images \\
       --out recipes/bracket --view top
   datumd train --method prompted_sam --sam DIR --masks tiles --near-numbers 200 --out recipes/tile
 
+--teacher FILE is a ShuffleNetV2 that was trained on photographs, as published with FastestDet: the small model learns to see
+what it sees. Without it its features are too poor for S4.
 --sam DIR is any local Hugging Face folder of a SAM (ViT-B, L, H, SlimSAM); nothing is ever fetched. A folder of masks has
 NAME.mask.png beside every NAME.jpg, 0 where the part is good; sub-folders are kinds, images in a folder good/ need no mask.
 In a COCO file every annotation with a segmentation is a defect, and one with keypoints says where a part is. Good parts belong
@@ -40,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("defects")
     group.add_argument("--sam", metavar="DIR", type=Path, help="folder of the segment-anything model to freeze")
     group.add_argument(
+        "--teacher", metavar="FILE", type=Path, help="what sam_tiny learns to see from: weights of a ShuffleNetV2"
+    )
+    group.add_argument(
         "--masks", action="append", metavar="DIR", type=Path, help="folder of images and masks, in place of --coco"
     )
     group.add_argument(
@@ -53,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def refuse(args: argparse.Namespace) -> None:
     """Raise ConfigError for arguments that belong to defects alone."""
-    given = [name for name in ("sam", "masks", "near_numbers") if getattr(args, name)]
+    given = [name for name in ("sam", "teacher", "masks", "near_numbers") if getattr(args, name)]
     if given:
         name = given[0].replace("_", "-")
         raise ConfigError(f"--{name} belongs to defects", allowed=f"--method {PROMPTED_SAM}")
@@ -95,7 +100,7 @@ def _sam_tiny(args: argparse.Namespace) -> int:
         method = msgspec.structs.replace(method, seed=args.seed)
     work = args.work or args.out.with_name(f"{args.out.name}.training")
     with writing(args.out, "the same command with --resume"):
-        train_sam(method, args.out, work, resume=args.resume, report=_say)
+        train_sam(method, args.out, work, resume=args.resume, report=_say, teacher=args.teacher)
     _say(f"next: datumd train --method {PROMPTED_SAM} --sam {args.out} --masks DIR --out RECIPE --view NAME")
     return 0
 
@@ -109,6 +114,8 @@ def _prompted_sam(args: argparse.Namespace) -> int:
     from training.segment_method import load_segment_method
     from training.segment_train import SegmentRun, divide_segment, train_segment
 
+    if args.teacher is not None:
+        raise ConfigError("--teacher is given, and --sam is frozen", allowed=f"--method {SAM_TINY} --teacher FILE")
     if args.sam is None:
         next_command = f"datumd train --method {SAM_TINY} --out DIR"
         raise ConfigError(

@@ -40,31 +40,38 @@ class SamStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         side: width and height in px of the images.
         images: in a step.
+        learn: "prompts" is what the model is for. "teacher" is the encoder alone, which learns to see what a network sees that
+            knows photographs; left out where no teacher is given.
     """
 
     side: Annotated[int, Meta(ge=64, multiple_of=64)]
     steps: Positive
     images: Positive
+    learn: Literal["prompts", "teacher"] = "prompts"
 
 
 class SamTinyMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Pretraining of the small SAM on drawn and rendered scenes.
 
     Attributes:
-        stage: one after the other, from small images to those that the model is for. What a prompt means is learnt from small
-            images in a fraction of the time.
+        stage: one after the other; the last has images of the size that the model is for. What a prompt means is learnt from
+            small images in a fraction of the time.
         prompts: of every image in a step: the encoder is run once for all of them.
+        muon: learning rate of the transformers' matrices by Muon, see `training.fit.Schedule`; 0 for AdamW.
         rendered: share of the scenes that are parts as `datumd render` draws them; the others are shapes on textures.
         dice_weight: of the dice loss; the focal loss weighs 20, the error of the predicted IoU 1, as in SAM, where dice weighs 1.
             A short training is content with empty masks for long then, as things are small.
+        teacher_weight: of the squared error of the teacher's features while prompts are learnt.
     """
 
     stage: Annotated[tuple[SamStage, ...], Meta(min_length=1)]
     prompts: Positive = 6
     learning_rate: Above = 1e-3
+    muon: Amount = 0.0
     weight_decay: Amount = 0.05
     rendered: Share = 0.25
     dice_weight: Amount = 10.0
+    teacher_weight: Amount = 5.0
     prompt: SamPrompts = SamPrompts()
     validation_images: Positive = 24
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -188,12 +195,12 @@ def load_sam_tiny_method(path: Path) -> SamTinyMethod:
             where=toml_file.at(path, "prompt"),
             allowed="point, points, box or mask above 0",
         )
-    sides = [stage.side for stage in method.stage]
-    if sides != sorted(set(sides)):
+    stages = [(stage.side, stage.learn) for stage in method.stage]
+    if len(set(stages)) < len(stages) or stages[-1] != (max(side for side, _ in stages), "prompts"):
         raise ConfigError(
-            f"sides are {sides}",
+            f"sides are {[side for side, _ in stages]}, the last stage learns {stages[-1][1]}",
             where=toml_file.at(path, "stage"),
-            allowed="each stage's images larger than the last one's",
+            allowed="each side once for what it learns; the last stage has the largest and learns prompts",
         )
     return method
 

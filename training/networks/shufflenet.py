@@ -66,15 +66,20 @@ class ShuffleNet(Backbone):
             nn.Sequential(Shuffle(before, after, 2), *(Shuffle(after, after, 1) for _ in range(count - 1)))
             for before, after, count in zip(widths, stages, units, strict=False)
         )
+        self.stage_channels = stages
         self.early_channels, self.early_stride = stages[0], 8
         self.channels, self.stride = stages[1] + stages[2], 16
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `Backbone.features`."""
-        early = self.stage2(self.maxpool(self.first_conv(_MEAN + _DEVIATION * x)))
-        middle = self.stage3(early)
+        early, middle = self.stages(x)
         last = functional.interpolate(self.stage4(middle), size=middle.shape[2:], mode="nearest")
         return early, torch.cat((middle, last), dim=1)
+
+    def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first two stages give, at strides 8 and 16."""
+        early = self.stage2(self.maxpool(self.first_conv(_MEAN + _DEVIATION * x)))
+        return early, self.stage3(early)
 
 
 def shufflenet_backbone() -> ShuffleNet:

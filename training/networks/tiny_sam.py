@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 from transformers.models.sam.modeling_sam import SamAttention
 
 SIDE_PX = 256  # of the images that it is for
 _TOKEN = 0.5  # deviation of the weights that say what a token is; its place, sines and cosines, has 0.7
 _FEATURE = 0.5  # of the image's features at the start
+_PLACES = "vision_encoder.pos_embed"
 _GAIN = 1.4  # of what attention compares
 
 
@@ -44,17 +46,31 @@ def tiny_sam(side: int = SIDE_PX) -> SamModel:
 
 
 @torch.no_grad()
-def enlarged(model: SamModel, side: int) -> SamModel:
-    """The same network for images of another size. All that depends on it are the places of patches, which are interpolated."""
-    larger = tiny_sam(side)
-    weights = model.state_dict()
-    name = "vision_encoder.pos_embed"  # (1, rows, columns, C)
-    grid = larger.state_dict()[name].shape[1:3]
-    places = functional.interpolate(
-        weights[name].permute(0, 3, 1, 2), tuple(grid), mode="bilinear", align_corners=False
-    )
-    larger.load_state_dict(weights | {name: places.permute(0, 2, 3, 1)})
-    return larger
+def cut(model: SamModel, side: int) -> SamModel:
+    """The same network for smaller images, which it takes for the upper left corner of its own.
+
+    All that depends on the size are the places of patches. They are cut off, not spread anew: what attention knows of
+    neighbours stays true. ``side`` is a multiple of the encoder's windows, of 64 px.
+    """
+    smaller = tiny_sam(side)
+    count = _places(smaller).shape[1]
+    smaller.load_state_dict(model.state_dict() | {_PLACES: _places(model)[:, :count, :count]})
+    return smaller
+
+
+@torch.no_grad()
+def learn_from(model: SamModel, smaller: SamModel) -> None:
+    """Take the weights back from what `cut` gave, trained meanwhile; how its places changed goes to all like them."""
+    places, count = _places(model), _places(smaller).shape[1]
+    change = _places(smaller).to(places.device) - places[:, :count, :count]
+    times = -(-places.shape[1] // count)
+    change = change.repeat(1, times, times, 1)[:, : places.shape[1], : places.shape[2]]
+    model.load_state_dict(smaller.state_dict() | {_PLACES: places + change})
+
+
+def _places(model: SamModel) -> Tensor:
+    """Of patches, (1, rows, columns, C)."""
+    return cast(Tensor, model.state_dict()[_PLACES])
 
 
 @torch.no_grad()

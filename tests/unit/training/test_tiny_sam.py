@@ -3,7 +3,8 @@ from pathlib import Path
 import torch
 
 from training.networks.sam import positions
-from training.networks.tiny_sam import enlarged, tiny_sam
+from training.networks.shufflenet import shufflenet_backbone
+from training.networks.tiny_sam import cut, learn_from, tiny_sam
 from training.sam_train import train_sam
 from training.segment_method import SamStage, SamTinyMethod
 
@@ -45,31 +46,52 @@ def test_the_frequencies_of_places_are_no_weights() -> None:
 
 
 @torch.no_grad()
-def test_enlarged_it_answers_at_the_same_places() -> None:
-    small = tiny_sam(64).eval()
-    places = small.vision_encoder.pos_embed
-    places.copy_(torch.arange(8.0)[None, None, :, None].expand_as(places))  # each says its column
-    weights, grown = small.state_dict(), enlarged(small, 128).state_dict()
-    changed = [name for name in weights if weights[name].shape != grown[name].shape]
-    assert changed == ["vision_encoder.pos_embed"]
-    assert all(torch.equal(weights[name], grown[name]) for name in weights if name not in changed)
-    columns = (torch.arange(16.0) + 0.5) / 2 - 0.5
-    assert torch.allclose(grown[changed[0]][0, 5, :, 3], columns.clamp(0.0, 7.0), atol=1e-5)
+def test_cut_it_knows_the_places_of_its_corner_and_gives_back_what_it_learnt_of_them() -> None:
+    whole = tiny_sam(192).eval()
+    before = {name: weight.clone() for name, weight in whole.state_dict().items()}
+    corner = cut(whole, 128)
+    name = "vision_encoder.pos_embed"
+    assert [key for key, weight in corner.state_dict().items() if weight.shape != before[key].shape] == [name]
+    assert torch.equal(corner.vision_encoder.pos_embed, before[name][:, :16, :16])
+    corner.vision_encoder.pos_embed[0, 3, 5] += 7.0
+    corner.mask_decoder.iou_token.weight += 1.0
+    learn_from(whole, corner)
+    change = whole.vision_encoder.pos_embed - before[name]
+    assert {(int(row), int(column)) for _, row, column, _ in change.nonzero()} == {(3, 5), (3, 21), (19, 5), (19, 21)}
+    assert torch.allclose(change[change != 0], torch.tensor(7.0), atol=1e-4)
+    changed = [key for key, weight in whole.state_dict().items() if not torch.equal(weight, before[key])]
+    assert sorted(changed) == ["mask_decoder.iou_token.weight", name]
 
 
 def test_a_pretraining_that_was_ended_between_its_stages_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    teacher = tmp_path / "shufflenetv2.pth"
+    torch.save(shufflenet_backbone().state_dict(), teacher)
+
     def said_by(method: SamTinyMethod, name: str, *, resume: bool) -> list[str]:
         lines: list[str] = []
-        train_sam(method, tmp_path / name, tmp_path / f"{name}.training", resume=resume, report=lines.append)
+        work = tmp_path / f"{name}.training"
+        train_sam(method, tmp_path / name, work, resume=resume, report=lines.append, teacher=teacher)
         return lines
 
-    stages = (SamStage(64, 1, 1), SamStage(128, 1, 1))
-    method = SamTinyMethod(stage=stages, prompts=2, validation_images=1, rendered=0.0)
+    stages = (SamStage(64, 1, 1, "teacher"), SamStage(64, 1, 1), SamStage(128, 1, 1))
+    method = SamTinyMethod(stage=stages, prompts=2, validation_images=1, rendered=0.0, muon=0.01)
     said = said_by(method, "whole", resume=False)
-    assert [line.split(":")[0] for line in said if "min, loss" in line] == ["sam_tiny at 64 px", "sam_tiny at 128 px"]
+    done = [line.split(":")[0] for line in said if "min, loss" in line]
+    assert done == ["sam_tiny at 64 px from its teacher", "sam_tiny at 64 px", "sam_tiny at 128 px"]
     (tmp_path / "again.training").mkdir()
-    first = "sam-64.checkpoint"
-    (tmp_path / "again.training" / first).write_bytes((tmp_path / "whole.training" / first).read_bytes())
+    for first in ("teacher-64.checkpoint", "sam-64.checkpoint"):
+        (tmp_path / "again.training" / first).write_bytes((tmp_path / "whole.training" / first).read_bytes())
     said_by(method, "again", resume=True)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "again")]
     assert weights[0] == weights[1]
+
+
+def test_without_a_teacher_its_stages_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    method = SamTinyMethod(
+        stage=(SamStage(64, 1, 1, "teacher"), SamStage(64, 1, 1)), prompts=2, validation_images=1, rendered=0.0
+    )
+    lines: list[str] = []
+    train_sam(method, tmp_path / "sam", tmp_path / "work", resume=False, report=lines.append)
+    assert lines[0] == "sam_tiny at 64 px: no --teacher, so this stage is left out"
+    assert not any("features" in line for line in lines)
+    assert (tmp_path / "sam" / "model.safetensors").is_file()
