@@ -66,6 +66,24 @@ def test_a_run_that_died_goes_on_to_the_same_end(tmp_path: Path) -> None:
     assert state.step == 200
 
 
+def deep_network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(1, 64), nn.Linear(64, 64), nn.Linear(64, 1))
+
+
+def test_wide_matrices_learn_by_muon_and_go_on_where_they_were(tmp_path: Path) -> None:
+    schedule = Schedule(60, 0.01, 0.0, muon=0.02, report_every=20, save_every_s=0.0, warm_up=5, average=0.9)
+    whole, state = fit(Line(), deep_network(), schedule, {}, tmp_path / "whole", resume=False, report=lambda _: None)
+    assert state.history[-1]["position"] < state.history[0]["position"] / 10
+    wide = deep_network()[1].weight
+    change = torch.linalg.svdvals((whole[1].weight - wide).detach())
+    assert float(change[2] / change[0]) > 0.2  # of AdamW 0.06: the gradient has hardly more than one direction
+    with pytest.raises(KeyboardInterrupt):
+        fit(Line(stops=41), deep_network(), schedule, {}, tmp_path / "killed", resume=False, report=lambda _: None)
+    resumed, _ = fit(Line(), deep_network(), schedule, {}, tmp_path / "killed", resume=True, report=lambda _: None)
+    assert torch.equal(resumed[1].weight, whole[1].weight)
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     whole, _ = fit(Line(), network(), SCHEDULE, {}, tmp_path / "c", resume=False, report=lambda _: None)
     again, _ = fit(Line(stops=0), nn.Linear(1, 1), SCHEDULE, {}, tmp_path / "c", resume=True, report=lambda _: None)
