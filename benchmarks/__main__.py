@@ -24,7 +24,10 @@ NOT_BENCHMARKS = {
     "bracket_views",
     "dots",
     "frame_path",
+    "killed_camera",
     "lens",
+    "onlookers",
+    "others",
     "report",
     "transports",
 }
