@@ -17,6 +17,7 @@ import msgspec
 
 from benchmarks import report
 from benchmarks.bare import RECIPE, VIEW, BareProcess, bracket_frames, inspect_bare
+from benchmarks.others import TICKS, own_ticks
 from benchmarks.report import Figure, Measured
 from pipeline import result as result_schema
 from pipeline.config import InferSettings
@@ -32,12 +33,13 @@ from pipeline.replay.pool import Pool
 from pipeline.replay.ray_pool import RayPool
 from pipeline.replay.rerun import Job
 from pipeline.replay.trial import Trial
-from pipeline.replay.trial_run import Start, tried
+from pipeline.replay.trial_run import Runs
 from pipeline.replay.trial_text import trial_text
 from pipeline.result import SCHEMA_VERSION, Disposition, Evaluation, Result, ResultState, View
 
 SESSION, BEGAN_NS = 1_769_866_000, 1_769_866_000_000_000_000
 SLICES = 3
+WAYS = "stages alone, frames in memory", "reading and decoding, then the stages", "datumd try", "datumd try --ray local"
 
 
 def write_archive(folder: Path, parts: int) -> None:
@@ -146,24 +148,11 @@ class Cost:
     cpu_s: float
 
 
-def _cost(run: Callable[[], None]) -> Cost:
-    """Of this process and all its children; whatever else the machine does slows the clock on the wall alone."""
-    wall, cpu = time.perf_counter(), _cpu_s()
+def _cost(run: Callable[[], object]) -> Cost:
+    """Of this process and all below it; whatever else the machine does slows the clock on the wall alone."""
+    wall, ticks = time.perf_counter(), own_ticks()
     run()
-    return Cost(time.perf_counter() - wall, _cpu_s() - cpu)
-
-
-def _cpu_s() -> float:
-    """CPU seconds of this process and of its children that live, as /proc has them."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            words = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:  # ended while we looked
-            continue
-        if int(words[1]) == os.getpid() or int(path.parent.name) == os.getpid():
-            ticks += int(words[11]) + int(words[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return Cost(time.perf_counter() - wall, (own_ticks() - ticks) / TICKS)
 
 
 def _bare(processes: list[BareProcess], count: int) -> None:
@@ -174,15 +163,17 @@ def _bare(processes: list[BareProcess], count: int) -> None:
         one.collect()
 
 
-def _try(pool: Pool, parts: list[ArchivedPart]) -> None:
+def _try(runs: Runs, parts: list[ArchivedPart]) -> str:
+    """The table of all parts."""
     trial = Trial()
-    for outcome in pool.outcomes(parts):
+    for outcome in runs.outcomes(parts):
         trial.add(outcome)
     if trial.inspected != len(parts) or trial.unlike:
         raise RuntimeError("a part was not inspected, or otherwise than before")
+    return trial_text(trial)
 
 
-def _medians(ways: list[Callable[[], None]]) -> list[Cost]:
+def _medians(ways: list[Callable[[], object]]) -> list[Cost]:
     """Each way in turn, several times."""
     slices = [[_cost(way) for way in ways] for _ in range(SLICES)]
     return [
@@ -192,9 +183,13 @@ def _medians(ways: list[Callable[[], None]]) -> list[Cost]:
 
 
 def measure(quick: bool) -> Measured:
-    """Parts of 1280x1024 Mono8 of the example recipe, kept as PNG, on every core; each way in turn, the median of three slices."""
+    """Parts of 1280x1024 Mono8 of the example recipe, kept as PNG, on every core; each way in turn, the median of three slices.
+
+    Then once on a local Ray cluster, where Ray is installed.
+    """
     count, cores = (160, 2) if quick else (2000, len(os.sched_getaffinity(0)))
     job = Job(RECIPE, InferSettings(backend="onnxruntime"))
+    tables: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="datumd-bench-", dir=Path.cwd()) as name:
         folder = Path(name)
         write_archive(folder, count)
@@ -203,38 +198,46 @@ def measure(quick: bool) -> Measured:
         try:
             with Pool(job, cores) as pool:
                 _try(pool, parts[: 8 * cores])
-                memory, reading, trying = _medians([lambda: _bare(bare, count), readers.run, lambda: _try(pool, parts)])
+                costs = _medians([lambda: _bare(bare, count), readers.run, lambda: tables.add(_try(pool, parts))])
         finally:
             readers.close()
             for one in bare:
                 one.__exit__(None, None, None)
-        figures = _same_tables(job, parts[:160], cores)
-    names = ("stages alone, frames in memory", "reading and decoding, then the stages", "datumd try")
+        costs += _on_ray(job, parts, cores, tables)
+    memory, reading, trying, *ray = costs
     rows: list[list[str | float]] = [
-        [name, count / one.wall_s, one.cpu_s * 1e3 / count, memory.cpu_s / one.cpu_s]
-        for name, one in zip(names, (memory, reading, trying), strict=True)
+        [name, count / one.wall_s, one.cpu_s * 1e3 / count, reading.cpu_s / one.cpu_s, memory.cpu_s / one.cpu_s]
+        for name, one in zip(WAYS, costs, strict=False)
     ]
-    figures += [
+    figures = [
         Figure("parts_per_s", count / trying.wall_s),
         Figure("over_bare_that_reads", reading.cpu_s / trying.cpu_s),
         Figure("over_bare_in_memory", memory.cpu_s / trying.cpu_s),
         Figure("over_bare_that_reads_wall", reading.wall_s / trying.wall_s),
+        *(Figure("ray_over_bare_that_reads", reading.cpu_s / one.cpu_s) for one in ray),
     ]
-    title = f"{count} kept parts of 24 pictures, 1280x1024 Mono8, {cores} processes; throughput per core from CPU time"
-    return Measured(title, ["what", "parts/s", "CPU ms a part", "per core over the first"], rows, figures)
+    title = (
+        f"{count} kept parts of 24 pictures, 1280x1024 Mono8, {cores} processes; throughput per core from CPU time"
+        f"{'; the tables are the same' if ray else ''}"
+    )
+    columns = ["what", "parts/s", "CPU ms a part", "per core over one that reads", "over one in memory"]
+    return Measured(title, columns, rows, figures)
 
 
-def _same_tables(job: Job, parts: list[ArchivedPart], cores: int) -> list[Figure]:
-    """1 where a local Ray cluster gives the same table as the cores of this machine, 0 where not; nothing where none starts."""
+def _on_ray(job: Job, parts: list[ArchivedPart], cores: int, tables: set[str]) -> list[Cost]:
+    """The same on a local cluster; nothing where none starts. Raises RuntimeError where its table is another one."""
     if find_spec("ray") is None:
         return []
-    starts: list[Start] = [lambda job: Pool(job, cores), lambda job: RayPool(job, "local", cores)]
     try:
-        texts = [trial_text(tried(job, parts, start).trial) for start in starts]
+        with RayPool(job, "local", cores) as pool:
+            _try(pool, parts[: 8 * cores])
+            cost = _cost(lambda: tables.add(_try(pool, parts)))
     except EngineError as problem:  # on a machine that is too busy its node does not start in time
-        print(f"without a comparison with Ray: {problem}", file=sys.stderr)
+        print(f"without Ray: {problem}", file=sys.stderr)
         return []
-    return [Figure("ray_same_table", float(texts[0] == texts[1]))]
+    if len(tables) != 1:
+        raise RuntimeError("the cluster's table is not that of the cores")
+    return [cost]
 
 
 if __name__ == "__main__":
