@@ -148,7 +148,7 @@ def test_a_killed_camera_shows_soon_and_recovers(scene: Scene, browser: Browser)
     browser.wait("document.querySelector('#camera-top.well')")
     before = browser.run("document.querySelectorAll('#incidents .bad').length")
     os.kill(pid_of(scene, "grab.top"), signal.SIGKILL)
-    browser.wait(  # two seconds on a machine of its own; it shares this one with other tests
+    browser.wait(  # how soon, benchmarks.page measures: tests share the machine
         f"document.querySelector('#camera-top.bad') || document.querySelectorAll('#incidents .bad').length > {before}",
         10.0,
     )
