@@ -59,7 +59,8 @@ class Reporter:
         if waiting := [name for name in self.answering.views if name not in self.cameras]:
             return StationState.Initialized, f"connecting {', '.join(waiting)}"
         ended = f", {len(self.exhausted)} with no more frames" if self.exhausted else ""
-        text = f"{len(self.answering.views)} cameras up{ended}, {sum(self.results.values())} results"
+        cameras = len(self.answering.views)
+        text = f"{cameras} {'camera' if cameras == 1 else 'cameras'} up{ended}, {sum(self.results.values())} results"
         if fault := self.journal.report().fault:
             text += f"; not journaled: {fault}"
         if self.disk.fault:
