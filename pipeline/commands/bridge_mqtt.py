@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.commands.bridge_station import reached, until_signal
 from pipeline.commands.connection import add_connection
+from pipeline.priority import come_last
 
 
 def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.bridge_settings import MqttSettings, check_broker, require_library
 
     require_library("mqtt")
+    come_last()
     settings = MqttSettings(
         args.broker, args.prefix, args.user, args.password, args.ca, args.certificate, args.certificate_key
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.commands.bridge_station import positive, reached, until_signal
 from pipeline.commands.connection import add_connection
 from pipeline.errors import ConfigError
+from pipeline.priority import come_last
 
 
 def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.bridge_settings import OpcuaSettings, check_opcua, require_library
 
     require_library("opcua")
+    come_last()
     settings = OpcuaSettings(args.bind, args.trust, args.users, args.window_ms, args.keep)
     check_opcua(settings, "--bind", "--trust", "--users")
     endpoint, station, keys = reached(args)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.clock import monotonic_ns
+from pipeline.priority import come_last, give_way
 from pipeline.supervisor.processes import ProcessSpec
 from pipeline.vitals import Vitals, VitalWord, WorkerState
 from pipeline.worker import PR_SET_PDEATHSIG
@@ -105,7 +106,7 @@ class Process:
         return subprocess.Popen(
             [*command, *options],
             stdin=subprocess.PIPE if options else subprocess.DEVNULL,
-            preexec_fn=partial(_begin_child, self._cpus, can_wait=self.spec.can_wait),  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=partial(_begin_child, self._cpus, self.spec),  # noqa: PLW1509 - the supervisor has one thread
         )
 
     @property
@@ -181,12 +182,13 @@ class Process:
             self._child.kill()
 
 
-def _begin_child(cpus: frozenset[int], *, can_wait: bool) -> None:
+def _begin_child(cpus: frozenset[int], spec: ProcessSpec) -> None:
     """In the new process before anything else: one that is stopped while it starts must not outlive us either."""
     _C_LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if can_wait:
-        with suppress(OSError):  # a sandbox may not let us, and it works without
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    if spec.comes_last:
+        come_last()
+    elif spec.can_wait:
+        give_way()
     if cpus:
         with suppress(OSError):  # they were taken away since the start: it runs where it may
             os.sched_setaffinity(0, cpus)

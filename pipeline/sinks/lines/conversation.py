@@ -90,6 +90,11 @@ class Conversation:
             self._pulse(replace(_IDLE, error_reset=True), now_ns)
         return actions
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is awaited; may be asked by any thread."""
+        return self._handshake.is_waiting
+
     def station(self, can_inspect: bool, recipe: int | None) -> None:
         """Whether the station inspects at this moment, and by which recipe."""
         self._handshake.station(can_inspect, recipe)

@@ -74,6 +74,11 @@ class Handshake:
         self._recipe_error = False
         self._heart: tuple[int, int] | None = None  # the PLC's heartbeat and when it changed last
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is awaited; may be asked by any thread."""
+        return bool(self._waiting)
+
     def station(self, can_inspect: bool, recipe: int | None) -> None:
         """Whether the station inspects at this moment, and by which recipe."""
         self._can_inspect, self._recipe = can_inspect, recipe or 0

@@ -17,6 +17,7 @@ from pipeline.status import StationState, Status
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+REST_S = 0.05
 HEARD_NS = 3_000_000_000  # three heartbeats
 LEAST_TIMEOUT_S = 1.0
 
@@ -24,6 +25,8 @@ LEAST_TIMEOUT_S = 1.0
 class Told(Protocol):
     """What a link feeds: the handshake, or what plays at one."""
 
+    @property
+    def is_waiting(self) -> bool: ...  # noqa: D102 - as the handshake's
     def station(self, can_inspect: bool, recipe: int | None) -> None: ...  # noqa: D102 - as the handshake's
     def answer(self, answer: Answer, now_ns: int) -> None: ...  # noqa: D102 - as the handshake's
     def triggered(self, number: int, key: int, now_ns: int) -> None: ...  # noqa: D102 - as the handshake's
@@ -48,7 +51,7 @@ class StationLink:
         self._own_trigger, self._timeout_s = own_trigger, max(LEAST_TIMEOUT_S, window_ns / 1e9)
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[Action] = queue.SimpleQueue()
-        self._stop = threading.Event()
+        self._stop, self._awaited = threading.Event(), threading.Event()
         self._heard_ns: int | None = None
         self._status: Status | None = None
         self._is_connected = False
@@ -69,6 +72,7 @@ class StationLink:
     def act(self, action: Action) -> None:
         """Ask the station for this, soon."""
         self._asked.put(action)
+        self._awaited.set()
 
     def refresh(self) -> None:
         """Tell the handshake whether the station can inspect; in the loop's thread."""
@@ -97,16 +101,33 @@ class StationLink:
         with Subscription(self._endpoint, self._station, keys=self._keys, replay=False) as subscription:
             while not self._stop.is_set():
                 message = subscription.receive(POLL_S)
-                if message is not None:
-                    self._tell(self._hear, message)
+                while message is not None and not self._stop.is_set():
+                    self._take(message)
+                    message = subscription.receive(0.0)
+                self._rest()
 
-    def _hear(self, message: Message) -> None:
-        """In the loop's thread."""
+    def _rest(self) -> None:
+        """While no answer is awaited, take messages in batches: each wake-up would cost the inspection some of its processor."""
+        self._awaited.clear()
+        if not self._handshake.is_waiting:
+            self._awaited.wait(REST_S)
+
+    def _take(self, message: Message) -> None:
+        """In the listening thread."""
         if not self._station:
             self._station = message.station  # where several publish at one address, the first is ours
         if message.station != self._station:
             return
         self._heard_ns = monotonic_ns()
+        if not isinstance(message, Result) or self._may_answer(message):
+            self._tell(self._hear, message)
+
+    def _may_answer(self, result: Result) -> bool:
+        """Whether it may answer a trigger of ours: for one of the line's, which are most, the loop's thread is not woken."""
+        return self._own_trigger or result.software_trigger is not None
+
+    def _hear(self, message: Message) -> None:
+        """In the loop's thread."""
         if isinstance(message, Result):
             self._handshake.answer(Answer.of(message), monotonic_ns())
         elif isinstance(message, Status):

@@ -55,6 +55,7 @@ class AddressSpace:
         self._index = 0
         self._events: dict[Kind, Any] = {}
         self._written: dict[str, object] = {}
+        self._shown: Outputs | None = None
         self._latest: Shown | None = None
 
     def node_id(self, path: str) -> ua.NodeId:
@@ -146,6 +147,8 @@ class AddressSpace:
 
     async def fire(self, happened: Happened) -> None:
         """Give an event to whoever monitors the vision system or the server."""
+        if not self._server.iserver.subscription_service.subscriptions:
+            return
         event = copy.copy(self._events[happened.kind])
         event.EventId = uuid.uuid4().bytes
         event.Time = event.ReceiveTime = datetime.now(UTC)
@@ -158,6 +161,9 @@ class AddressSpace:
 
     async def show(self, outputs: Outputs) -> None:
         """Write what has changed."""
+        if outputs == self._shown:
+            return
+        self._shown = outputs
         for parent, fields in VARIABLES:
             for field in fields:
                 await self._write(f"{parent}.{field.name}", field.get(outputs), field.kind)

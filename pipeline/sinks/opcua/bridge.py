@@ -147,7 +147,8 @@ class Bridge:
     async def _turn(self, space: AddressSpace, alive: Callable[[], None]) -> None:
         """Wait for something to tell, or for time to pass, and tell it: each event told is progress, as many may come at once."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), TURN_S)
+            async with asyncio.timeout(TURN_S):
+                await self._wake.wait()
         self._wake.clear()
         self._machine.station(self._link.is_heard, self._status, monotonic_ns())
         await space.show(self._machine.outputs())

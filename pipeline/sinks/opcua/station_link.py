@@ -17,6 +17,7 @@ from pipeline.status import Heartbeat
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+REST_S = 0.01  # between wake-ups; no client may have events more often (sessions.SHORTEST_INTERVAL_MS)
 HEARD_NS = 3_000_000_000  # three heartbeats
 LEAST_TIMEOUT_S = 1.0
 
@@ -102,16 +103,21 @@ class StationLink:
         with Subscription(self._endpoint, self._station, keys=self._keys) as subscription:
             while not self._stop.is_set():
                 message = subscription.receive(POLL_S)
-                if message is None:
-                    continue
-                if not self._station:
-                    self._station = message.station  # where several publish at one address, the first is ours
-                if message.station != self._station:
-                    continue
-                if isinstance(message, Heartbeat):
-                    self._beat = message
-                    self._beaten.set()
-                self._tell(self._take, message)
+                while message is not None and not self._stop.is_set():
+                    self._sort(message)
+                    message = subscription.receive(0.0)
+                self._stop.wait(REST_S)
+
+    def _sort(self, message: Message) -> None:
+        """In the listening thread."""
+        if not self._station:
+            self._station = message.station  # where several publish at one address, the first is ours
+        if message.station != self._station:
+            return
+        if isinstance(message, Heartbeat):
+            self._beat = message
+            self._beaten.set()
+        self._tell(self._take, message)
 
     def _take(self, message: Message) -> None:
         """In the loop's thread."""
