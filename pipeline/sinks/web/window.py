@@ -73,11 +73,12 @@ class Window:
             for name, milliseconds in part.stages_ms.items():
                 stages.setdefault(name, []).append(milliseconds)
         reasons = Counter(code for part in parts if not part.is_passed and not part.is_lost for code in part.reasons)
+        evaluations = Counter(part.evaluation for part in parts)
         losses = Counter(code for part in parts if part.is_lost for code in part.reasons)
         return WindowFigures(
             parts=len(parts),
             passed=sum(part.is_passed for part in parts),
-            evaluations=dict(Counter(part.evaluation.value for part in parts)),
+            evaluations={one.value: evaluations[one] for one in reversed(Evaluation) if evaluations[one]},
             latency=_spread("", took) if took else None,
             stages=[_spread(name, stages[name]) for name in sorted(stages, key=_place)],
             reasons=reasons.most_common(8),

@@ -91,20 +91,32 @@ export function fit(svg) {
   place(svg, unit * scale);
 }
 
-// Each name where it covers no other, if there is such a place around its point.
+// Each name where it covers least: no other name, no point, and nothing beyond the picture, if there is such a place around its point.
 function place(svg, size) {
-  const taken = [];
+  const { x: left, y: top, width: across, height: down } = svg.viewBox.baseVal;
+  const points = [...svg.querySelectorAll("circle.dot")].map((dot) => boxOf(Number(dot.getAttribute("cx")) - 7 * size, Number(dot.getAttribute("cy")) + 7 * size, 14 * size, 14 * size));
+  const names = [];
   for (const text of svg.querySelectorAll("text")) {
     const [x, y] = [Number(text.getAttribute("x")), Number(text.getAttribute("y"))];
-    const [width, height] = [text.textContent.length * 7 * size, 13 * size];
+    const [width, height] = [text.getComputedTextLength() || text.textContent.length * 7 * size, 13 * size];
     const [dx, dy] = [Number(text.dataset.dx) * size, Number(text.dataset.dy) * size];
     const offsets = [[dx, dy], [dx, -dy + height * 0.6], [-dx - width, dy], [-dx - width, -dy + height * 0.6],
-      [-width / 2, dy - height], [-width / 2, -dy + height * 1.6], [dx, dy - 2 * height], [dx, -dy + 2 * height]];
-    const box = ([left, top]) => [x + left, y + top - height, x + left + width, y + top];
-    const meets = ([left, top, right, bottom]) => taken.some((other) => left < other[2] && right > other[0] && top < other[3] && bottom > other[1]);
-    const chosen = offsets.find((offset) => !meets(box(offset))) ?? offsets[0];
-    taken.push(box(chosen));
-    text.setAttribute("dx", chosen[0]);
-    text.setAttribute("dy", chosen[1]);
+      [-width / 2, dy - height], [-width / 2, -dy + height * 1.6], [dx, dy - 2 * height], [dx, -dy + 2 * height],
+      [-dx - width, dy - 2 * height], [-dx - width, -dy + 2 * height]];
+    let [chosen, least] = [null, Infinity];
+    for (const offset of offsets) {
+      const box = boxOf(x + offset[0], y + offset[1], width, height);
+      const inside = shared(box, [left, top, left + across, top + down]);
+      const cost = 4 * (width * height - inside) + 2 * sum(names, box) + sum(points, box);
+      if (cost < least) [chosen, least] = [{ offset, box }, cost];
+    }
+    names.push(chosen.box);
+    text.setAttribute("dx", chosen.offset[0]);
+    text.setAttribute("dy", chosen.offset[1]);
   }
 }
+
+// From the left end of a line of text: left, top, right, bottom.
+const boxOf = (x, y, width, height) => [x, y - height, x + width, y];
+const shared = (one, other) => Math.max(0, Math.min(one[2], other[2]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[1], other[1]));
+const sum = (boxes, box) => boxes.reduce((area, other) => area + shared(box, other), 0);

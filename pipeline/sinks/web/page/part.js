@@ -2,6 +2,8 @@
 
 import { clock, element, number, SIGNS, word } from "/page/words.js";
 
+const STAGES = ["locate", "image", "preprocess", "coarse", "refine", "visibility", "segment", "measure", "verdict"]; // in their order
+
 export function verdictOf(result) {
   return [
     element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[result.result_evaluation]),
@@ -63,9 +65,10 @@ export function everythingOf(page) {
 }
 
 function keypointsOf(result) {
-  const head = ["keypoint", "view", "verdict", "visibility", "position"].map((key) => element("th", { scope: "col" }, word(key)));
+  const hasViews = result.views.length > 1;
+  const head = ["keypoint", hasViews ? "view" : null, "verdict", "visibility", "position"].filter(Boolean).map((key) => element("th", { scope: "col" }, word(key)));
   const rows = (result.keypoints ?? []).map((one) => element("tr", {},
-    element("th", { scope: "row" }, one.name), element("td", {}, one.view),
+    element("th", { scope: "row" }, one.name), hasViews ? element("td", {}, one.view) : null,
     element("td", {}, { visible: "● ", unsure: "◇ ", hidden: "○ " }[one.state] + word(one.state)),
     element("td", { class: "number" }, number(one.visibility, 3)),
     element("td", { class: "number" }, one.x === null || one.x === undefined ? "–"
@@ -80,5 +83,7 @@ function defectsOf(result) {
 }
 
 function stagesOf(result) {
-  return element("ul", { class: "inline" }, ...Object.entries(result.stages_ns).map(([name, ns]) => element("li", {}, `${name} ${number(ns / 1e6, 2)} ms`)));
+  const place = ([name]) => (STAGES.includes(name) ? STAGES.indexOf(name) : STAGES.length);
+  const stages = Object.entries(result.stages_ns).sort((one, other) => place(one) - place(other));
+  return element("ul", { class: "inline" }, ...stages.map(([name, ns]) => element("li", {}, `${name} ${number(ns / 1e6, 2)} ms`)));
 }

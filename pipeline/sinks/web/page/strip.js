@@ -48,7 +48,7 @@ async function open(id) {
   get("part-title").textContent = factsOf(page.result);
   const reasons = element("ul", { class: "reasons" }, ...page.reasons.map((reason) => element("li", {}, reason)));
   const pictures = element("div", { class: "views" });
-  get("part-body").replaceChildren(verdict, reasons, pictures, ...everythingOf(page));
+  get("part-body").replaceChildren(verdict, reasons, element("div", { class: "sides" }, pictures, element("div", {}, ...everythingOf(page))));
   get("part-body").dataset.part = id;
   for (const view of page.result.views) showPicture(page, view, pictures, id);
 }
