@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import torch
 from torch import nn
+from transformers import SamModel
 
 from training import segment_curves
 from training.fit import Network, Schedule, Task, fit
@@ -45,43 +46,25 @@ def train_sam(
         DataError: a checkpoint is of another method, the teacher cannot be read, or something cannot be written.
     """
     torch.manual_seed(method.seed)
-    side = method.stage[-1].side
-    network = tiny_sam(side)
+    network = tiny_sam(method.stage[-1].side)
     plain = msgspec.json.decode(msgspec.json.encode(method)) | {"parameters": _count(network)}
+    teaching = None if teacher is None else _teacher(teacher, method, report)
+    plain |= {} if teaching is None else {"teacher": teaching.said}
     taught: Student | None = None
-    teaching: Teacher | None = None
-    if teacher is not None:
-        teaching = Teacher(teacher, method.rendered).to("cuda" if torch.cuda.is_available() else "cpu")
-        plain["teacher"] = teaching.said
-        report(f"teacher: {teaching.said}")
     seconds = 0.0
     for stage in method.stage:
-        schedule = Schedule(
-            stage.steps,
-            method.learning_rate,
-            method.weight_decay,
-            muon=method.muon,
-            report_every=50,
-            validate_every=_EVERY,
-        )
-        run = _Stage(stage, schedule, plain | {"side": stage.side, "learn": stage.learn}, work, resume, report)
+        run = _Stage(method, stage, plain | {"side": stage.side, "learn": stage.learn}, work, resume, report)
+        corner = cut(network, stage.side)
         if stage.learn == "prompts":
-            lesson = None if teaching is None or taught is None else Lesson(teaching, taught.readout)
-            corner = cut(network, stage.side)
-            if lesson is not None and stage.side < side:  # small images would take away what it was taught
-                corner.vision_encoder.requires_grad_(requires_grad=False)
-            grid = LoadedSam(corner, method.name).mask_wh[0]
-            corner, spent = run.fit(SamTask(method, stage.side, grid, stage.images, lesson), corner)
-            learn_from(network, corner)
+            corner, spent = run.fit(_prompts(method, stage, corner, teaching, taught), corner)
         elif teaching is None:
             report(f"sam_tiny at {stage.side} px: no --teacher, so this stage is left out")
             continue
         else:
-            corner = cut(network, stage.side)
             task = TeacherTask(method, teaching, stage.side, stage.images)
             taught, spent = run.fit(task, Student(corner, teaching.channels, taught))
             corner.vision_encoder.load_state_dict(taught.vision.state_dict())
-            learn_from(network, corner)
+        learn_from(network, corner)
         seconds += spent
     save_sam(network, out)
     report(f"{out}: {_count(network) / 1e6:.2f} M parameters, {seconds / 60:.1f} min")
@@ -92,8 +75,8 @@ def train_sam(
 class _Stage:
     """One stage of the pretraining: its checkpoint, its curves, its line when it is done."""
 
+    method: SamTinyMethod
     stage: SamStage
-    schedule: Schedule
     config: dict[str, Any]
     work: Path
     resume: bool
@@ -101,12 +84,36 @@ class _Stage:
 
     def fit(self, task: Task, network: Network) -> tuple[Network, float]:
         """The network, trained, and how many seconds that took."""
+        method, steps = self.method, self.stage.steps
+        schedule = Schedule(
+            steps, method.learning_rate, method.weight_decay, method.muon, report_every=50, validate_every=_EVERY
+        )
         name = f"{'sam' if self.stage.learn == 'prompts' else 'teacher'}-{self.stage.side}"
         path = self.work / f"{name}.checkpoint"
-        network, state = fit(task, network, self.schedule, self.config, path, resume=self.resume, report=self.report)
+        network, state = fit(task, network, schedule, self.config, path, resume=self.resume, report=self.report)
         segment_curves.draw(task.name, state.history, self.work / f"curves-{name}.png")
         self.report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
         return network, state.seconds
+
+
+def _teacher(file: Path, method: SamTinyMethod, report: Callable[[str], None]) -> Teacher:
+    """The teacher, where `fit` will train."""
+    teacher = Teacher(file, method.rendered).to("cuda" if torch.cuda.is_available() else "cpu")
+    report(f"teacher: {teacher.said}")
+    return teacher
+
+
+def _prompts(
+    method: SamTinyMethod, stage: SamStage, corner: SamModel, teacher: Teacher | None, taught: Student | None
+) -> SamTask:
+    """Prompts to learn. What the encoder was taught on large images, smaller ones would take away: it is left alone then."""
+    lesson = None
+    if teacher is not None and taught is not None:
+        if stage.side == method.stage[-1].side:
+            lesson = Lesson(teacher, taught.readout)
+        else:
+            corner.vision_encoder.requires_grad_(requires_grad=False)
+    return SamTask(method, stage.side, LoadedSam(corner, method.name).mask_wh[0], stage.images, lesson)
 
 
 def _count(network: nn.Module) -> int:
