@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from benchmarks.bare import POOL, RECIPE
 from benchmarks.bracket_station import METRICS, RESULTS
 from pipeline.client import Subscription
 from pipeline.recipe import load_recipe
+from pipeline.status import Status
 from simulator.child import DaemonProcess, LineProcess
 from simulator.demo import STATION
 from simulator.producer import cti_path
@@ -81,11 +82,6 @@ class Bridges:
         command = [sys.executable, "-m", "pipeline", "bridge", protocol, ENDPOINT, *options]
         self._children.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
 
-    def run(self, command: Sequence[str]) -> None:
-        """Start another program that ends with the bridges."""
-        quiet = subprocess.DEVNULL
-        self._children.append(subprocess.Popen(command, stdout=quiet, stderr=quiet))
-
     def stop(self) -> None:
         """Let them stand still."""
         for child in self._children:
@@ -108,29 +104,78 @@ def broker_program() -> str | None:
 
 
 @contextmanager
-def all_bridges(station: str) -> Iterator[tuple[Bridges, list[str]]]:
-    """Every bridge of this station whose library is installed, and a broker; gives their protocols, too."""
-    bridges, protocols = Bridges(), ["modbus", "lines"]
+def broker() -> Iterator[None]:
+    """Mosquitto, where it is installed."""
+    program, quiet = broker_program(), subprocess.DEVNULL
+    if program is None:
+        yield
+        return
+    child = subprocess.Popen([program, "-p", BROKER.rpartition(":")[2]], stdout=quiet, stderr=quiet)
     try:
-        bridges.start("modbus", "--bind", MODBUS)
-        bridges.start("lines", "--bind", LINES)
-        broker = broker_program()
-        if broker is not None:
-            bridges.run([broker, "-p", BROKER.rpartition(":")[2]])
-            bridges.start("mqtt", "--station", station, "--broker", f"mqtt://{BROKER}")
-            protocols.append("mqtt")
-        if _has("asyncua"):
-            bridges.start("opcua", "--bind", OPCUA)
-            protocols.append("opcua")
-        for address in (MODBUS, LINES, *([OPCUA] if "opcua" in protocols else [])):
+        wait_for_port(BROKER)
+        yield
+    finally:
+        child.kill()
+        child.wait()
+
+
+def protocols() -> list[str]:
+    """Of which the bridges can be run here."""
+    return [
+        "modbus",
+        "lines",
+        *(["mqtt"] if broker_program() is not None else []),
+        *(["opcua"] if _has("asyncua") else []),
+    ]
+
+
+def bridged_table() -> str:
+    """The table of a station file by which the daemon runs every bridge."""
+    settings = {
+        "modbus": f'bind = "{MODBUS}"',
+        "lines": f'bind = "{LINES}"',
+        "mqtt": f'broker = "mqtt://{BROKER}"',
+        "opcua": f'bind = "{OPCUA}"',
+    }
+    return "\n".join(["[plc]", *(f"{each} = {{ {settings[each]} }}" for each in protocols()), ""])
+
+
+def wait_until_bridged(subscription: Subscription) -> None:
+    """Until the daemon says that all its bridges serve, for the first time. Raises RuntimeError when one does not."""
+    wanted = {f"bridge.{each}" for each in protocols()}
+    until = time.monotonic() + UP_LIMIT_S
+    while time.monotonic() < until:
+        message = subscription.receive(1.0)
+        if isinstance(message, Status):
+            states = {each.name: each for each in message.processes if each.name in wanted}
+            if any(each.restarts for each in states.values()):
+                break
+            if len(states) == len(wanted) and all(each.state == "ready" for each in states.values()):
+                return
+    raise RuntimeError(f"the daemon's bridges do not serve, or have ended: {sorted(wanted)}")
+
+
+@contextmanager
+def all_bridges(station: str) -> Iterator[Bridges]:
+    """Every bridge of this station that can be run here, as processes of their own."""
+    bridges = Bridges()
+    options = {
+        "modbus": ["--bind", MODBUS],
+        "lines": ["--bind", LINES],
+        "mqtt": ["--station", station, "--broker", f"mqtt://{BROKER}"],
+        "opcua": ["--bind", OPCUA],
+    }
+    try:
+        for protocol in protocols():
+            bridges.start(protocol, *options[protocol])
+        for address in (MODBUS, LINES, *([OPCUA] if "opcua" in protocols() else [])):
             wait_for_port(address)
-        yield bridges, protocols
+        yield bridges
     finally:
         bridges.close()
 
 
 def _has(library: str) -> bool:
-
     return importlib.util.find_spec(library) is not None
 
 

@@ -1,8 +1,9 @@
-"""What the benchmark of bridges makes of the played PLC's words."""
+"""What the benchmark of bridges makes of the played PLC's words, and of rounds."""
 
 import pytest
 
 from benchmarks.bridges.chaos import Chaos, read_words
+from benchmarks.bridges.share import Load, With, rate_ratio
 
 WORDS = """parts      601
   passed                           273
@@ -20,3 +21,8 @@ def test_parts_that_passed_without_their_own_ok_are_counted() -> None:
 def test_a_played_plc_that_was_cut_short_proves_nothing() -> None:
     with pytest.raises(RuntimeError):
         read_words("", 3)
+
+
+def test_a_machine_whose_speed_wanders_is_no_share_of_the_bridges() -> None:
+    loads = {With.none: Load({80.0: [60.0, 30.0, 50.0]}), With.all: Load({80.0: [59.0, 30.0, 49.0]})}
+    assert rate_ratio(loads, 80.0) == pytest.approx(59.0 / 60.0)
