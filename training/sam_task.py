@@ -18,7 +18,6 @@ from training.networks.sam import DEVIATION, MEAN, LoadedSam, normalised, positi
 from training.sam_prompts import KINDS, Prompt, prompts
 from training.sam_rendered import any_scene
 from training.sam_shapes import Random, SamScene
-from training.sam_teacher import Lesson
 from training.samples import Batch
 from training.segment_method import SamTinyMethod
 
@@ -35,14 +34,12 @@ class SamTask:
         side: width and height of the images in px.
         grid: width and height of the masks.
         images: in a step.
-        lesson: what the features are held to meanwhile; None where there is no teacher.
     """
 
     method: SamTinyMethod
     side: int
     grid: int
     images: int
-    lesson: Lesson | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +64,7 @@ class SamTask:
 
         Of the three answers to a single point only the best one learns: which thing was meant cannot be told.
         """
-        features, logits, believed = self._answers(cast(SamModel, network), batch)
+        logits, believed = self._answers(cast(SamModel, network), batch)
         with torch.autocast(logits.device.type, enabled=False):
             target = batch["target"].float()[:, :, None] / 255.0
             logits, believed = logits.float(), believed.float()
@@ -75,14 +72,11 @@ class SamTask:
             dice = dice_loss(logits, target)
             best = (FOCAL_WEIGHT * focal + self.method.dice_weight * dice).argmin(2, keepdim=True)
             actual = overlap(logits.detach(), target)
-            losses = {
+            return {
                 "focal": FOCAL_WEIGHT * focal.gather(2, best).mean(),
                 "dice": self.method.dice_weight * dice.gather(2, best).mean(),
                 "belief": (believed - actual).square().mean(),
             }
-        if self.lesson is not None:
-            losses["features"] = self.method.teacher_weight * self.lesson(batch["image"], features)
-        return losses
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -124,11 +118,11 @@ class SamTask:
     def _coarse(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(cv2.resize(mask, (self.grid, self.grid), interpolation=cv2.INTER_AREA), np.uint8)
 
-    def _answers(self, network: SamModel, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (N, C, h, w), logits (N, P, M, G, G) and believed IoU (N, P, M); M = 3 for one point, else 1."""
+    def _answers(self, network: SamModel, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits (N, P, M, G, G) and believed IoU (N, P, M); M = 3 for one point, else 1."""
         image, target = batch["image"], batch["target"]
         colours = (torch.tensor(values, device=image.device).reshape(1, -1, 1, 1) for values in (MEAN, DEVIATION))
-        seen = features = cast(Tensor, network.vision_encoder(normalised(image, *colours))[0])
+        features = cast(Tensor, network.vision_encoder(normalised(image, *colours))[0])
         points, coarse = batch.get("points"), batch.get("coarse")
         if coarse is not None:  # a dense prompt is one for an image: so every prompt has an image of its own
             features = features.repeat_interleave(coarse.shape[1], 0)
@@ -142,8 +136,7 @@ class SamTask:
             dense_prompt_embeddings=dense,
             multimask_output=points is not None and points.shape[2] == 1,
         )
-        shape = target.shape
-        return seen, logits.reshape(*shape[:2], -1, *shape[2:]), believed.reshape(*shape[:2], -1)
+        return logits.reshape(*target.shape[:2], -1, *target.shape[2:]), believed.reshape(*target.shape[:2], -1)
 
 
 def coarse_prompt(rng: Random, mask: NDArray[np.uint8], grid: int) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 A published SAM's encoder has seen a billion masks. From a few thousand drawn scenes and nothing but prompts, a small one finds its
 prompts again and little else: its features do not tell a blowhole from the tile around it. So they are first taught by a
-small network that was trained on ImageNet, and are held to it while prompts are learnt. After MobileSAM (2306.14289), whose
+small network that was trained on ImageNet, and left alone while prompts are learnt. After MobileSAM (2306.14289), whose
 encoder learns from a large one's features, apart from the mask decoder.
 """
 
@@ -87,19 +87,6 @@ class Student(nn.Module):
         return cast(Tensor, self.readout(self.vision(normalised(image, *colours))[0]))
 
 
-class Lesson(nn.Module):
-    """A teacher, and the readout of the student that learnt from it: what the features are held to afterwards."""
-
-    def __init__(self, teacher: Teacher, readout: nn.Module) -> None:
-        super().__init__()
-        self.teacher, self.readout = teacher, readout
-        frozen(self)
-
-    def forward(self, image: Tensor, features: Tensor) -> Tensor:
-        """The loss of features (N, Ce, S / 8, S / 8) of an image uint8 (N, S, S, 1)."""
-        return features_loss(self.readout(features), self.teacher(image))
-
-
 @dataclass(frozen=True)
 class TeacherTask:
     """See `training.fit.Task`; the network is a `Student`.
@@ -124,8 +111,9 @@ class TeacherTask:
         return self._scenes(np.random.default_rng([self.method.seed, _STREAM, self.side, step]), self.images)
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
-        """The squared error of the features."""
-        return {"features": features_loss(network(batch["image"]), self.teacher(batch["image"]))}
+        """The squared error of the features, in squared deviations; one that is far out counts as one at a limit."""
+        missed = network(batch["image"]).float() - self.teacher(batch["image"])
+        return {"features": missed.clamp(-_FAR, _FAR).square().mean()}
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -140,8 +128,3 @@ class TeacherTask:
     def _scenes(self, rng: np.random.Generator, count: int) -> Batch:
         scenes = [any_scene(rng, self.side, self.method.rendered).image for _ in range(count)]
         return {"image": np.stack(scenes)[..., None]}
-
-
-def features_loss(found: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared error of (N, C, h, w), in squared deviations; one that is far out counts as one at a limit."""
-    return (found.float() - wanted).clamp(-_FAR, _FAR).square().mean()

@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 import torch
 from torch import nn
-from transformers import SamModel
 
 from training import segment_curves
 from training.fit import Network, Schedule, Task, fit
 from training.networks.sam import LoadedSam, load_sam, save_sam
 from training.networks.tiny_sam import cut, learn_from, tiny_sam
 from training.sam_task import SamTask
-from training.sam_teacher import Lesson, Student, Teacher, TeacherTask
+from training.sam_teacher import Student, Teacher, TeacherTask
 from training.segment_method import SamStage, SamTinyMethod
 
 _EVERY = 250
@@ -56,7 +55,10 @@ def train_sam(
         run = _Stage(method, stage, plain | {"side": stage.side, "learn": stage.learn}, work, resume, report)
         corner = cut(network, stage.side)
         if stage.learn == "prompts":
-            corner, spent = run.fit(_prompts(method, stage, corner, teaching, taught), corner)
+            if taught is not None:  # a few thousand prompts would take away what it learnt from its teacher
+                corner.vision_encoder.requires_grad_(requires_grad=False)
+            grid = LoadedSam(corner, method.name).mask_wh[0]
+            corner, spent = run.fit(SamTask(method, stage.side, grid, stage.images), corner)
         elif teaching is None:
             report(f"sam_tiny at {stage.side} px: no --teacher, so this stage is left out")
             continue
@@ -101,19 +103,6 @@ def _teacher(file: Path, method: SamTinyMethod, report: Callable[[str], None]) -
     teacher = Teacher(file, method.rendered).to("cuda" if torch.cuda.is_available() else "cpu")
     report(f"teacher: {teacher.said}")
     return teacher
-
-
-def _prompts(
-    method: SamTinyMethod, stage: SamStage, corner: SamModel, teacher: Teacher | None, taught: Student | None
-) -> SamTask:
-    """Prompts to learn. What the encoder was taught on large images, smaller ones would take away: it is left alone then."""
-    lesson = None
-    if teacher is not None and taught is not None:
-        if stage.side == method.stage[-1].side:
-            lesson = Lesson(teacher, taught.readout)
-        else:
-            corner.vision_encoder.requires_grad_(requires_grad=False)
-    return SamTask(method, stage.side, LoadedSam(corner, method.name).mask_wh[0], stage.images, lesson)
 
 
 def _count(network: nn.Module) -> int:

@@ -41,7 +41,7 @@ class SamStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         side: width and height in px of the images.
         images: in a step.
         learn: "prompts" is what the model is for. "teacher" is the encoder alone, which learns to see what a network sees that
-            knows photographs; left out where no teacher is given.
+            knows photographs, and is left alone from then on; left out where no teacher is given.
     """
 
     side: Annotated[int, Meta(ge=64, multiple_of=64)]
@@ -61,7 +61,6 @@ class SamTinyMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rendered: share of the scenes that are parts as `datumd render` draws them; the others are shapes on textures.
         dice_weight: of the dice loss; the focal loss weighs 20, the error of the predicted IoU 1, as in SAM, where dice weighs 1.
             A short training is content with empty masks for long then, as things are small.
-        teacher_weight: of the squared error of the teacher's features while prompts are learnt.
     """
 
     stage: Annotated[tuple[SamStage, ...], Meta(min_length=1)]
@@ -71,7 +70,6 @@ class SamTinyMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: Amount = 0.05
     rendered: Share = 0.25
     dice_weight: Amount = 10.0
-    teacher_weight: Amount = 5.0
     prompt: SamPrompts = SamPrompts()
     validation_images: Positive = 24
     seed: Annotated[int, Meta(ge=0)] = 0

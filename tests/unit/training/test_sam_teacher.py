@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from pipeline.errors import DataError
-from tests.small_sams import small_sam
 from training.fit import Schedule, fit
 from training.networks.shufflenet import shufflenet_backbone
 from training.networks.tiny_sam import tiny_sam
-from training.sam_teacher import Lesson, Student, Teacher, TeacherTask
+from training.sam_teacher import Student, Teacher, TeacherTask
 from training.segment_method import SamStage, SamTinyMethod
 
 METHOD = SamTinyMethod(stage=(SamStage(64, 1, 1),), rendered=0.0, validation_images=6)
@@ -44,17 +43,6 @@ def test_a_student_learns_what_its_teacher_sees(teacher: Teacher, tmp_path: Path
     _, state = fit(task, student, schedule, {}, tmp_path / "t.checkpoint", resume=False, report=lambda _: None)
     assert state.history[-1]["explained"] > before + 0.1
     assert state.history[-1]["features"] < 0.95 * state.history[0]["features"]
-
-
-def test_a_lesson_holds_the_features_and_changes_neither_teacher_nor_readout(teacher: Teacher) -> None:
-    network = small_sam()
-    student = Student(network, teacher.channels)
-    lesson = Lesson(teacher, student.readout)
-    image = torch.randint(0, 255, (2, 64, 64, 1), dtype=torch.uint8)
-    features = torch.zeros(2, network.config.vision_config.output_channels, 8, 8, requires_grad=True)
-    lesson(image, features).backward()
-    assert float(features.grad.abs().sum()) > 0.0
-    assert all(weight.grad is None for weight in lesson.parameters())
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from training.networks.sam import positions
+from training.networks.sam import load_sam, positions
 from training.networks.shufflenet import shufflenet_backbone
 from training.networks.tiny_sam import cut, learn_from, tiny_sam
 from training.sam_train import train_sam
@@ -84,6 +84,9 @@ def test_a_pretraining_that_was_ended_between_its_stages_goes_on_to_the_same_wei
     said_by(method, "again", resume=True)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "again")]
     assert weights[0] == weights[1]
+    taught = torch.load(tmp_path / "whole.training" / "teacher-64.checkpoint", weights_only=True)["averaged"]
+    encoder = load_sam(tmp_path / "whole").model.vision_encoder.state_dict()
+    assert all(torch.equal(encoder[name], taught[f"vision.{name}"]) for name in encoder if name != "pos_embed")
 
 
 def test_without_a_teacher_its_stages_are_left_out_and_that_is_said(tmp_path: Path) -> None:
