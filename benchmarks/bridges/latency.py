@@ -1,10 +1,17 @@
-"""From the trigger register's writing to the result's registers, beside what the public client alone takes, part by part."""
+"""From the trigger register's writing to the result's registers, beside what the public client alone takes, part by part.
+
+A client that polls as fast as it can keeps a processor busy that a PLC would not share with the station, and the inspection itself
+takes longer meanwhile. So each time is told whole, and without what the daemon itself took for the part by its own stamps: from
+the trigger's taking up to the answer.
+"""
 
 import itertools
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from benchmarks.bridges.modbus_client import ModbusClient
@@ -25,12 +32,20 @@ def way(poll_ms: float) -> str:
 
 
 class Ways:
-    """Each way to have a part inspected, and what each part took, ms."""
+    """Each way to have a part inspected.
+
+    Attributes:
+        ms: of each way, what each part took.
+        around_ms: the same less the daemon's own time for that part.
+    """
 
     def __init__(self, stack: ExitStack, name: str) -> None:
         for address in (MODBUS, LINES):
             wait_for_port(address)
         self.ms: dict[str, list[float]] = {}
+        self.around_ms: dict[str, list[float]] = {}
+        self._took: dict[str, tuple[str, float]] = {}  # part id to its way and ms, until its result is heard
+        self._heard: list[Result] = []
         self._subscription = stack.enter_context(Subscription(ENDPOINT, name))
         self._control = stack.enter_context(Control(find_control(ENDPOINT, name)))
         self._modbus = stack.enter_context(closing(ModbusClient()))
@@ -41,30 +56,42 @@ class Ways:
 
     def go_round(self) -> None:
         """One part each way; the next when the one before has its answer."""
-        self._note(OWN, self._own())
+        self._note(OWN, self._own)
         for poll_ms in POLLS_MS:
-            number = next(self._numbers)
-            self._note(way(poll_ms), self._modbus.part(number, f"SN-{number}", poll_ms / 1e3))
-        self._note(LINE, self._line())
-        while self._subscription.receive(0.0) is not None:
-            pass  # results of the parts that others have asked for
+            self._note(way(poll_ms), partial(self._polled, poll_ms / 1e3))
+        self._note(LINE, self._line)
+        while (message := self._subscription.receive(0.0)) is not None:
+            if isinstance(message, Result):
+                self._heard.append(message)
+        for result in self._heard:
+            name, took_ms = self._took.pop(result.part_id)
+            own_ns = result.times["answered_monotonic_ns"] - result.times["opened_monotonic_ns"]
+            self.around_ms.setdefault(name, []).append(took_ms - own_ns / 1e6)
+        self._heard.clear()
 
-    def _note(self, name: str, took_ms: float) -> None:
+    def _note(self, name: str, inspect: Callable[[int], float]) -> None:
+        number = next(self._numbers)
+        took_ms = inspect(number)
         self.ms.setdefault(name, []).append(took_ms)
+        self._took[f"SN-{number}"] = name, took_ms
         time.sleep(REST_S)
 
-    def _own(self) -> float:
+    def _own(self, number: int) -> float:
         began_ns = time.monotonic_ns()
-        number = self._control.trigger()
+        key = self._control.trigger(f"SN-{number}")
         while True:
             message = self._subscription.receive(LIMIT_S)
             if message is None:
                 raise RuntimeError("no answer")
-            if isinstance(message, Result) and message.software_trigger == number:
+            if isinstance(message, Result):
+                self._heard.append(message)
+            if isinstance(message, Result) and message.software_trigger == key:
                 return (time.monotonic_ns() - began_ns) / 1e6
 
-    def _line(self) -> float:
-        number = next(self._numbers)
+    def _polled(self, poll_s: float, number: int) -> float:
+        return self._modbus.part(number, f"SN-{number}", poll_s)
+
+    def _line(self, number: int) -> float:
         began_ns = time.monotonic_ns()
         self._lines.sendall(f"TRIGGER {number} SN-{number}\n".encode())
         while True:
@@ -77,14 +104,15 @@ class Ways:
                 return (time.monotonic_ns() - began_ns) / 1e6
 
 
-def measure_latency(parts: int, warm_up: int = 20) -> dict[str, list[float]]:
-    """Ms of so many parts each way, one after the other in turn."""
+def measure_latency(parts: int, warm_up: int = 20) -> Ways:
+    """So many parts each way, one after the other in turn."""
     with tempfile.TemporaryDirectory(prefix="datumd-bench-") as folder, ExitStack() as stack:
         name = stack.enter_context(triggered_station(Path(folder), PLC))
         ways = Ways(stack, name)
         for _ in range(warm_up):
             ways.go_round()
         ways.ms.clear()
+        ways.around_ms.clear()
         for _ in range(parts):
             ways.go_round()
-        return ways.ms
+        return ways
