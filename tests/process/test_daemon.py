@@ -127,7 +127,7 @@ def test_two_views_make_one_result_and_a_missing_view_none_at_all(
     bench: Bench, line: Callable[..., LineProcess], infer: str
 ) -> None:
     make_recipe(bench.folder / "recipes" / "part", ["top", "side"])
-    cameras = line("--devices", "2", "--triggers", str(PARTS), "--rate-hz", "30", "--fault", "drop:device=1:at=5")
+    cameras = line("--devices", "2", "--triggers", str(PARTS), "--rate-hz", "12", "--fault", "drop:device=1:at=5")
     rest = (
         simulated_camera("a", 0, cti_path())
         + 'view = "top"\n'
