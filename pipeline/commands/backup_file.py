@@ -108,7 +108,8 @@ def left_out(station_file: Path) -> list[str]:
     found = []
     for key, value in _strings(toml_file.read_table(station_file, ConfigError), ""):
         held = key in {"recipes", "archive.folder"} or key.endswith(".calibration")
-        if not held and value and ("/" in value or "." in value) and (station_file.parent / value).exists():
+        path = station_file.parent / value
+        if not held and value and (path.is_file() or (("/" in value or "." in value) and path.exists())):
             found.append(f"{key} = {value}")
     return found
 

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     start = pool_of(args)
     recipe = load_recipe(args.recipe)
     parts = spread_over(find_parts(args.archive), args.most)
-    infer = InferSettings(backend=args.backend, precision=args.precision)
+    infer = InferSettings(backend=args.backend, precision=args.precision, without_plan="refuse")
     job = Job(args.recipe, infer, planes_in(args.archive), passing_in(args.archive))
     progress = Progress(len(parts))
     try:

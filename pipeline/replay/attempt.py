@@ -95,9 +95,11 @@ def settings_of(run: Run | None, fallback: InferSettings, backend: str) -> Infer
     Args:
         run: what is known of that time.
         fallback: where nothing is.
-        backend: to be taken instead; "" for that of then.
+        backend: to be taken instead, and nothing in its place where it cannot be used; "" for that of then.
     """
     infer = fallback if run is None else run[0].infer
+    if backend:
+        infer = msgspec.structs.replace(infer, without_plan="refuse")
     if not backend and run is not None and infer.backend == "auto":
         backend = run[1].runs_on.partition(" ")[0]  # what `auto` was then
     if backend in BACKENDS or backend == "auto":

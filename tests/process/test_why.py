@@ -97,6 +97,12 @@ def test_a_verdict_of_an_earlier_session_comes_out_again(
     assert "again          reproduced on another backend within the parity limit" in other.stdout
     assert "networks: onnxruntime" in other.stdout
 
+    none = why(
+        first[1].result_id, str(station), "--backend", "tensorrt"
+    )  # no driver, or no plan: nothing takes its place
+    assert none.returncode != 0
+    assert "reproduced bit for bit" not in none.stdout
+
     with zipfile.ZipFile(run_dir / "w.zip") as archive:  # opened again from the archive alone
         archive.extractall(run_dir / "elsewhere")
     (run_dir / "state").rename(run_dir / "gone")
