@@ -61,7 +61,8 @@ def refuse(args: argparse.Namespace) -> None:
     given = [name for name in ("sam", "teacher", "masks", "near_numbers") if getattr(args, name)]
     if given:
         name = given[0].replace("_", "-")
-        raise ConfigError(f"--{name} belongs to defects", allowed=f"--method {PROMPTED_SAM}")
+        method = SAM_TINY if name == "teacher" else PROMPTED_SAM
+        raise ConfigError(f"--{name} belongs to defects", allowed=f"--method {method}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,7 +118,7 @@ def _prompted_sam(args: argparse.Namespace) -> int:
     if args.teacher is not None:
         raise ConfigError("--teacher is given, and --sam is frozen", allowed=f"--method {SAM_TINY} --teacher FILE")
     if args.sam is None:
-        next_command = f"datumd train --method {SAM_TINY} --out DIR"
+        next_command = f"datumd train --method {SAM_TINY} --teacher FILE --out DIR"
         raise ConfigError(
             "--sam is missing", allowed="the folder of a segment-anything model", next_command=next_command
         )

@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.cached:
             if options.sam is None:
                 raise ConfigError(
-                    "--sam is missing", next_command=f"datumd train --method sam_tiny --out {CACHE / 'sam_tiny'}"
+                    "--sam is missing",
+                    next_command=f"datumd train --method sam_tiny --teacher FILE --out {CACHE / 'sam_tiny'}",
                 )
             fill(wanted, Bench(options.cache, options.data, load_sam(options.sam), _say), RESULTS)
         return _report(variants, options)

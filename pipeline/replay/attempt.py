@@ -100,7 +100,7 @@ def settings_of(run: Run | None, fallback: InferSettings, backend: str) -> Infer
     infer = fallback if run is None else run[0].infer
     if backend:
         infer = msgspec.structs.replace(infer, without_plan="refuse")
-    if not backend and run is not None and infer.backend == "auto":
+    elif run is not None and infer.backend == "auto":
         backend = run[1].runs_on.partition(" ")[0]  # what `auto` was then
     if backend in BACKENDS or backend == "auto":
         infer = msgspec.structs.replace(infer, backend=backend)

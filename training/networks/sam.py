@@ -31,7 +31,7 @@ _NAME_KEY = "datumd_name"  # in config.json of a folder that we wrote
 _PREPROCESSOR = "preprocessor_config.json"
 _UNUSABLE = (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ArithmeticError)
 _ALLOWED = "a folder as SamModel.save_pretrained writes it: config.json (model_type sam) and model.safetensors"
-_NEXT = "datumd train --method sam_tiny --out DIR"
+_NEXT = "datumd train --method sam_tiny --teacher FILE --out DIR"
 
 
 @dataclass(frozen=True)

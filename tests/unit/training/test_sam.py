@@ -90,7 +90,7 @@ def test_a_folder_that_is_none_is_refused(folder: Path, change, message: str) ->
 
 
 def test_no_folder_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="next: datumd train --method sam_tiny --out DIR"):
+    with pytest.raises(DataError, match="next: datumd train --method sam_tiny --teacher FILE --out DIR"):
         load_sam(tmp_path / "none")
 
 
