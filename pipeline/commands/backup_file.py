@@ -21,7 +21,7 @@ from pipeline.config import Station, load_station
 from pipeline.errors import ConfigError, DataError, JournalError
 from pipeline.ledger.journal_schema import FILE_NAME as JOURNAL
 from pipeline.ledger.journal_schema import connect_reader
-from pipeline.runtime import state_folder
+from pipeline.runtime import state_place
 from pipeline.version import version
 
 MANIFEST, STATION = "manifest.json", "station.toml"
@@ -78,26 +78,19 @@ def restore_backup(file: Path, station_file: Path) -> Manifest:
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = _checked(archive, file)
-            station_file.parent.mkdir(parents=True, exist_ok=True)
-            draft = station_file.with_name(f".{station_file.name}.restoring")
+            made: list[Path] = []  # files and folders, each after the folder that it lies in
             try:
-                draft.write_bytes(archive.read(STATION))
+                draft = station_file.with_name(f".{station_file.name}.restoring")
+                _make_folder(draft.parent, made)
+                _extract(archive, STATION, draft, made)
                 places = _places(load_station(draft))
-                written: list[Path] = []
-                try:
-                    for name in manifest.files:
-                        if name == STATION:
-                            continue
-                        path = _place(places, name, file)
-                        if not path.exists():
-                            written.append(path)
-                        _extract(archive, name, path)
-                    draft.replace(station_file)
-                except BaseException:
-                    _take_back(written, set(places.values()))
-                    raise
-            finally:
-                draft.unlink(missing_ok=True)
+                for name in manifest.files:
+                    if name != STATION:
+                        _extract(archive, name, _place(places, name, file), made)
+                draft.replace(station_file)
+            except BaseException:
+                _take_back(made)
+                raise
     except (zipfile.BadZipFile, zipfile.LargeZipFile) as problem:
         raise DataError(f"is no backup ({problem})", where=str(file)) from None
     return manifest
@@ -123,7 +116,7 @@ def _strings(table: dict[str, object], above: str) -> Iterator[tuple[str, str]]:
 
 
 def _files(station: Station, station_file: Path, scratch: Path, *, images: bool) -> Iterator[tuple[str, Path]]:
-    state = state_folder(station)
+    state = state_place(station)
     yield STATION, station_file
     yield from _below(Path(station.recipes), RECIPES)
     for name, camera in station.camera.items():
@@ -190,7 +183,7 @@ def _checked(archive: zipfile.ZipFile, file: Path) -> Manifest:
 
 def _places(station: Station) -> dict[str, Path]:
     """Where the station file says that things lie; refused where there is something. Raises ConfigError."""
-    recipes, state = Path(station.recipes), state_folder(station)
+    recipes, state = Path(station.recipes), state_place(station)
     taken = [path for path in (recipes, state / "recipes", state / "images") if path.is_dir() and any(path.iterdir())]
     taken += [path for path in (state / JOURNAL,) if path.exists()]
     calibrations = {
@@ -211,19 +204,28 @@ def _place(places: dict[str, Path], name: str, file: Path) -> Path:
     return plain_file.below(places[folder], rest, DataError, where=str(file))
 
 
-def _take_back(written: list[Path], places: set[Path]) -> None:
-    """Remove what was written, and folders that are empty then: they would be in the way of the next attempt."""
-    for path in written:
-        path.unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder in places or not folder.is_dir() or any(folder.iterdir()):
-                break
-            folder.rmdir()
+def _make_folder(folder: Path, made: list[Path], mode: int = 0o777) -> None:
+    """As `mkdir --parents`, each new one added to `made`."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode)
+            made.append(each)
 
 
-def _extract(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+def _take_back(made: list[Path]) -> None:
+    """Remove what was made: it would be in the way of the next attempt. A folder that holds something else by now stays."""
+    for path in reversed(made):
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
+
+
+def _extract(archive: zipfile.ZipFile, name: str, path: Path, made: list[Path]) -> None:
+    _make_folder(path.parent, made, 0o750)
     with archive.open(name) as source, path.open("xb") as target:
+        made.append(path)
         while chunk := source.read(CHUNK_BYTES):
             target.write(chunk)
         target.flush()

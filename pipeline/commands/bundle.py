@@ -54,9 +54,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write it. Raises ConfigError where the file cannot be written; what else is wrong is what the file is for."""
+    """Write it. Raises ConfigError: no station file, or the zip cannot be written; what else is wrong is what it is for."""
     from pipeline.commands.whole_file import whole_file
 
+    if not args.station.is_file():
+        raise ConfigError("there is no such file", where=str(args.station), next_command="datumd bundle STATION.toml")
     contents: dict[str, Callable[[], bytes]] = {
         "station.json": lambda: _station_file(args.station),
         "machine.json": _machine,
@@ -84,10 +86,10 @@ def _of_station(path: Path) -> dict[str, Callable[[], bytes]]:
     from pipeline.config import load_station
     from pipeline.evidence.recipe_store import RecipeStore
     from pipeline.evidence.run_record import FILE_NAME
-    from pipeline.runtime import state_folder
+    from pipeline.runtime import state_place
 
     station = load_station(path)
-    state = state_folder(station)
+    state = state_place(station)
     found: dict[str, Callable[[], bytes]] = {
         "results.jsonl": lambda: _results(state),
         "audit.jsonl": lambda: _audit(state),
@@ -178,6 +180,7 @@ def _machine() -> bytes:
 def _disks(*folders: Path) -> bytes:
     found = {}
     for folder in (*folders, Path("/dev/shm")):  # noqa: S108 - looked at, not written to
-        usage = shutil.disk_usage(folder)
-        found[str(folder)] = {"total_gb": usage.total / 1e9, "free_gb": usage.free / 1e9}
+        if folder.exists():  # a station that has not run yet has no journal's folder
+            usage = shutil.disk_usage(folder)
+            found[str(folder)] = {"total_gb": usage.total / 1e9, "free_gb": usage.free / 1e9}
     return json.dumps(found, indent=1).encode()

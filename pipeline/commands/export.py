@@ -90,9 +90,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _folder(path: Path) -> Path:
     from pipeline.config import load_station
-    from pipeline.runtime import state_folder
+    from pipeline.runtime import state_place
 
-    return path if path.is_dir() else state_folder(load_station(path))
+    return path if path.is_dir() else state_place(load_station(path))
 
 
 def _span(args: argparse.Namespace) -> "Span":

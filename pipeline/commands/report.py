@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.clock import utc_ns
-from pipeline.commands.whole_file import whole_file
+from pipeline.commands.whole_file import refuse_taken, whole_file
 from pipeline.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.shift is not None and (args.since or args.until or args.shift < 0):
         raise ConfigError("--shift takes no --since or --until, and is 0 or more", allowed="one or the other")
+    if not args.pause > 0.0:  # nor a NaN
+        raise ConfigError(f"is {args.pause:g}", where="--pause", allowed="more than 0 s")
+    for path in (args.html, args.csv):
+        refuse_taken(path, force=args.force)
     folder, station = _of(args.station)
     span, what = _span(args, station)
     name = station.station if station else folder.name
@@ -86,10 +90,10 @@ def run(args: argparse.Namespace) -> int:
 def _of(path: Path) -> "tuple[Path, Station | None]":
     """The journal's folder, and the station where its file is named."""
     from pipeline.config import load_station
-    from pipeline.runtime import state_folder
+    from pipeline.runtime import state_place
 
     station = None if path.is_dir() else load_station(path)
-    folder = path if station is None else state_folder(station)
+    folder = path if station is None else state_place(station)
     if not (folder / "journal.db").exists():
         raise JournalError(
             "there is no journal here", where=str(folder), next_command="datumd report STATION.toml, or another folder"
@@ -108,6 +112,8 @@ def _span(args: argparse.Namespace, station: "Station | None") -> "tuple[Span, s
     if args.since:
         since = utc_ns_of(args.since, "--since", now)
         until = utc_ns_of(args.until, "--until", now) if args.until else now
+        if not args.until and since >= now:
+            raise ConfigError(f"{args.since} is yet to come", where="--since", allowed="an earlier time")
     elif station is None:
         raise ConfigError(
             "when shifts begin stands in the station file", allowed="--since TIME", where=str(args.station)

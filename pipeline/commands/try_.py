@@ -140,10 +140,13 @@ def drawn(trial: "Trial", parts: "list[ArchivedPart]", most: int) -> "dict[str, 
 
 def _refuse_used(args: argparse.Namespace) -> None:
     """Before the work, not after it. Raises ConfigError."""
+    from pipeline.commands.whole_file import refuse_taken
+
+    if args.out and args.out.exists() and not args.out.is_dir():
+        raise ConfigError("is no folder", where=str(args.out), allowed="a folder, new or empty")
     if args.out and args.out.is_dir() and any(args.out.iterdir()) and not args.force:
         raise ConfigError("is not empty", where=str(args.out), next_command="add --force, or choose another folder")
-    if args.json and args.json.exists() and not args.force:
-        raise ConfigError("is there already", where=str(args.json), next_command="add --force, or choose another name")
+    refuse_taken(args.json, force=args.force)
 
 
 def _write_json(path: Path, about: dict[str, str], trial: "Trial", *, force: bool) -> None:

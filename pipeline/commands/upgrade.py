@@ -52,12 +52,12 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.recipe import Recipe, find_recipes
     from pipeline.replay.archive import find_parts
     from pipeline.replay.trial_run import spread_over
-    from pipeline.runtime import state_folder
+    from pipeline.runtime import state_place
 
     if args.most < 0:
         raise ConfigError(f"is {args.most}", where="--most", allowed="0 or more")
     station = load_station(args.station)
-    state = state_folder(station)
+    state = state_place(station)
     parts = spread_over(find_parts(state), args.most)
     found = find_recipes(Path(station.recipes))
     for one in found:

@@ -21,8 +21,7 @@ def whole_file(path: Path | None, *, force: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    if not force and path.exists():
-        raise ConfigError("is there already", where=str(path), next_command="add --force, or choose another name")
+    refuse_taken(path, force=force)
     draft = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         try:
@@ -33,3 +32,15 @@ def whole_file(path: Path | None, *, force: bool) -> Iterator[BinaryIO]:
             draft.unlink(missing_ok=True)
     except OSError as problem:
         raise ConfigError(f"cannot be written ({problem.strerror})", where=str(path)) from None
+
+
+def refuse_taken(path: Path | None, *, force: bool) -> None:
+    """Said before long work, not after it. Raises ConfigError: there is such a file and not `force`, or its folder is missing."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError("is a folder", where=str(path), allowed="the name of a file")
+    if not force and path.exists():
+        raise ConfigError("is there already", where=str(path), next_command="add --force, or choose another name")
+    if not path.parent.is_dir():
+        raise ConfigError("there is no such folder", where=str(path.parent), next_command=f"mkdir -p {path.parent}")

@@ -60,9 +60,12 @@ def run(args: argparse.Namespace) -> int:
     import cv2
 
     from engines.load import BACKENDS
+    from pipeline.commands.whole_file import refuse_taken
     from pipeline.replay.explanation import explained
     from pipeline.replay.explanation_text import explanation_text
 
+    for path in (args.html, args.zip):
+        refuse_taken(path, force=args.force)
     if args.backend and args.backend not in ("auto", *BACKENDS):
         raise ConfigError(f"{args.backend!r} is no backend", where="--backend", allowed=f"auto, {', '.join(BACKENDS)}")
     cv2.setNumThreads(1)  # as an inference process
@@ -78,13 +81,13 @@ def _place(args: argparse.Namespace) -> "Place":
     from pipeline.config import InferSettings, load_station
     from pipeline.inspectors import calibrated
     from pipeline.replay.explanation import Place
-    from pipeline.runtime import state_folder
+    from pipeline.runtime import state_place
 
     if args.station.is_dir():
         return Place(args.station, args.recipe, InferSettings(), backend=args.backend)
     station = load_station(args.station)
     recipes = args.recipe or Path(station.recipes)
-    return Place(state_folder(station), recipes, station.infer, calibrated(station), args.backend)
+    return Place(state_place(station), recipes, station.infer, calibrated(station), args.backend)
 
 
 def _write_files(args: argparse.Namespace, told: "Explanation") -> None:

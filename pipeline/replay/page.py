@@ -10,7 +10,7 @@ h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem; }
 table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
 th { font-weight: 600; white-space: nowrap; } td { overflow-wrap: anywhere; }
 table.numbers { display: block; overflow-x: auto; }
-table.numbers td { overflow-wrap: break-word; }
+table.numbers td { overflow-wrap: break-word; min-width: 4.5rem; }
 table.numbers td, table.numbers th { border-bottom: 1px solid #8886; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8886; }
 figure { margin: 0 0 1rem; } img { max-width: 100%; height: auto; display: block; }

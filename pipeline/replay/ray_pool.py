@@ -5,6 +5,7 @@ Whoever asks reads the archive and sends files; a node needs datumd and nothing 
 
 import logging
 import os
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ LOCAL = "local"
 CHUNK = 8
 AHEAD = 2  # chunks for each actor
 LARGEST_RECIPE_BYTES = 4 << 30
+KNOCK_LIMIT_S = 5.0
 
 
 def on_ray(address: str, actors: int) -> "Start":
@@ -143,6 +145,7 @@ def _connect(address: str, actors: int) -> None:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's own: what a station does is nobody else's business
     try:
+        knock(address)
         if address == LOCAL:
             count = actors or len(os.sched_getaffinity(0))
             ray.init(num_cpus=count, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
@@ -155,6 +158,13 @@ def _connect(address: str, actors: int) -> None:
             where=f"--ray {address}",
             next_command="ray start --head, or --ray local",
         ) from None
+
+
+def knock(address: str) -> None:
+    """Ray itself asks a wrong address for 20 s, and warns meanwhile. Raises OSError, ValueError."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_LIMIT_S).close()
 
 
 def files_of(recipe: Path) -> dict[str, bytes]:

@@ -90,6 +90,9 @@ def test_a_page_is_written_and_nothing_overwritten(
         ([], "when shifts begin stands in the station file"),
         (["--shift", "1", "--since", "1h"], "--shift takes no --since"),
         (["--since", "1h", "--until", "2h"], "is not after --since"),
+        (["--since", "2099-01-01"], "--since: 2099-01-01 is yet to come"),
+        (["--since", "1h", "--pause", "-3"], "--pause: is -3"),
+        (["--since", "1h", "--pause", "nan"], "--pause: is nan"),
     ],
 )
 def test_what_makes_no_sense_is_told(

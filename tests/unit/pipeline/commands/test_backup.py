@@ -41,7 +41,7 @@ def test_the_journal_is_copied_where_the_backup_goes(
         assert main(["backup", str(kept.station), "-o", str(tmp_path / "b.zip")]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
     assert main(["backup", str(kept.station), "-o", str(tmp_path / "small" / "b.zip")]) == 2
-    assert "cannot be written (No such file or directory)" in capfd.readouterr().err
+    assert "there is no such folder" in capfd.readouterr().err
 
 
 def test_a_damaged_backup_writes_nothing(kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +75,7 @@ def test_a_backup_leads_nowhere_else(kept: Kept, tmp_path: Path, capfd: pytest.C
     assert main(["restore", str(evil), str(tmp_path / "new" / "station.toml")]) == 2
     assert "a path that stays in" in capfd.readouterr().err
     assert not list(tmp_path.rglob("out"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_bundle_holds_no_secret(kept: Kept, tmp_path: Path) -> None:
@@ -85,6 +86,12 @@ def test_a_bundle_holds_no_secret(kept: Kept, tmp_path: Path) -> None:
         assert {"station.json", "machine.json", "results.jsonl", "recipes/part/recipe.toml", "runs.jsonl"} <= names
         assert len(archive.read("results.jsonl").splitlines()) == 5
         assert not [name for name in names if name.endswith((".onnx", ".png", ".key"))]
+
+
+def test_there_is_no_bundle_of_no_station(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["bundle", str(tmp_path / "none.toml"), "-o", str(tmp_path / "support.zip")]) == 2
+    assert "there is no such file" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_may_be_secret_is_left_out() -> None:
@@ -135,5 +142,8 @@ def test_a_restore_that_breaks_off_leaves_nothing_in_the_way(kept: Kept, tmp_pat
         manifest["files"][name] = hashlib.sha256(b"x").hexdigest()
         other.writestr("manifest.json", json.dumps(manifest))
     assert main(["restore", str(longer), str(restored)]) != 0
-    assert not [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "new" / "recipes").mkdir(parents=True)  # somebody's own, empty
+    assert main(["restore", str(longer), str(restored)]) != 0
+    assert [path.name for path in (tmp_path / "new").rglob("*")] == ["recipes"]
     assert main(["restore", str(backup), str(restored)]) == 0

@@ -230,7 +230,7 @@ def test_the_journal_of_a_station_file(state: Path, capfd: pytest.CaptureFixture
         (["STATE", "--since", "yesterday"], "--since: 'yesterday' is no time; allowed: 2026-03-01"),
         (["STATE", "--since", "2026-02-30"], "is no time"),
         (["STATE", "--since", "2026-03-02", "--until", "2026-03-01"], "is not after --since"),
-        (["STATE", "-o", "EMPTY/none/out"], "cannot be written"),
+        (["STATE", "-o", "EMPTY/none/out"], "there is no such folder"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

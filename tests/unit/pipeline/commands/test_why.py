@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pipeline.cli import main
 from pipeline.config import InferSettings
 from pipeline.replay.archive import find_parts, pack
 from pipeline.replay.difference import Tolerances, differences
-from pipeline.replay.ray_pool import RayRerun, files_of
+from pipeline.replay.ray_pool import RayRerun, files_of, knock
 from pipeline.replay.rerun import Job, Rerun
 from pipeline.version import version
 from tests.archives import Kept
@@ -40,6 +41,17 @@ def test_why_without_an_image_or_a_result_says_so(kept: Kept, capfd: pytest.Capt
     assert "there is no result 1-1" in capfd.readouterr().err
     assert main(["why", "../../etc", str(kept.state)]) == 2
     assert "is no id of a result" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "name"), [("--html", "taken"), ("--zip", "taken"), ("--zip", "no/folder.zip")])
+def test_why_refuses_a_name_before_the_work(
+    kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str], option: str, name: str
+) -> None:
+    (tmp_path / "taken").touch()
+    assert main(["why", kept.results[3].result_id, str(kept.station), option, str(tmp_path / name)]) == 2
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "is there already" in told.err or "there is no such folder" in told.err
 
 
 def test_why_doubts_a_text_that_is_not_what_was_published(
@@ -82,6 +94,12 @@ def test_what_goes_to_a_cluster_is_all_that_is_needed(kept: Kept) -> None:
     assert "is not sealed" in RayRerun({"recipe.toml": b""}, job).ready()[0]
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "[::1]:{}"])
+def test_nobody_waits_for_a_cluster_that_is_not_there(free_port: Callable[[], int], address: str) -> None:
+    with pytest.raises(OSError, match=r"refused|not available|Cannot assign"):
+        knock(address.format(free_port()))
+
+
 def test_upgrade_leaves_parts_of_a_changed_recipe_alone(kept: Kept, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["upgrade", "--check", str(kept.station), "--processes", "1"]) == 2
     told = capfd.readouterr()
@@ -96,6 +114,7 @@ def test_upgrade_leaves_parts_of_a_changed_recipe_alone(kept: Kept, capfd: pytes
         (["try", "EMPTY", "STATE"], "the recipe is not sealed"),
         (["try", "RECIPE", "STATE", "--processes", "-1"], "--processes: is -1"),
         (["try", "RECIPE", "STATE", "--processes", "1", "--backend", "abacus"], "there is no backend 'abacus'"),
+        (["try", "RECIPE", "STATE", "--out", "STATE/journal.db"], "is no folder"),
         (["replay", "EMPTY"], "holds no images that a station kept"),
         (["replay", "STATE/images", "--processes", "1"], "nothing was inspected"),
         (["replay", "STATE", "--parity", "--tolerance", "keypoints.xy=1"], "both say what may differ"),
