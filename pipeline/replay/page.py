@@ -9,9 +9,9 @@ body { font: 16px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 1.5rem a
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem; }
 table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
 th { font-weight: 600; white-space: nowrap; } td { overflow-wrap: anywhere; }
-table.numbers { display: block; overflow-x: auto; }
-table.numbers td { overflow-wrap: break-word; min-width: 4.5rem; }
-table.numbers td, table.numbers th { border-bottom: 1px solid #8886; font-variant-numeric: tabular-nums; }
+.numbers { overflow-x: auto; }
+.numbers td { overflow-wrap: break-word; min-width: 4.5rem; }
+.numbers td, .numbers th { border-bottom: 1px solid #8886; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8886; }
 figure { margin: 0 0 1rem; } img { max-width: 100%; height: auto; display: block; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem; }
@@ -24,9 +24,9 @@ def page(title: str, body: Sequence[str]) -> str:
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
         + "\n".join(body)
-        + "\n</body></html>\n"
+        + "\n</main></body></html>\n"
     )
 
 
@@ -40,14 +40,15 @@ def numbers(rows: Sequence[Sequence[str]]) -> str:
     """A table with its heading first; empty where there is none."""
     if not rows:
         return ""
-    head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in rows[0])
+    head = "".join(f"<th scope='col'>{escape(cell)}</th>" if cell else "<td></td>" for cell in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
-    return f"<table class='numbers'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='numbers' tabindex='0'>{table}</div>"  # a wide one is scrolled by the keyboard, too
 
 
 def lines(texts: Sequence[str]) -> str:
     """Lines as they are; empty where there is none."""
-    return f"<pre>{escape(chr(10).join(texts))}</pre>" if texts else ""
+    return f"<pre tabindex='0'>{escape(chr(10).join(texts))}</pre>" if texts else ""
 
 
 def paragraphs(texts: Sequence[str]) -> list[str]:
