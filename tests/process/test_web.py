@@ -144,6 +144,17 @@ def test_a_page_that_is_not_looked_at_listens_to_nothing(browser: Browser) -> No
     browser.wait(f"document.querySelector('figure').dataset.shown !== '{shown}'")
 
 
+@pytest.mark.parametrize("width", [390, 1920])
+def test_the_sign_in_page_stands_in_one_column(scene: Scene, width: int) -> None:
+    with Browser() as stranger:
+        stranger.size(width, 900)
+        stranger.go(f"{scene.url}/")
+        box = "document.querySelector('{}').getBoundingClientRect()"
+        title, form = box.format("#title"), box.format("#form")
+        assert stranger.run(f"{title}.bottom <= {form}.top && {title}.left === {form}.left")
+        assert stranger.run("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_a_killed_camera_shows_soon_and_recovers(scene: Scene, browser: Browser) -> None:
     browser.wait("document.querySelector('#camera-top.well')")
     before = browser.run("document.querySelectorAll('#incidents .bad').length")
