@@ -54,6 +54,14 @@ class LineProcess:
         """The belt stands still until `go`."""
         self._tell("pause")
 
+    def fault(self, plan: str) -> None:
+        """From the next part on at every part, until `mend`: KIND[:device=D][:seconds=S], as `--fault` has it."""
+        self._tell(f"fault {plan}")
+
+    def mend(self) -> None:
+        """End what `fault` began."""
+        self._tell("mend")
+
     def _tell(self, word: str) -> None:
         if self._child.stdin:
             self._child.stdin.write(f"{word}\n")

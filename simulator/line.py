@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -63,6 +64,7 @@ class Line:
         counters: Sequence[int] = (),
     ) -> None:
         self._content, self._faults, self._last_part = content, tuple(faults), triggers
+        self._passing: tuple[Fault, ...] = ()
         self._random = random.Random(seed)  # noqa: S311 - faults must come again with the same seed
         self._trigger_number = self._parts = 0
         height, width = content.shape[:2]
@@ -133,6 +135,16 @@ class Line:
         """Let the producer's calls for a camera hang from now on."""
         self._strike(Fault(FaultKind.HANG, seconds=seconds), device)
 
+    def strike_from_here_on(self, fault: Fault) -> None:
+        """Let a fault happen at each part to come, until `mend`; where it has a moment or a probability, at those."""
+        if fault.at is None and not fault.probability:
+            fault = replace(fault, probability=1.0)
+        self._passing = (*self._passing, fault)
+
+    def mend(self) -> None:
+        """End what `strike_from_here_on` began; a camera that is lost stays away for the rest of its seconds."""
+        self._passing = ()
+
     def is_grabbing(self, device: int | None = None) -> bool:
         """Whether this camera, or every camera, is open and acquiring: an edge that comes now is exposed."""
         devices = range(self._state.devices) if device is None else (device,)
@@ -140,7 +152,7 @@ class Line:
 
     def _struck(self, part: int) -> dict[FaultKind, list[int]]:
         struck: dict[FaultKind, list[int]] = {}
-        for fault in self._faults:
+        for fault in self._faults + self._passing:
             for device in range(self._state.devices):
                 if fault.device in (None, device) and fault.strikes(
                     part, self._random, is_last=part == self._last_part

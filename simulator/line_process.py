@@ -76,7 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     text = "where the line counter of a camera stands at first, once per camera"
     add("--counter", action="append", default=[], type=int, metavar="N", help=text)
     add("--wait-for-cameras", type=float, default=0.0, metavar="S", help="start when all cameras acquire, or after S s")
-    add("--hold", action="store_true", help="stand still until standard input says go, and again when it says pause")
+    add(
+        "--hold",
+        action="store_true",
+        help="stand still until standard input says go, and again when it says pause; it may say `fault F` and `mend`, too",
+    )
     add("--linger-s", type=float, default=0.0, metavar="S", help="keep the cameras this long after the last part")
     return parser
 
@@ -123,20 +127,39 @@ class _Stop:
 
 
 class _Holder:
-    """Whoever started the line and holds the other end of its standard input: `go` and `pause`, a line each; its end ends all."""
+    """Whoever started the line and holds the other end of its standard input; its end ends all.
 
-    def __init__(self) -> None:
+    A line each: `go`, `pause`, `fault F` as of the next part, `mend` ends those. Raises DatumdError where it is none of them.
+    """
+
+    def __init__(self, line: Line) -> None:
         self.has_let_go = False
         self.is_gone = False
+        self._line = line
+        self._unread = b""
 
     def look(self) -> None:
         """See what came in; never waits, so that a signal is heeded meanwhile."""
         if self.is_gone or not select.select([sys.stdin], [], [], 0.0)[0]:
             return
-        if text := os.read(sys.stdin.fileno(), 4096):
-            self.has_let_go = not text.endswith(b"pause\n")
-        else:
-            self.is_gone = True
+        text = os.read(sys.stdin.fileno(), 4096)
+        self.is_gone = not text
+        *lines, self._unread = (self._unread + text).split(b"\n")
+        for line in lines:
+            self._take(line.decode(errors="replace"))
+
+    def _take(self, text: str) -> None:
+        match text.split(" ", 1):
+            case ["go" | "pause" as word]:
+                self.has_let_go = word == "go"
+            case ["fault", plan]:
+                self._line.strike_from_here_on(parse_fault(plan))
+            case ["mend"]:
+                self._line.mend()
+            case _:
+                raise DatumdError(
+                    f"{text!r} is not understood", where="standard input", allowed="go, pause, fault F, mend"
+                )
 
 
 def _gaps_s(arguments: argparse.Namespace) -> Iterator[float]:
@@ -186,7 +209,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise DatumdError("a line needs a positive rate", where="--rate-hz, --random-gaps")
     signalled = _Stop(signal.SIGTERM, signal.SIGINT)
     halted = _Stop(signal.SIGUSR1)
-    holder = _Holder() if arguments.hold else None
+    holder: _Holder | None = None
 
     def ended() -> bool:
         if holder:
@@ -208,6 +231,7 @@ def _run(arguments: argparse.Namespace) -> int:
         nominal_exposure_us=arguments.nominal_exposure_us,
         counters=arguments.counter,
     )
+    holder = _Holder(line) if arguments.hold else None
     with line, contextlib.ExitStack() as stack:
         _say(f"ready state={arguments.state} cameras={arguments.devices}")
         if arguments.wait_for_cameras > 0.0:

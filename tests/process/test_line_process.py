@@ -84,6 +84,35 @@ def test_a_line_stands_still_until_it_is_told_to_go_and_again_when_it_is_told_to
         assert line.wait(10) == 0
 
 
+def test_a_held_line_has_faults_from_when_it_is_told_until_they_are_mended(state: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = command("--state", state, "--log", log, "--source", "pattern", "--rate-hz", 100, "--hold")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as line:
+        assert line.stdin is not None
+        assert line.stdout is not None
+        assert line.stdout.readline().startswith("ready")
+        for said in ("go\n", "fault dark:dev", "ice=0\n", "mend\n"):  # the second is one line in two pieces
+            line.stdin.write(said)
+            line.stdin.flush()
+            time.sleep(0.5)
+        line.stdin.close()
+        assert line.wait(10) == 0
+    struck = [bool(edge.faults) for edge in read_log(log).edges]
+    first, last = struck.index(True), len(struck) - struck[::-1].index(True)
+    assert first > 10
+    assert last < len(struck) - 10
+    assert all(struck[first:last])
+    assert last - first > 10
+
+
+def test_a_held_line_that_is_told_what_it_does_not_know_says_so_and_ends(state: Path) -> None:
+    words = command("--state", state, "--source", "pattern", "--hold")
+    done = subprocess.run(words, cwd=ROOT, input="go\nstop\n", text=True, capture_output=True, check=False, timeout=20)
+    assert done.returncode == 2
+    assert "'stop' is not understood" in done.stderr
+
+
 def test_a_line_that_is_ended_still_closes_its_log(state: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     words = command("--state", state, "--log", log, "--source", "pattern", "--rate-hz", 100)
