@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.client import Subscription
 from pipeline.errors import DatumdError
+from pipeline.result import Result
 from pipeline.status import StationState, Status
 from simulator.line_log import LineLog, read_log
 from simulator.producer import LINE_VARIABLE
@@ -111,15 +112,23 @@ class DaemonProcess:
         """How the supervisor ended, None while it runs."""
         return self._child.poll()
 
-    def wait_until_ready(self, subscription: Subscription, stopped: Callable[[], bool] = lambda: False) -> None:
-        """Until the station says that it inspects. Raises DatumdError with the daemon's own words when it does not."""
+    def wait_until_ready(self, subscription: Subscription, stopped: Callable[[], bool] = lambda: False) -> list[Result]:
+        """Until the station says that it inspects. Returns the results that came before: some cameras wait for nobody.
+
+        Raises:
+            DatumdError: with the daemon's own words, when it does not come up.
+        """
         until = time.monotonic() + READY_LIMIT_S
+        results: list[Result] = []
         while not stopped():
             message = subscription.receive(0.2)
             if isinstance(message, Status) and message.state in READY_STATES:
-                return
+                break
+            if isinstance(message, Result):
+                results.append(message)
             if not self.is_running or time.monotonic() > until:
                 raise DatumdError(f"the daemon did not come up:\n{self.words()}")
+        return results
 
     def words(self) -> str:
         """The last lines that it wrote."""

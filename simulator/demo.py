@@ -89,12 +89,15 @@ class Demo:
         self._counted = 0
         self._station = f"demo-{os.getpid()}"
         self._bad: list[Result] = []
+        self._early: list[Result] = []
         self._is_halted = False
         if not (RECIPES / RECIPE / "recipe.lock").is_file():
             raise DatumdError("no example recipe here", where=str(RECIPES), next_command="make run, in a checkout")
         producer, self.camera_text = self._choose_camera()
         with ExitStack() as stack:
-            self._subscription = stack.enter_context(Subscription(f"tcp://{settings.results}", self._station))
+            self._subscription = stack.enter_context(
+                Subscription(f"tcp://{settings.results}", self._station, from_start=True)
+            )
             self._line = self._start_line(folder) if producer else None
             if self._line:
                 stack.callback(self._line.close)
@@ -152,7 +155,7 @@ class Demo:
 
     def wait_until_ready(self, stopped: Callable[[], bool]) -> None:
         """Until the daemon inspects. Raises DatumdError with the daemon's own words when it does not come up."""
-        self._daemon.wait_until_ready(self._subscription, stopped)
+        self._early = self._daemon.wait_until_ready(self._subscription, stopped)
 
     def start_line(self) -> None:
         """Let the parts come."""
@@ -161,6 +164,7 @@ class Demo:
 
     def results(self, stopped: Callable[[], bool]) -> Iterator[str]:
         """A line for each result, until the last trigger is answered or everything has been quiet for too long."""
+        yield from map(self._take, self._early)
         quiet_since = time.monotonic()
         while not self._is_over(time.monotonic() - quiet_since):
             if stopped() and not self._is_halted:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.render import PartRenderer, frame_seed
+from simulator.render import Occlusion, PartRenderer, frame_seed
 
 
 def frames(width: int, height: int, seed: int) -> Iterator[NDArray[np.uint8]]:
@@ -17,5 +17,5 @@ def frames(width: int, height: int, seed: int) -> Iterator[NDArray[np.uint8]]:
 def _pictures(renderer: PartRenderer, seed: int) -> Iterator[NDArray[np.uint8]]:
     index = 0
     while True:
-        yield renderer.render(frame_seed(seed, index)).image
+        yield renderer.render(frame_seed(seed, index), occlusion=Occlusion.SPARSE).image
         index += 1

@@ -71,20 +71,26 @@ def test_its_page_is_there_to_be_looked_at_until_ctrl_c_ends_it_with_a_summary(
 
 def test_ctrl_c_ends_a_synthetic_camera_with_a_summary(demo: Callable[..., subprocess.Popen[str]]) -> None:
     process = demo("--rate", "15", "--synthetic")
-    lines_until(
-        process, "PASS"
-    )  # a synthetic camera does not wait for us: which number is the first that we see, nobody can say
+    lines_until(process, "PASS")
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "triggers answered" in told
 
 
+def test_a_synthetic_camera_waits_for_nobody_and_yet_all_its_parts_are_told(
+    demo: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = demo("--triggers", "30", "--rate", "15", "--synthetic")
+    told, _ = process.communicate(timeout=150)
+    assert "triggers answered  30" in told
+    assert "the daemon's own count 30 triggers: 30 answered, 0 twice" in told
+    assert process.returncode == 0
+
+
 def test_a_daemon_that_dies_is_no_success(demo: Callable[..., subprocess.Popen[str]]) -> None:
     process = demo("--triggers", "1000", "--rate", "15")
-    lines_until(
-        process, "PASS"
-    )  # a synthetic camera does not wait for us: which number is the first that we see, nobody can say
+    lines_until(process, "PASS")
     supervisors = [
         int(folder.name)
         for folder in Path("/proc").glob("[0-9]*")
