@@ -19,6 +19,7 @@ SOAKS = {
 TRAINED = {"folds", "methods", "segment", "teach", "teach_loop"}
 NOT_BENCHMARKS = {
     "__main__",
+    "alerts",  # a fault run of a quarter of an hour, which needs Prometheus; by itself
     "bare",
     "bracket_station",
     "bracket_views",

@@ -89,9 +89,7 @@ def write_scene(folder: Path, station: str, ports: tuple[int, int, int]) -> Path
             large_wh=NETWORK_WH,
         )
         shutil.rmtree(folder / "recipes" / f"dots{number}-frames")
-    (folder / "pictures").mkdir()
-    for picture in range(len(SHIFTS_PX)):
-        cv2.imwrite(str(folder / "pictures" / f"{picture:02d}.png"), _picture(picture))
+    write_pictures(folder / "pictures")
     path = folder / "station.toml"
     cameras = [CAMERA.format(view=view, serial=serial, producer=cti_path()) for view, serial in VIEWS.items()]
     results, control, metrics = ports
@@ -105,6 +103,13 @@ def write_scene(folder: Path, station: str, ports: tuple[int, int, int]) -> Path
     )
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def write_pictures(folder: Path) -> None:
+    """Parts for the line, one in each place, as PNG files in a new folder."""
+    folder.mkdir()
+    for picture in range(len(SHIFTS_PX)):
+        cv2.imwrite(str(folder / f"{picture:02d}.png"), _picture(picture))
 
 
 def _picture(picture: int) -> NDArray[np.uint8]:
