@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.connection import add_connection, keys_of
+from pipeline.commands.connection import add_connection, reached
 from pipeline.commands.whole_file import whole_file
 from pipeline.errors import ConfigError, DataError
 
@@ -110,7 +110,7 @@ def _record(args: argparse.Namespace) -> int:
 
     file = ReadingsFile(args.out)
     try:
-        station = Inspections(args.endpoint, args.station, keys_of(args), args.timeout)
+        station = Inspections(*reached(args), args.timeout)
         try:
             record(Plan(args.parts, args.loadings, args.repeats), file, station.inspect, _asker(args.unattended), _say)
         finally:

@@ -53,7 +53,8 @@ class Schedule:
 
     Attributes:
         muon: the learning rate of wide matrices, which Muon then learns in place of AdamW; 0 for AdamW alone.
-        report_every, save_every: in steps and seconds; a report is one line, a save a checkpoint.
+        report_every, save_every_s: in steps and seconds; a report is one line, a save a checkpoint.
+        silent_s: a line without losses after so long without a report.
     """
 
     steps: int
@@ -61,6 +62,7 @@ class Schedule:
     weight_decay: float
     muon: float = 0.0
     report_every: int = 100
+    silent_s: float = 30.0
     validate_every: int = 1000
     save_every_s: float = 60.0
     warm_up: int = 200
@@ -93,7 +95,7 @@ def fit(
     if resume and path.is_file():
         state = _restored(path, config, network, averaged, optimiser)
         report(f"{task.name}: goes on at step {state.step} of {schedule.steps}")
-    started = saved = time.monotonic()
+    started = saved = told = time.monotonic()
     first, spent = state.step, state.seconds
     sums = _Sums(task.name)
     for step, batch in _prefetched(task, first, schedule.steps):
@@ -108,6 +110,11 @@ def fit(
                 row |= task.validate(averaged)
             state.history.append(row)
             report(progress(task.name, row, schedule.steps, (time.monotonic() - started) / (state.step - first)))
+            told = time.monotonic()
+        elif time.monotonic() - told > schedule.silent_s:
+            told = time.monotonic()
+            row = {"step": float(state.step)}
+            report(progress(task.name, row, schedule.steps, (told - started) / (state.step - first)))
         if last or time.monotonic() - saved > schedule.save_every_s:
             state.seconds = spent + time.monotonic() - started
             state.model, state.averaged = network.state_dict(), averaged.state_dict()
@@ -223,9 +230,9 @@ def learning_rate(step: int, schedule: Schedule) -> float:
 
 def progress(name: str, row: dict[str, float], steps: int, seconds_a_step: float) -> str:
     """One line: where the training is, its losses, and how long it will take."""
-    figures = "  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step")
+    figures = "".join(f"{key} {value:.4g}  " for key, value in row.items() if key != "step")
     left = (steps - row["step"]) * seconds_a_step
-    return f"{name} {row['step']:.0f}/{steps}  {figures}  {seconds_a_step * 1e3:.0f} ms a step  {_clock(left)} left"
+    return f"{name} {row['step']:.0f}/{steps}  {figures}{seconds_a_step * 1e3:.0f} ms a step  {_clock(left)} left"
 
 
 def _clock(seconds: float) -> str:

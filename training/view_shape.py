@@ -38,9 +38,10 @@ def _around_all(dataset: Dataset) -> LocateSettings:
         raise DataError(
             "the parts lie in different places, so one fixed region does not do",
             where="--method",
-            allowed="in OUT/recipe.toml, before training, how parts are found: [view.NAME] locate = { blob = { mode = "
-            f'"edges", area_px = [{areas.min() / 4:.0f}, {areas.max() * 2:.0f}] }} }} or {{ nests = … }}; or a METHOD.toml '
-            "with it, as training/methods/tubes.toml has",
+            allowed="how parts are found, in the recipe.toml of the folder that is trained into: [view.NAME] locate = "
+            f'{{ blob = {{ mode = "edges", area_px = [{areas.min() / 4:.0f}, {areas.max() * 2:.0f}] }} }} or {{ nests = … }}; '
+            "or a METHOD.toml with it, as training/methods/tubes.toml has",
+            next_command="datumd init, which writes such a recipe.toml",
         )
     (frame,) = (np.array(size) for size in sizes)
     grow = _MARGIN * (high - low) / 2

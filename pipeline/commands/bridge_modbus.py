@@ -2,8 +2,8 @@
 
 import argparse
 
-from pipeline.commands.bridge_station import positive, reached, until_signal
-from pipeline.commands.connection import add_connection
+from pipeline.commands.bridge_station import positive, until_signal
+from pipeline.commands.connection import add_connection, reached
 
 
 def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

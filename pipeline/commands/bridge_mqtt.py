@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pipeline.commands.bridge_station import reached, until_signal
-from pipeline.commands.connection import add_connection
+from pipeline.commands.bridge_station import until_signal
+from pipeline.commands.connection import add_connection, reached
 from pipeline.priority import come_last
 
 

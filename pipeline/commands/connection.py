@@ -16,7 +16,11 @@ DEFAULT_ENDPOINT = "tcp://127.0.0.1:5570"
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Add the address, the station's name and the keys."""
     parser.add_argument(
-        "endpoint", nargs="?", default=DEFAULT_ENDPOINT, help="results address of the station (default: %(default)s)"
+        "endpoint",
+        nargs="?",
+        default=DEFAULT_ENDPOINT,
+        metavar="ADDRESS | STATION.toml",
+        help="results address of the station, or its file (default: %(default)s)",
     )
     parser.add_argument("--station", default="", help="only this station")
     parser.add_argument(
@@ -38,9 +42,26 @@ def keys_of(args: argparse.Namespace) -> "ClientKeys | None":
     return load_client_keys(args.key, args.server_key)
 
 
+def reached(args: argparse.Namespace) -> "tuple[str, str, ClientKeys | None]":
+    """Results address, station and keys: from the station file where one is named.
+
+    Raises:
+        ConfigError: the station file or a key cannot be read.
+    """
+    if not args.endpoint.endswith(".toml"):
+        return args.endpoint, args.station, keys_of(args)
+    from pipeline.config import load_station
+    from pipeline.security import own_client_keys
+
+    station = load_station(Path(args.endpoint))
+    host, _, port = station.results.bind.rpartition(":")
+    host = host.replace("//0.0.0.0", "//127.0.0.1").replace("//*", "//127.0.0.1")
+    return f"{host}:{port}", station.station, keys_of(args) or own_client_keys(station.security)
+
+
 def control_of(args: argparse.Namespace) -> "Control":
     """A line to the station, to be closed. Raises NoAnswer where it is not heard."""
     from pipeline.client import Control, find_control
 
-    keys = keys_of(args)
-    return Control(find_control(args.endpoint, args.station, keys), keys)
+    endpoint, station, keys = reached(args)
+    return Control(find_control(endpoint, station, keys), keys)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.commands.connection import add_connection, keys_of
+from pipeline.commands.connection import add_connection, reached
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,9 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
     summary = Summary()
     timed_out = False
-    subscription = Subscription(
-        args.endpoint, args.station, cursor=args.cursor, from_start=args.from_start, keys=keys_of(args)
-    )
+    endpoint, station, keys = reached(args)
+    subscription = Subscription(endpoint, station, cursor=args.cursor, from_start=args.from_start, keys=keys)
     with subscription:
         quiet_since = monotonic_ns()
         try:

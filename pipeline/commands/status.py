@@ -6,7 +6,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pipeline.commands.connection import add_connection, control_of, keys_of
+from pipeline.commands.connection import add_connection, control_of, reached
 
 if TYPE_CHECKING:
     from pipeline.status import Status
@@ -63,8 +63,9 @@ def _watch(args: argparse.Namespace, status: "Status") -> bool:
     watch, shown_ns = StationWatch(status, monotonic_ns()), 0
     watch.add(status, watch.heard_ns)
     first = StatusScreen(watch, watch.heard_ns)
+    endpoint, _, keys = reached(args)
     with (
-        Subscription(args.endpoint, status.station, keys=keys_of(args), replay=False) as subscription,
+        Subscription(endpoint, status.station, keys=keys, replay=False) as subscription,
         Live(first, console=console, screen=True, auto_refresh=False) as live,
         suppress(KeyboardInterrupt),
     ):

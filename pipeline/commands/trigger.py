@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from pipeline.commands.connection import add_connection, keys_of
+from pipeline.commands.connection import add_connection, reached
 
 REJECTED = 3
 
@@ -42,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.result_text import line
     from pipeline.status import Heartbeat
 
-    keys = keys_of(args)
-    control = find_control(args.endpoint, args.station, keys)
+    endpoint, station, keys = reached(args)
+    control = find_control(endpoint, station, keys)
     code = 0
-    with Subscription(args.endpoint, args.station, control=control, keys=keys) as subscription:
+    with Subscription(endpoint, station, control=control, keys=keys) as subscription:
         until = monotonic_ns() + int(args.timeout * 1e9)
         while not isinstance(subscription.receive(0.2), Heartbeat):  # from here on nothing is missed
             if monotonic_ns() > until:

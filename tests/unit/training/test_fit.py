@@ -1,6 +1,6 @@
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,16 @@ def test_it_learns_reports_and_measures(tmp_path: Path) -> None:
     assert [row["step"] for row in state.history if "mean_px" in row] == [100, 200]
     assert state.history[-1]["position"] < state.history[0]["position"] / 10
     assert lines[-1].startswith("line 200/200  position ")
+
+
+def test_slow_steps_are_told_before_the_first_report(tmp_path: Path) -> None:
+    lines: list[str] = []
+    slow = replace(SCHEDULE, steps=6, silent_s=0.0)
+    _, state = fit(Line(), network(), slow, {}, tmp_path / "c", resume=False, report=lines.append)
+    assert [line.split("  ")[0] for line in lines] == [f"line {step}/6" for step in range(1, 7)]
+    assert "position" not in lines[0]
+    assert " ms a step  " in lines[0]
+    assert [row["step"] for row in state.history] == [6]
 
 
 def test_a_run_that_died_goes_on_to_the_same_end(tmp_path: Path) -> None:
