@@ -22,10 +22,10 @@ MASTER_HZ = 5.0
 NOISE_LEVELS = 3.0
 PICTURES = 10  # as many as the baseline of a chart: none of them lies outside of its limits
 DIMMED = 0.97  # of the light
-DRIFT_DIVISOR = 240  # a day becomes six minutes, an hour 15 s
+DRIFT_DIVISOR = 90  # a day becomes 16 minutes, an hour 40 s
 PART_HZ = 12.0  # a keypoint counts where it was seen 100 times in an hour
 POSES = 24
-DRIFT_REST_S = 60.0  # an hour of four is what the day before is compared with
+DRIFT_REST_S = 60.0  # what the hour after it is compared with
 SOFT_PX = 5.0  # standard deviation of the blur
 
 

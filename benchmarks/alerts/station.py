@@ -167,8 +167,9 @@ class Feeder:
         self._pictures = pictures
 
     def _run(self) -> None:
-        sent = 0
-        while not self._ended.wait(self._pause_s):
+        sent, due = 0, time.monotonic()
+        while not self._ended.wait(max(0.0, due - time.monotonic())):
+            due = max(due + self._pause_s, time.monotonic())  # what is late is not caught up with
             pictures = self._pictures
             if pictures:
                 with contextlib.suppress(OSError, http.client.HTTPException):  # the station is not up yet, or has ended
