@@ -19,7 +19,8 @@ class VitalWord(IntEnum):
     """Words of a row.
 
     `starts` counts the processes that had it in this run; `born` tells a pid from a later one; `warmed` counts how often the
-    process ran all networks of a recipe for no part, to keep them warm.
+    process ran all networks of a recipe for no part, to keep them warm. `restarts` is the supervisor's: it counts those that
+    died before they had the row, too.
     """
 
     pid = 0
@@ -29,6 +30,7 @@ class VitalWord(IntEnum):
     starts = 4
     born = 5
     warmed = 6
+    restarts = 7
 
 
 class WorkerState(IntEnum):
@@ -92,6 +94,10 @@ class Vitals:
     def count_warmed(self, row: int) -> None:
         """All networks of a recipe have been run once more for no part."""
         self._words[row * ROW_WORDS + VitalWord.warmed] += 1
+
+    def count_restart(self, row: int) -> None:
+        """The process has ended and will be started again."""
+        self._words[row * ROW_WORDS + VitalWord.restarts] += 1
 
     def close(self) -> None:
         """Unmap."""

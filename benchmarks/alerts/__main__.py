@@ -82,13 +82,12 @@ def run(scene: Scene, wanted: set[str]) -> list[Shown]:
                 prometheus.wait(lambda: bool(prometheus.query("datumd_ready == 1")), UP_LIMIT_S)
                 watch = Watch(prometheus, say)
                 say(f"{scene.rest_s:g} s without a fault ...")
-                early = watch.rest(scene.rest_s)
+                early = watch.rest(scene.rest_s) - set(scene.by_load)
                 for fault in stage.faults:
                     if wanted & set(fault.alerts):
                         watch.show(fault)
             finally:
                 prometheus.close()
-    early -= {each.alert for each in watch.shown}
     return [
         *(each for each in watch.shown if each.alert in wanted),
         *(Shown(alert, "nothing", fault="fired without a fault") for alert in sorted(early)),

@@ -120,5 +120,5 @@ DISK = Scene(
     _disk,
     DIVISOR,
     REST_S,
-    lacks,
+    lacks=lacks,
 )

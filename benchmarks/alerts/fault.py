@@ -48,14 +48,14 @@ class Watch:
     say: Callable[[str], None]
     shown: list[Shown] = field(default_factory=list)
 
-    def rest(self, seconds: float, alerts: Sequence[str] = ()) -> set[str]:
-        """Watch without a fault. Returns which alerts fired, of these, or of all."""
+    def rest(self, seconds: float) -> set[str]:
+        """Watch without a fault. Returns which alerts fired."""
         fired: set[str] = set()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             fired |= self.prometheus.firing()
             time.sleep(TURN_S)
-        return fired & set(alerts) if alerts else fired
+        return fired
 
     def show(self, fault: Fault) -> None:
         """Make a fault, wait until its alerts fire, end it, wait until they clear."""

@@ -179,4 +179,9 @@ LINE = Scene(
     _line,
     rest_s=60.0,
 )
-FLOODED = Scene("flood", ("DatumdMissedResults",), _flood)
+FLOODED = Scene(
+    "flood",
+    ("DatumdMissedResults",),
+    _flood,
+    by_load=("DatumdCameraLosses", "DatumdLosses", "DatumdManyLosses", "DatumdLatency", "DatumdImagesLost"),
+)

@@ -104,4 +104,6 @@ def _noisy(picture: NDArray[np.float64], random: np.random.Generator) -> Picture
 
 
 MASTERS_SCENE = Scene("masters", ("DatumdMastersDue", "DatumdMasterDrift"), _masters)
-DRIFT_SCENE = Scene("drift", ("DatumdVisibilityDrifts",), _drift, DRIFT_DIVISOR, DRIFT_REST_S)
+DRIFT_SCENE = Scene(
+    "drift", ("DatumdVisibilityDrifts",), _drift, DRIFT_DIVISOR, DRIFT_REST_S, by_load=("DatumdLatency",)
+)

@@ -42,7 +42,8 @@ class Scene:
         alerts: that it shows.
         open: starts everything in an empty folder, and lets the parts come.
         divisor: of the times of the rules.
-        rest_s: without a fault, before the first one; nothing may fire.
+        rest_s: without a fault, before the first one; nothing may fire but `by_load`.
+        by_load: alerts that fire because the scene asks more than a machine may have.
         lacks: why it cannot be shown on this machine, "" where it can.
     """
 
@@ -51,4 +52,5 @@ class Scene:
     open: Callable[[Path], AbstractContextManager[Stage]]
     divisor: int = DIVISOR
     rest_s: float = 10.0
+    by_load: Sequence[str] = ()
     lacks: Callable[[], str] = lambda: ""

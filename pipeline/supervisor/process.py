@@ -161,6 +161,7 @@ class Process:
         """It has ended, by itself or killed: say when it may start again (at once after a good run, else later and later)."""
         now = monotonic_ns()
         self.restarts += 1
+        self._vitals.count_restart(self._row)
         was_good = self._ready_ns and now - self._ready_ns > GOOD_RUN_NS
         self.failures = 1 if was_good else self.failures + 1
         back_off_ns = FIRST_BACK_OFF_NS * 2 ** min(self.failures - 2, 10) if self.failures > 1 else 0

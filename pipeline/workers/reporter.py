@@ -162,6 +162,6 @@ class Reporter:
         pid = self.vitals.read(row, VitalWord.pid)
         resident_bytes, cpu_seconds = usage(pid) if pid else (0, 0.0)
         state = WorkerState(self.vitals.read(row, VitalWord.state)).name
-        restarts = max(0, self.vitals.read(row, VitalWord.starts) - 1)
+        restarts = self.vitals.read(row, VitalWord.restarts)
         warmed = self.vitals.read(row, VitalWord.warmed)
         return ProcessReport(name, pid, state, resident_bytes, cpu_seconds, restarts, warmed)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos.stage import workers_of
 from pipeline.status import Status
 from tests.recipes import make_recipe
 from tests.stations import Heard, hear_until, running, write_station
@@ -86,3 +87,26 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "Z"
+
+
+def test_a_process_that_dies_before_its_first_line_is_counted_as_started_again(
+    run_dir: Path, station_name: str, free_port: Callable[[], int]
+) -> None:
+    make_recipe(run_dir / "recipes" / "part", ["top"])
+    port = free_port()
+    camera = '[camera.top]\ntype = "synthetic"\nrate_hz = 5\n'
+    station = write_station(run_dir, station_name, run_dir / "recipes", port, free_port(), camera)
+    with running(station, port) as (daemon, subscription):
+        killed: set[int] = set()
+        deadline = time.monotonic() + 60.0
+        while len(killed) < 3:
+            assert time.monotonic() < deadline, "it was not started again"
+            pid = workers_of(daemon.pid, station_name).get("metrics", 0)
+            if pid and pid not in killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        hear_until(subscription, Heard(), lambda status: _restarts(status) == 3)
+
+
+def _restarts(status: Status) -> int:
+    return next(process.restarts for process in status.processes if process.name == "metrics")
