@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for scene in SCENES:
             if wanted & set(scene.alerts):
                 shown += run(scene, wanted)
-    except (DatumdError, RuntimeError, TimeoutError) as error:
+    except (DatumdError, RuntimeError, OSError) as error:
+        print(text(shown))
         sys.stderr.write(f"benchmarks.alerts: {error}\n")
         return 2
     print(text(shown))
