@@ -13,7 +13,7 @@ def give_way() -> None:
 
 
 def come_last() -> None:
-    """Beyond that, have little of a processor that others want. Not for what a camera's buffers or a PLC wait for."""
+    """Beyond that, have little of a processor that others want. Not for what a camera's buffers wait for."""
     give_way()
     with suppress(OSError):
         os.nice(max(0, LAST - os.nice(0)))

@@ -20,8 +20,8 @@ Row = tuple[str | float, ...]
 
 def measure(quick: bool) -> Measured:
     """Measure latency of Modbus and lines beside the client's, frames/s with and without bridges, and a bridge that is killed."""
-    ways = measure_latency(60 if quick else 3000)
-    ms = ways.ms
+    times = measure_latency(60 if quick else 3000)
+    ms = times.ms
     loads = measure_share(QUICK if quick else WHOLE)
     chaos = measure_chaos(60 if quick else 2000)
     figures = [
@@ -38,7 +38,7 @@ def measure(quick: bool) -> Measured:
         columns=["what", "parts", "p50", "p99", "max"],
         rows=[
             *_latency_rows("trigger to result", ms),
-            *_latency_rows("the same without the daemon's own time", ways.around_ms),
+            *_latency_rows("the same without the daemon's own time", times.around_ms),
             *_rate_rows(loads),
             *(_load_row(kind, load) for kind, load in loads.items()),
             _chaos_row(chaos),

@@ -4,6 +4,7 @@ import argparse
 
 from pipeline.commands.bridge_station import positive, until_signal
 from pipeline.commands.connection import add_connection, reached
+from pipeline.priority import come_last
 
 
 def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.bridge_settings import ModbusSettings, check_listening, require_library
 
     require_library("modbus")
+    come_last()
     check_listening(args.bind, args.allow, "--bind", "--allow")
     endpoint, station, keys = reached(args)
 

@@ -6,7 +6,6 @@ from pipeline.camera_settings import HttpSettings
 from pipeline.config import Station
 
 ENDS_THE_DAEMON = "ledger"  # when it fails again and again; the others are started again for ever
-PATIENT = frozenset({"mqtt", "opcua"})  # bridges; the others answer a PLC that polls, or waits for a line
 LOADING_S = 120.0  # loading and qualifying networks may take this long, and a bridge's library on a busy machine
 
 
@@ -16,7 +15,7 @@ class ProcessSpec:
 
     `starting_s`: how long it may take from the start of its main to its work. `has_spare`: another one waits, with everything
     imported, to take its place at once. `can_wait`: no answer waits for it, so that it takes the processor from no other
-    process when it is woken (SCHED_BATCH). `comes_last`: nor does a buffer or a PLC, so that it has little of a processor that
+    process when it is woken (SCHED_BATCH). `comes_last`: nor does a buffer of a camera, so that it has little of a processor that
     others want (SCHED_BATCH and nice).
     """
 
@@ -41,7 +40,7 @@ def processes(station: Station) -> list[ProcessSpec]:
         ProcessSpec("evidence", "pipeline.workers.evidence:main", can_wait=True),
         ProcessSpec("metrics", "pipeline.sinks.metrics:main", can_wait=True),
         *(
-            ProcessSpec(f"bridge.{name}", f"pipeline.sinks.{name}.bridge:main", LOADING_S, comes_last=name in PATIENT)
+            ProcessSpec(f"bridge.{name}", f"pipeline.sinks.{name}.bridge:main", LOADING_S, comes_last=True)
             for name in station.plc.protocols
         ),
         *(ProcessSpec(f"infer.{n}", "pipeline.workers.infer:main", LOADING_S) for n in range(station.infer.workers)),
