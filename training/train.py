@@ -203,9 +203,8 @@ class Training:
         for number, share in enumerate(shares):
             others = replace(self.parts, train=np.setdiff1d(self.parts.train, share), calibration=share)
             work = run.work / f"fold{number}"
-            fold = Training(
-                replace(run, work=work, report=_prefixed(run.report, f"fold {number}: ")), self.canvas, others
-            )
+            report = _prefixed(run.report, f"fold {number + 1} of {len(shares)}: ")
+            fold = Training(replace(run, work=work, report=report), self.canvas, others)
             fold.keypoints()
             rows.append(fold.found[-1].error_canvas_px)
         return np.concatenate(rows)

@@ -180,6 +180,7 @@ def test_who_may_do_what_and_it_is_written_down_who_did(scene: Scene) -> None:
     assert scene.ask("POST", "/do", "operator", "x" * 100_000, X_Datumd="1")[0] == 400
     assert scene.ask("GET", "/page/..%2Fapp.py")[0] == 404
     assert scene.ask("POST", "/login", "", {"token": "nobody's"}, X_Datumd="1")[0] == 401
+    assert scene.ask("GET", "/login")[0] == 307  # to the page, which signs in whoever is not
     assert scene.ask("POST", "/do", "operator", stop, X_Datumd="1")[0] == 200
     assert scene.ask("POST", "/do", "engineer", {"what": "start"}, X_Datumd="1")[0] == 200
     reader = JournalReader.open(scene.folder / "state")

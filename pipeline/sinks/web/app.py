@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -74,6 +74,7 @@ def app(page: Page) -> ASGIApp:
         route("/", _index, Role.nobody),
         route("/page/{name}", _file, Role.nobody),
         route("/texts", _texts, Role.nobody),
+        route("/login", _home, Role.nobody),
         route("/login", _login, Role.nobody, ("POST",)),
         route("/logout", _logout, Role.nobody, ("POST",)),
         route("/events", _events),
@@ -152,6 +153,10 @@ async def body_of(request: Request) -> bytes | None:
 async def _index(_page: Page, _request: Request, person: Person) -> Response:
     name = "login.html" if person.role is Role.nobody else "index.html"
     return Response(FILES[name].read_bytes(), media_type=KINDS[".html"])
+
+
+async def _home(_page: Page, _request: Request, _person: Person) -> Response:
+    return RedirectResponse("/")  # which signs in whoever is not
 
 
 async def _file(_page: Page, request: Request, _person: Person) -> Response:
