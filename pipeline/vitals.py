@@ -1,6 +1,6 @@
 """Vital signs of the workers in shared memory: health is progress, a counter and a monotonic time for each worker.
 
-One row a process in a small file beside the frame ring, written by that process alone. A worker's loop turns, and so makes
+One row a process in a small file beside the frame ring; each word of it has one writer. A worker's loop turns, and so makes
 progress, whether there is work or not.
 """
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.client import Subscription
-from pipeline.errors import DatumdError
+from pipeline.errors import ConfigError, DatumdError
 from pipeline.result import Result
+from pipeline.runtime import load_runtime, runtime_folder
 from pipeline.status import StationState, Status
 from simulator.line_log import LineLog, read_log
 from simulator.producer import LINE_VARIABLE
@@ -21,6 +23,14 @@ from simulator.producer import LINE_VARIABLE
 END_LIMIT_S = 10.0
 READY_LIMIT_S = 60.0
 READY_STATES = (StationState.Ready, StationState.ContinuousExecution)  # somebody may have stopped the station
+
+
+def sweep(station: str) -> None:
+    """Remove what a killed daemon left, where no next one has its name and would take it over."""
+    with suppress(ConfigError):
+        runtime = load_runtime(runtime_folder(station))
+        runtime.remove()
+        runtime.ring_path.unlink(missing_ok=True)
 
 
 class LineProcess:

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +15,13 @@ from typing import Self
 import cv2
 
 from pipeline.client import Subscription
-from pipeline.errors import CameraError, ConfigError, DatumdError
+from pipeline.errors import CameraError, DatumdError
 from pipeline.overlay import draw, segments
 from pipeline.recipe import load_recipe
 from pipeline.result import Evaluation, Result
 from pipeline.result_text import Summary, line, percentile
-from pipeline.runtime import load_runtime, runtime_folder
 from pipeline.status import Status
-from simulator.child import DaemonProcess, LineProcess
+from simulator.child import DaemonProcess, LineProcess, sweep
 from simulator.producer import cti_path
 from simulator.render import Occlusion, PartRenderer
 
@@ -104,17 +103,9 @@ class Demo:
             self._daemon = DaemonProcess(
                 self._write_station(folder, producer), self._line.environment if self._line else {}
             )
-            stack.callback(self._sweep)
+            stack.callback(sweep, self._station)
             stack.callback(self._daemon.close)
             self._stack = stack.pop_all()
-
-    def _sweep(self) -> None:
-        """Remove what a killed daemon left: the next demonstration has another name and would not take it over."""
-        folder = runtime_folder(self._station)
-        with suppress(ConfigError):
-            runtime = load_runtime(folder)
-            runtime.remove()
-            runtime.ring_path.unlink(missing_ok=True)
 
     def _choose_camera(self) -> tuple[Path | None, str]:
         if self.settings.synthetic:

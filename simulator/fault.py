@@ -68,7 +68,7 @@ class Fault:
         return self.probability > 0.0 and random.random() < self.probability
 
 
-def parse_fault(text: str) -> Fault:
+def parse_fault(text: str, where: str = "--fault") -> Fault:
     """Read ``KIND[:device=D][:at=N][:p=P][:seconds=S]``, for example ``drop:device=0:at=12`` or ``incomplete:p=0.01``.
 
     Raises:
@@ -86,7 +86,7 @@ def parse_fault(text: str) -> Fault:
             seconds=float(values.pop("seconds", 1.0)),
         )
     except ValueError:
-        raise DatumdError(f"{text!r} is no fault", where="--fault", allowed=allowed) from None
+        raise DatumdError(f"{text!r} is no fault", where=where, allowed=allowed) from None
     if values or not 0.0 <= fault.probability <= 1.0:
-        raise DatumdError(f"{text!r} is no fault", where="--fault", allowed=allowed)
+        raise DatumdError(f"{text!r} is no fault", where=where, allowed=allowed)
     return fault

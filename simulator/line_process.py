@@ -153,7 +153,7 @@ class _Holder:
             case ["go" | "pause" as word]:
                 self.has_let_go = word == "go"
             case ["fault", plan]:
-                self._line.strike_from_here_on(parse_fault(plan))
+                self._line.strike_from_here_on(parse_fault(plan, "standard input"))
             case ["mend"]:
                 self._line.mend()
             case _:
@@ -242,8 +242,10 @@ def _run(arguments: argparse.Namespace) -> int:
         announcer = Announcer(arguments.announce) if arguments.announce else None
         if announcer:
             stack.callback(announcer.close)
-        late_s = _move(line, arguments, stopped, lambda: holder is not None and not holder.has_let_go, announcer)
-        line.finish()
+        try:
+            late_s = _move(line, arguments, stopped, lambda: holder is not None and not holder.has_let_go, announcer)
+        finally:
+            line.finish()
         _say(f"closed triggers={line.triggers} parts={line.parts}")
         if late_s > _LATE_S:
             _say(f"the line was late by up to {late_s:.1f} s: lower --rate-hz, or hold all images by a larger --pool")

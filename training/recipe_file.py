@@ -38,11 +38,12 @@ def write_recipe(path: Path, method: Method, view: str, keypoints: Sequence[str]
 
 
 def wanted_locate(path: Path, view: str) -> LocateSettings | None:
-    """How a recipe that is there finds its parts; None where there is none, or nothing was taught and its region is fixed yet."""
-    try:
-        settings = read_recipe_file(path).view.get(view) if path.exists() else None
-    except RecipeError:  # which `datumd seal` will tell of
-        return None
+    """How a recipe that is there finds its parts; None where there is none, or nothing was taught and its region is fixed yet.
+
+    Raises:
+        RecipeError: it cannot be read. Nobody wants to train for minutes into a recipe that no station can load.
+    """
+    settings = read_recipe_file(path).view.get(view) if path.exists() else None
     if settings is None or (is_untaught(settings) and settings.locate.fixed is not None):
         return None
     return settings.locate

@@ -41,7 +41,7 @@ def _around_all(dataset: Dataset) -> LocateSettings:
             allowed="how parts are found, in the recipe.toml of the folder that is trained into: [view.NAME] locate = "
             f'{{ blob = {{ mode = "edges", area_px = [{areas.min() / 4:.0f}, {areas.max() * 2:.0f}] }} }} or {{ nests = … }}; '
             "or a METHOD.toml with it, as training/methods/tubes.toml has",
-            next_command="datumd init, which writes such a recipe.toml",
+            next_command="in a recipe.toml of datumd init delete its locate and uncomment the one with blob; or datumd init",
         )
     (frame,) = (np.array(size) for size in sizes)
     grow = _MARGIN * (high - low) / 2

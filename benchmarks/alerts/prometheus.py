@@ -57,7 +57,8 @@ class Prometheus:
                 }
             )
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        with (folder / "words").open("w", encoding="utf-8") as words:
+        self._words = folder / "words"
+        with self._words.open("w", encoding="utf-8") as words:
             self._child = subprocess.Popen(
                 [  # noqa: S607 - wherever it is installed
                     "prometheus",
@@ -83,16 +84,24 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in self.get("alerts")["alerts"] if alert["state"] == "firing"}
 
     def wait(self, is_so: Callable[[], bool], limit_s: float) -> None:
-        """Until something is so. Raises TimeoutError with the alerts of that moment where it is not."""
-        until = time.monotonic() + limit_s
+        """Until something is so.
+
+        Raises:
+            TimeoutError: it is not; with the alerts of that moment.
+            RuntimeError: Prometheus has ended; with its last words.
+        """
+        until, alerts = time.monotonic() + limit_s, "no answer"
         while time.monotonic() < until:
+            if self._child.poll() is not None:
+                raise RuntimeError(f"Prometheus has ended: {self._words.read_text(encoding='utf-8')[-500:]}")
             try:
                 if is_so():
                     return
+                alerts = str(self.get("alerts"))
             except (OSError, HTTPException):  # it is not up yet
                 pass
             time.sleep(0.2)
-        raise TimeoutError(f"not so after {limit_s:g} s; {self.get('alerts')}")
+        raise TimeoutError(f"not so after {limit_s:g} s; {alerts}")
 
     def close(self) -> None:
         """End it."""

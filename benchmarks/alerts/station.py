@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.chaos.stage import workers_of
 from pipeline.client import Subscription
 from pipeline.errors import DatumdError
-from simulator.child import DaemonProcess
+from simulator.child import DaemonProcess, sweep
 
 UP_LIMIT_S = 60.0
 STATION = """format = 1
@@ -122,9 +122,10 @@ class RunningStation:
         self._daemon = DaemonProcess(self._path, self._environment)
 
     def close(self) -> None:
-        """End it."""
+        """End it, and remove what it left if it was killed."""
         self.resume()
         self._daemon.close()
+        sweep(self.name)
 
 
 @contextmanager

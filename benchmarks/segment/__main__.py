@@ -2,8 +2,8 @@
 
     python -m benchmarks.segment --data DIR --sam DIR
 
-DIR are the photographs of magnetic tiles, which are not in this repository, and the folder of a SAM, as `datumd train --method
-sam_tiny --out DIR` leaves it. Results are kept in docs/segment-results.json by what decides them, so that a row is trained again
+DIR are the photographs of magnetic tiles, which are not in this repository, and the folder of a SAM, such as
+examples/sam_tiny. Results are kept in docs/segment-results.json by what decides them, so that a row is trained again
 only when its configuration or the SAM changed; a run that was killed goes on, and two may be started side by side.
 """
 

@@ -81,6 +81,7 @@ def restore_backup(file: Path, station_file: Path) -> Manifest:
             made: list[Path] = []  # files and folders, each after the folder that it lies in
             try:
                 draft = station_file.with_name(f".{station_file.name}.restoring")
+                draft.unlink(missing_ok=True)  # of a restore that was killed
                 _make_folder(draft.parent, made)
                 _extract(archive, STATION, draft, made)
                 places = _places(load_station(draft))
@@ -205,10 +206,10 @@ def _place(places: dict[str, Path], name: str, file: Path) -> Path:
 
 
 def _make_folder(folder: Path, made: list[Path], mode: int = 0o777) -> None:
-    """As `mkdir --parents`, each new one added to `made`."""
+    """As `mkdir --parents --mode`, which is for the last folder alone; each new one is added to `made`."""
     for each in (*reversed(folder.parents), folder):
         if not each.exists():
-            each.mkdir(mode)
+            each.mkdir(mode if each == folder else 0o777)
             made.append(each)
 
 

@@ -13,7 +13,6 @@ def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "lines",
         help="lines of text over TCP",
         description="Serve a station to a controller as lines of ASCII over TCP: one for each trigger, one for each result. "
-        "ENDPOINT is its results address, or its station file (STATION.toml), whose address, name and keys are used then. "
         "docs/lines.md has the lines.",
         epilog="Example: datumd bridge lines /etc/datumd/press4.toml --bind 192.168.0.10:1503 --allow 192.168.0.20",
     )

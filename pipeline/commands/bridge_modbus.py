@@ -12,8 +12,7 @@ def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]")
     modbus = protocols.add_parser(
         "modbus",
         help="Modbus TCP",
-        description="Serve a station as holding registers over Modbus TCP. ENDPOINT is its results address, or its station "
-        "file (STATION.toml), whose address, name and keys are used then.",
+        description="Serve a station as holding registers over Modbus TCP.",
         epilog="Example: datumd bridge modbus /etc/datumd/press4.toml --bind 192.168.0.10:502 --allow 192.168.0.20",
     )
     add_connection(modbus)

@@ -13,8 +13,7 @@ def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]")
     mqtt = protocols.add_parser(
         "mqtt",
         help="MQTT",
-        description="Send a station's results and its state to an MQTT broker. ENDPOINT is its results address, or its "
-        "station file (STATION.toml), whose address, name and keys are used then. docs/mqtt.md has the topics.",
+        description="Send a station's results and its state to an MQTT broker. docs/mqtt.md has the topics.",
         epilog="Example: datumd bridge mqtt /etc/datumd/press4.toml --broker mqtts://broker.plant --user press4 "
         "--password mqtt.password --cursor mqtt.cursor",
     )

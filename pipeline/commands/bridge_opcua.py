@@ -14,8 +14,8 @@ def add_parser(protocols: "argparse._SubParsersAction[argparse.ArgumentParser]")
     opcua = protocols.add_parser(
         "opcua",
         help="OPC UA, after OPC 40100-1",
-        description="Serve a station over OPC UA: its state machine, jobs, recipes, results and events. ENDPOINT is its results "
-        "address, or its station file (STATION.toml), whose address, name and keys are used then. docs/opcua.md has the nodes.",
+        description="Serve a station over OPC UA: its state machine, jobs, recipes, results and events. "
+        "docs/opcua.md has the nodes.",
         epilog="Example: datumd bridge opcua /etc/datumd/press4.toml --bind 192.168.0.10:4840 --trust /etc/datumd/opcua",
     )
     add_connection(opcua)

@@ -72,9 +72,11 @@ def run(args: argparse.Namespace) -> int:
     with whole_file(args.output, force=args.force) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
             try:
-                archive.writestr(name, content())
+                found = content()
             except (OSError, DatumdError, subprocess.SubprocessError) as problem:
                 faults.append(f"{name}: {problem}")
+            else:
+                archive.writestr(name, found)
         archive.writestr("missing.txt", "".join(f"{fault}\n" for fault in faults) or "nothing\n")
     for fault in faults:
         print(f"missing: {fault}")

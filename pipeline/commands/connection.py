@@ -20,7 +20,7 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default=DEFAULT_ENDPOINT,
         metavar="ADDRESS | STATION.toml",
-        help="results address of the station, or its file (default: %(default)s)",
+        help="results address of the station, or its file, whose address, name and keys are used then (default: %(default)s)",
     )
     parser.add_argument("--station", default="", help="only this station")
     parser.add_argument(
@@ -46,7 +46,7 @@ def reached(args: argparse.Namespace) -> "tuple[str, str, ClientKeys | None]":
     """Results address, station and keys: from the station file where one is named.
 
     Raises:
-        ConfigError: the station file or a key cannot be read.
+        ConfigError: the station file or a key cannot be read, or --station names another.
     """
     if not args.endpoint.endswith(".toml"):
         return args.endpoint, args.station, keys_of(args)
@@ -54,6 +54,8 @@ def reached(args: argparse.Namespace) -> "tuple[str, str, ClientKeys | None]":
     from pipeline.security import own_client_keys
 
     station = load_station(Path(args.endpoint))
+    if args.station not in ("", station.station):
+        raise ConfigError(f"{args.endpoint} is of {station.station}", where=f"--station {args.station}")
     host, _, port = station.results.bind.rpartition(":")
     host = host.replace("//0.0.0.0", "//127.0.0.1").replace("//*", "//127.0.0.1")
     return f"{host}:{port}", station.station, keys_of(args) or own_client_keys(station.security)

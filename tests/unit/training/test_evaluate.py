@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from pipeline.commands.first_files import recipe_text
+from pipeline.errors import RecipeError
 from pipeline.recipe_file import read_recipe_file
 from training.evaluate import matched
 from training.method import load_method
@@ -32,6 +35,10 @@ def test_a_recipe_in_which_nothing_was_taught_is_filled_in_once(square_method: P
     method, path = load_method(square_method), tmp_path / "recipe.toml"
     path.write_text(recipe_text("cap", (640, 480)))
     assert wanted_locate(path, "top") is None  # the whole picture, as nobody has said otherwise
+    twice = tmp_path / "twice.toml"
+    twice.write_text(path.read_text().replace("# locate", "locate"))
+    with pytest.raises(RecipeError, match="is not TOML"):
+        wanted_locate(twice, "top")
     assert write_recipe(path, method, "top", ("a", "b"))
     assert wanted_locate(path, "top") == method.view.locate
     view = read_recipe_file(path).view["top"]

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -21,6 +23,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 def test_a_station_comes_back_with_its_verdicts(kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     backup, restored = tmp_path / "b.zip", tmp_path / "new" / "station.toml"
     assert main(["backup", str(kept.station), "-o", str(backup), "--images"]) == 0
+    restored.parent.mkdir()
+    (restored.parent / ".station.toml.restoring").write_text("of a restore that was killed")
     assert main(["restore", str(backup), str(restored)]) == 0
     capfd.readouterr()
     assert main(["export", str(kept.station)]) == 0
@@ -86,6 +90,17 @@ def test_a_bundle_holds_no_secret(kept: Kept, tmp_path: Path) -> None:
         assert {"station.json", "machine.json", "results.jsonl", "recipes/part/recipe.toml", "runs.jsonl"} <= names
         assert len(archive.read("results.jsonl").splitlines()) == 5
         assert not [name for name in names if name.endswith((".onnx", ".png", ".key"))]
+
+
+def test_a_bundle_that_finds_no_room_is_no_bundle(kept: Kept, tmp_path: Path) -> None:
+    words = ["prlimit", "--fsize=1024", sys.executable, "-m", "pipeline"]
+    out = tmp_path / "support.zip"
+    done = subprocess.run(
+        [*words, "bundle", str(kept.station), "-o", str(out)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"datumd: {out}: cannot be written (File too large)\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_there_is_no_bundle_of_no_station(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -27,5 +27,8 @@ def test_a_station_file_names_address_and_station(tmp_path: Path) -> None:
         tmp_path, "L3-S20", tmp_path / "recipes", 5580, 5581, '[camera.top]\ntype = "folder"\npath = "."\n'
     )
     assert reached(parsed(str(file))) == ("tcp://127.0.0.1:5580", "L3-S20", None)
+    assert reached(parsed(str(file), "--station", "L3-S20"))[1] == "L3-S20"
+    with pytest.raises(ConfigError, match=r"--station L3-S21: .* is of L3-S20"):
+        reached(parsed(str(file), "--station", "L3-S21"))
     with pytest.raises(ConfigError, match=r"none\.toml"):
         reached(parsed(str(tmp_path / "none.toml")))
