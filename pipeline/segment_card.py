@@ -13,6 +13,7 @@ from engines.spec import TensorSpec
 _Side = Annotated[int, msgspec.Meta(ge=8, le=16384)]
 _Size = Annotated[int, msgspec.Meta(ge=1, le=16384)]
 _Cells = Annotated[int, msgspec.Meta(ge=1, le=4096)]  # as a result's mask can have
+Tiles = Annotated[int, msgspec.Meta(ge=1, le=8)]
 _Maps = tuple[_Size, _Size, _Size]  # channels, height, width
 
 
@@ -41,7 +42,13 @@ class SegmentCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 class SegmentEncoderCard(
     SegmentCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="segment_encoder", kw_only=True
 ):
-    """Input `image` uint8 (N, H, W, 1), grey; grey to colours and normalisation are inside."""
+    """Input `image` uint8 (N, H, W, 1), grey; grey to colours and normalisation are inside.
+
+    Attributes:
+        tiles: columns and rows of the images that a part's region is looked at in, one after the other.
+    """
+
+    tiles: tuple[Tiles, Tiles] = (1, 1)
 
     def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """The inputs and outputs that such a network has."""

@@ -138,14 +138,16 @@ def _prompted_sam(args: argparse.Namespace) -> int:
     work = args.work or args.out.with_name(f"{args.out.name}.training") / args.view
     with writing(args.out, "the same command with --resume"):
         done = train_segment(SegmentRun(method, sam, train, validation, work, args.resume, _say))
-        _ship(done, sam.weights, calibration, args.out / args.view, work)
+        _ship(done, method.tiles, sam.weights, calibration, args.out / args.view, work)
     names = ", ".join(("segment_encoder.onnx", "segment_decoder.onnx", FILE_NAME))
     _say(f"{args.out / args.view}: {names}; pictures in {work}: curves.png, worst.png")
     _say(f"next: write [view.{args.view}.segment] in {args.out / 'recipe.toml'}, then datumd seal {args.out}")
     return 0
 
 
-def _ship(done: TrainedSegment, weights: str, calibration: MaskedSet, folder: Path, work: Path) -> None:
+def _ship(
+    done: TrainedSegment, tiles: tuple[int, int], weights: str, calibration: MaskedSet, folder: Path, work: Path
+) -> None:
     """Export, calibrate what was exported, and put all of it into the view's folder."""
     from pipeline.segment_thresholds import FILE_NAME, write_segment_thresholds
     from training.networks.prompted_sam import PromptedSam
@@ -157,7 +159,7 @@ def _ship(done: TrainedSegment, weights: str, calibration: MaskedSet, folder: Pa
 
     assert isinstance(done.network, PromptedSam)  # noqa: S101 - another kind was refused before
     stage = work / "networks"
-    _say(f"exported: {export_segment(done.network, weights, stage, done.examples)}")
+    _say(f"exported: {export_segment(done.network, weights, stage, done.examples, tiles)}")
     networks = ShippedSegment(stage)
     calibrated = calibrate_segment(networks, calibration)
     for line in calibrated.lines():

@@ -59,7 +59,13 @@ def check_size(encoder: SamEncoder, where: str) -> None:
         )
 
 
-def export_segment(network: PromptedSam, weights: str, folder: Path, images: NDArray[np.uint8] | None = None) -> Parity:
+def export_segment(
+    network: PromptedSam,
+    weights: str,
+    folder: Path,
+    images: NDArray[np.uint8] | None = None,
+    tiles: tuple[int, int] = (1, 1),
+) -> Parity:
     """Write both files into a folder and run them through our own engine, one after the other.
 
     Args:
@@ -67,6 +73,7 @@ def export_segment(network: PromptedSam, weights: str, folder: Path, images: NDA
         weights: which SAM is frozen inside, for the cards.
         folder: of the two files; each is replaced in one step.
         images: uint8 (N, H, W) to compare on; without any, noise.
+        tiles: columns and rows of the images in which a region is looked at.
 
     Returns:
         How closely they agree with torch.
@@ -85,7 +92,11 @@ def export_segment(network: PromptedSam, weights: str, folder: Path, images: NDA
         for name, shape in (("intermediate", encoder.intermediate), ("embedding", encoder.embedding))
     }
     encoder_card = SegmentEncoderCard(
-        image_wh=encoder.image_wh, intermediate=encoder.intermediate, embedding=encoder.embedding, weights=weights
+        image_wh=encoder.image_wh,
+        intermediate=encoder.intermediate,
+        embedding=encoder.embedding,
+        weights=weights,
+        tiles=tiles,
     )
     decoder_card = SegmentDecoderCard(
         image_wh=encoder.image_wh,

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from pipeline import toml_file
 from pipeline.errors import ConfigError
+from pipeline.segment_card import Tiles
 
 Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -160,6 +161,9 @@ class SegmentMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         images: in a step.
         defects: share of a step's images that have a defect, where there are both sorts.
+        tiles: columns and rows of the images in which a part's region is looked at. A defect wants some px in the encoder's
+            image; each tile costs as much time as the whole region in one. Training takes the tiles with a defect and as many
+            without.
         features_gb: room on the disk for features of the frozen encoder. Where they need more, there are fewer variants,
             one at least; what does not fit even so is computed again each time.
     """
@@ -167,6 +171,7 @@ class SegmentMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: Positive
     images: Positive = 8
     defects: Share = 0.7
+    tiles: tuple[Tiles, Tiles] = (1, 1)
     learning_rate: Above = 1e-3
     weight_decay: Amount = 0.02
     network: PromptNetwork = PromptNetwork()

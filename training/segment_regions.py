@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.geometry import Region
 from pipeline.recipe_file import LocateSettings
+from pipeline.stages.tiles import tiles_of
 from training.canvas import overlap
 from training.evaluate import matched
-from training.masks.sample import Image, MaskedSample, MaskedSet
-from training.segment_maps import Place
+from training.masks.sample import GOOD, Image, MaskedSample, MaskedSet
+from training.segment_maps import Place, window
+from training.segment_method import SegmentMethod
 
 Where = Callable[[int, MaskedSample], Place | None]
 Locate = Callable[[Image], Sequence[Region]]
@@ -60,6 +64,29 @@ def as_trained(images: MaskedSet, locate: LocateSettings) -> MaskedSet:
             one if one.region is None else replace(one, region=grown(one.region, margin)) for one in images.images
         ]
     return MaskedSet(placed, images.where)
+
+
+def in_tiles(images: MaskedSet, image_wh: tuple[int, int], method: SegmentMethod) -> MaskedSet:
+    """What is learnt from: the tiles in which a defect lies, of the others as many, drawn at random, and two at least.
+
+    Raises:
+        DataError: an image or a mask cannot be read.
+    """
+    if method.tiles == (1, 1):
+        return images
+    bad, good = [], []
+    for index, one in enumerate(images.images):
+        mask = images.load(index).mask
+        height, width = mask.shape
+        for (column, row), area in tiles_of(images.regions(index), image_wh, method.tiles).items():
+            seen = window(area, (width, height))
+            tile = replace(one, name=f"{one.name}@{column},{row}", region=area)
+            if mask[seen.rows, seen.columns].any():
+                bad.append(tile)
+            else:
+                good.append(replace(tile, kind=GOOD))
+    wanted = np.random.default_rng(method.seed).permutation(len(good))[: max(2, len(bad))]
+    return MaskedSet([*bad, *(good[index] for index in sorted(wanted.tolist()))], images.where)
 
 
 def grown(region: Region, margin: float) -> Region:

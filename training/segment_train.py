@@ -22,6 +22,7 @@ from training.networks.unet import UNet, unet_of
 from training.segment_export import check_size
 from training.segment_features import FeatureStore
 from training.segment_method import SegmentMethod, SegmentSplit
+from training.segment_regions import in_tiles
 from training.segment_samples import SegmentSamples
 from training.segment_task import SegmentTask
 
@@ -114,7 +115,7 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     run.report(f"{task.name}: {state.seconds / 60:.1f} min, {segment_curves.verdict(state.history)}")
     whole = averaged if isinstance(averaged, UNet) else PromptedSam(encoder, averaged)
     run.sam.model.cpu()  # parts of it were moved to where training was
-    count = min(_EXAMPLES, len(run.validation))
+    count = min(_EXAMPLES, len(task.validation.data))
     examples = np.stack([task.validation.pair(index, 0)[0] for index in range(count)])
     return TrainedSegment(whole.cpu().eval(), state, trained, examples)
 
@@ -131,12 +132,13 @@ def _task(run: SegmentRun, encoder: SamEncoder, network: PromptedDecoder | UNet)
     method = run.method
     folder = run.features or run.work / "features"
     store = FeatureStore(encoder, run.sam.weights, folder, method.features_gb)
-    variants = max(1, min(method.augment.variants, (store.capacity - len(run.validation)) // len(run.train)))
+    train, validation = (in_tiles(images, encoder.image_wh, method) for images in (run.train, run.validation))
+    variants = max(1, min(method.augment.variants, (store.capacity - len(validation)) // len(train)))
     sizes = encoder.image_wh, network.mask_wh, network.heatmap_wh
-    samples = [SegmentSamples(images, method, *sizes) for images in (run.train, run.validation)]
-    count = len(run.train) * variants + len(run.validation)
+    samples = [SegmentSamples(images, method, *sizes) for images in (train, validation)]
+    count = len(train) * variants + len(validation)
     room = f", {count * store.bytes_each / 1e9:.2f} GB of features" if isinstance(network, PromptedDecoder) else ""
-    run.report(f"{len(run.train)} images in {variants} variants, {len(run.validation)} to validate{room}")
+    run.report(f"{len(train)} images in {variants} variants, {len(validation)} to validate{room}")
     kept = store if isinstance(network, PromptedDecoder) else None
     return SegmentTask(samples[0], samples[1], variants, kept, method.network.kind)
 

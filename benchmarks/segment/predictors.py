@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from engines.devices.cpu import CpuDevice
 from pipeline import geometry
+from pipeline.frame import Frame
 from pipeline.geometry import Matrix, Region
 from pipeline.pixels import mono8_frame
-from pipeline.stages.crop import Crop, Cropped
+from pipeline.stages.crop import Crop, Cropped, sensor_from_map
+from pipeline.stages.tiles import stitch, tiles_of
 from training.masks.sample import MaskedSample, MaskedSet
+from training.networks.prompted_sam import PromptedSam
 from training.networks.sam import LoadedSam, prompted_masks
+from training.networks.unet import UNet
 from training.segment_maps import Maps, Predict, window
 from training.segment_regions import labelled
 
@@ -30,17 +35,26 @@ _TIMED = 20
 class Running:
     """A network in torch, fed by the daemon's own crop."""
 
-    def __init__(self, network: nn.Module, image_wh: tuple[int, int]) -> None:
-        """``network`` gives mask logits and heatmap of uint8 (N, H, W, 1)."""
-        self._network = network.eval()
-        self._crop = Crop(image_wh, CpuDevice())
+    def __init__(self, network: PromptedSam | UNet, tiles: tuple[int, int]) -> None:
+        """``tiles``: columns and rows of the images in which a region is looked at."""
+        self._network, self._tiles = network.eval(), tiles
+        self._crop = Crop(network.image_wh, CpuDevice())
 
-    @torch.no_grad()
     def __call__(self, sample: MaskedSample, region: Region) -> Maps:
         """The maps of the part in ``region``."""
-        cut = self._crop(mono8_frame(sample.image), region)
-        mask, heatmap = self._network(torch.from_numpy(cut.image))
-        return _maps(mask[0], heatmap[0], cut)
+        network, (columns, rows) = self._network, self._tiles
+        sizes = network.decoder if isinstance(network, PromptedSam) else network
+        mask, heatmap = (
+            np.empty((rows * high, columns * wide), np.float32) for wide, high in (sizes.mask_wh, sizes.heatmap_wh)
+        )
+        tiles = tiles_of(region, network.image_wh, self._tiles)
+        area = stitch(tiles, self._tiles, partial(self._look, mono8_frame(sample.image)), mask, heatmap)
+        return Maps(mask, heatmap, sensor_from_map(area, (mask.shape[1], mask.shape[0])))
+
+    @torch.no_grad()
+    def _look(self, frame: Frame, area: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        mask, heatmap = self._network(torch.from_numpy(self._crop.area(frame, area).image))
+        return mask[0].float().numpy(), heatmap[0].float().numpy()
 
 
 class Perfect:

@@ -64,7 +64,7 @@ def trained(training: Training, images: MaskedSet, sam: LoadedSam, folder: Path,
 
     done = train_segment(SegmentRun(method, sam, train, validation, work, True, told, features))
     return Trained(
-        predict=_predictors(done, sam, folder, say),
+        predict=_predictors(done, method.tiles, sam, folder, say),
         minutes=minutes(folder),
         parameters=done.parameters,
         verdict=done.verdict,
@@ -79,10 +79,11 @@ def calibration_parts(training: Training, images: MaskedSet) -> MaskedSet:
     return divide_segment(images, method.split, method.seed)[1]
 
 
-def _predictors(done: TrainedSegment, sam: LoadedSam, folder: Path, say: Say) -> dict[str, Predict]:
+def _predictors(
+    done: TrainedSegment, tiles: tuple[int, int], sam: LoadedSam, folder: Path, say: Say
+) -> dict[str, Predict]:
     if not isinstance(done.network, PromptedSam):
-        return {WHOLE: Running(done.network, done.network.image_wh)}
-    say(f"exported: {export_segment(done.network, sam.weights, folder / 'networks', done.examples)}")
+        return {WHOLE: Running(done.network, tiles)}
+    say(f"exported: {export_segment(done.network, sam.weights, folder / 'networks', done.examples, tiles)}")
     done.network.decoder.prompting = False  # the exported files have the heatmap
-    zeroed = Running(done.network, done.network.image_wh)
-    return {WHOLE: ShippedSegment(folder / "networks"), ZEROED: zeroed}
+    return {WHOLE: ShippedSegment(folder / "networks"), ZEROED: Running(done.network, tiles)}

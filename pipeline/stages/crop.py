@@ -38,10 +38,14 @@ class Crop:
 
     def __call__(self, frame: Frame, region: Region) -> Cropped:
         """Cut a region, widened about its centre to the shape of the image. Outside of the frame, the edge repeats."""
-        area = widened(region, self._image_wh)
+        return self.area(frame, Region(*widened(region, self._image_wh)))
+
+    def area(self, frame: Frame, area: Region) -> Cropped:
+        """Cut an area of whole px that has the shape of the image. Outside of the frame, the edge repeats."""
+        x, y, w, h = (round(value) for value in area)
         self._device.begin()
-        self._device.resize(self._areas(frame, *area), self._image.reshape(*self._image.shape[1:3]))
-        return Cropped(self._image, Region(*area))
+        self._device.resize(self._areas(frame, x, y, w, h), self._image.reshape(*self._image.shape[1:3]))
+        return Cropped(self._image, Region(x, y, w, h))
 
 
 class Areas:

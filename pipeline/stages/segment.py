@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from pipeline.frame import Frame
 from pipeline.geometry import Matrix, Region
 from pipeline.network import SegmentDecoder, SegmentEncoder
 from pipeline.segment_thresholds import SegmentThresholds
-from pipeline.stages.crop import Crop
+from pipeline.stages.crop import Crop, sensor_from_map
 from pipeline.stages.defects import ToldDefects, tell_defects
+from pipeline.stages.tiles import stitch, tiles_of
 
 
 class Segment:
@@ -23,6 +25,11 @@ class Segment:
         """With networks that belong together; images live on `device`."""
         self._encoder, self._decoder, self.device = encoder, decoder, device
         self._crop = Crop(encoder.card.image_wh, device)
+        columns, rows = encoder.card.tiles
+        self._mask, self._heatmap = (
+            np.empty((rows * high, columns * wide), np.float32)
+            for wide, high in (decoder.card.mask_wh, decoder.card.heatmap_wh)
+        )
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -61,14 +68,20 @@ class Segment:
         return tell_defects(mask, heatmap, sensor_from_mask, limits, view=view, mm_per_px=mm_per_px, counted=own)
 
     def maps(self, frame: Frame, region: Region) -> tuple[NDArray[np.float32], NDArray[np.float32], Matrix]:
-        """What the networks give: mask logits (Hm, Wm), heatmap (Hh, Wh), and sensor_from_mask.
+        """What the networks give, tile by tile: mask logits (Hm, Wm), heatmap (Hh, Wh), and sensor_from_mask.
 
         The next call overwrites them. Raises NetworkError where a network fails.
         """
-        cropped = self._crop(frame, region)
-        features = self._encoder.run({"image": cropped.image})
+        card = self._encoder.card
+        tiles = tiles_of(region, card.image_wh, card.tiles)
+        area = stitch(tiles, card.tiles, partial(self._look, frame), self._mask, self._heatmap)
+        rows, columns = self._mask.shape
+        return self._mask, self._heatmap, sensor_from_map(area, (columns, rows))
+
+    def _look(self, frame: Frame, area: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        features = self._encoder.run({"image": self._crop.area(frame, area).image})
         outputs = self._decoder.run({name: features[name] for name in ("intermediate", "embedding")})
-        return outputs["mask"][0], outputs["heatmap"][0], cropped.sensor_from(self._decoder.card.mask_wh)
+        return outputs["mask"][0], outputs["heatmap"][0]
 
 
 def own_cells(

@@ -1,13 +1,15 @@
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.geometry import Region
 from pipeline.recipe_file import BlobSettings, LocateSettings
 from training.masks.sample import Mask, MaskedImage, MaskedSample, MaskedSet
-from training.segment_regions import as_trained, grown, labelled, located
+from training.segment_method import SegmentMethod
+from training.segment_regions import as_trained, grown, in_tiles, labelled, located
 
 LEFT, RIGHT = Region(10, 10, 30, 40), Region(60, 12, 30, 40)
 
@@ -75,3 +77,22 @@ def test_training_takes_the_regions_that_a_recipe_would_find() -> None:
 
 def test_a_region_grows_by_a_share_of_its_longer_side() -> None:
     assert tuple(grown(LEFT, 0.05)) == pytest.approx((8, 8, 34, 44))
+
+
+def test_tiles_with_a_defect_are_learnt_from_and_as_many_without(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((200, 300), np.uint8))
+
+    def bad(hw: tuple[int, int]) -> Mask:
+        mask = np.zeros(hw, np.bool_)
+        mask[50:60, 90:110] = True  # over the border of two tiles
+        return mask
+
+    part = MaskedImage("a", tmp_path / "a.png", bad, "dent", "a", Region(0, 0, 300, 200))
+    good = MaskedImage("b", tmp_path / "a.png", partial(_empty), "", "b", Region(0, 0, 300, 200))
+    images = MaskedSet([part, good], "set")
+    assert in_tiles(images, (100, 100), SegmentMethod(1)) is images
+    found = in_tiles(images, (100, 100), SegmentMethod(1, tiles=(3, 2)))
+    assert found.names[:2] == ("a@0,0", "a@1,0")
+    assert found.kinds == ("dent", "dent", "", "")
+    assert found.images[1].region == Region(100, 0, 100, 100)
+    assert found.images[1].group == "a"

@@ -1,12 +1,14 @@
 import numpy as np
+import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.segment.predictors import Running, prompts
 from pipeline.geometry import Region
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.crop import sensor_from_map
 from training.masks.sample import MaskedSample
+from training.networks.unet import UNet
 from training.segment_evaluate import scored
 from training.segment_maps import Place
 
@@ -37,18 +39,22 @@ def test_only_defects_in_the_region_are_asked_for() -> None:
     assert prompts(a_sample(), Region(100, 0, 20, 20), sensor_from_image, "box").shape == (0, 4)
 
 
-class Bright(nn.Module):
+class Bright(UNet):
     """Logits by grey level."""
+
+    def __init__(self) -> None:
+        super().__init__((64, 64), (8, 8), 4)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         logits = (image[..., 0].float() - 150.0) / 10.0
         return logits, torch.ones(len(image), 8, 8)
 
 
-def test_a_network_in_torch_sees_what_the_daemon_cuts() -> None:
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 1), (3, 3)])
+def test_a_network_in_torch_sees_what_the_daemon_cuts(columns: int, rows: int) -> None:
     sample, region = a_sample(), Region(0.0, 0.0, 160.0, 120.0)
-    maps = Running(Bright(), (64, 64))(sample, region)
-    assert maps.mask_logits.shape == (64, 64)
+    maps = Running(Bright(), (columns, rows))(sample, region)
+    assert maps.mask_logits.shape == (64 * rows, 64 * columns)
     part = scored(maps, Place([region]), SegmentThresholds(score_above=0.5), sample, None)
     assert part.iou > 0.6
     assert part.defects[0].is_found

@@ -65,6 +65,21 @@ def test_a_defect_lies_where_it_is_in_the_frame(segment: Segment) -> None:
     assert value > 0.9
 
 
+def test_in_tiles_small_things_are_found_and_large_ones_stay_whole(tmp_path: Path) -> None:
+    frame = mono8_frame(with_defect(with_defect(ground(1200, 1100), 640, 300, 12, 12), 700, 500, 96, 32))
+    region = Region(256, 16, 1024, 1024)  # 4 px for each of its image; a tile's border runs through the second defect
+    found = {}
+    for tiles in ((1, 1), (2, 2), (4, 4)):
+        encoder, decoder = cards()
+        folder = tmp_path / f"{tiles[0]}"
+        folder.mkdir()
+        write_segment(folder, msgspec.structs.replace(encoder, tiles=tiles), decoder)
+        found[tiles] = boxes(load_segment(files(folder), load), frame, [region], 0)
+    assert len(found[1, 1]) == 1
+    assert sorted(found[4, 4]) == [(640.0, 300.0, 12.0, 12.0), (700.0, 500.0, 96.0, 32.0)]
+    assert len(found[2, 2]) == 2
+
+
 def test_only_what_lies_in_the_region_counts_not_all_that_its_image_shows(segment: Segment) -> None:
     frame = with_defect(with_defect(ground(600, 600), 100, 100), 100, 300)
     wide = Region(64, 80, 256, 64)  # its image is 256 px high about it
