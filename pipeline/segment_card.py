@@ -12,7 +12,8 @@ from engines.spec import TensorSpec
 
 _Side = Annotated[int, msgspec.Meta(ge=8, le=16384)]
 _Size = Annotated[int, msgspec.Meta(ge=1, le=16384)]
-_Cells = Annotated[int, msgspec.Meta(ge=1, le=4096)]  # as a result's mask can have
+MOST_CELLS = 4096  # of a side, as a result's mask can have
+_Cells = Annotated[int, msgspec.Meta(ge=1, le=MOST_CELLS)]
 Tiles = Annotated[int, msgspec.Meta(ge=1, le=8)]
 _Maps = tuple[_Size, _Size, _Size]  # channels, height, width
 
@@ -78,6 +79,8 @@ class SegmentDecoderCard(
             mine, theirs = getattr(self, name), getattr(encoder, name)
             if mine != theirs:
                 return f"{name} {mine!r}, not {theirs!r}"
+        if any(side * count > MOST_CELLS for side, count in zip(self.mask_wh, encoder.tiles, strict=True)):
+            return f"{encoder.tiles} tiles with masks of {self.mask_wh} cells, more than {MOST_CELLS} a side"
         return ""
 
 

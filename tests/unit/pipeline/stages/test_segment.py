@@ -139,6 +139,14 @@ def test_what_is_no_finite_number_is_no_finding(tmp_path: Path) -> None:
             assert stage(frame, [Region(0, 0, 256, 256)], 0, LIMITS, view="top", mm_per_px=None) is None
 
 
+def test_masks_that_would_be_too_large_in_tiles_are_refused() -> None:
+    encoder, decoder = cards()
+    encoder = msgspec.structs.replace(encoder, tiles=(8, 1))
+    assert decoder.disagreement(encoder) == ""
+    decoder = msgspec.structs.replace(decoder, mask_wh=(1024, 64))
+    assert decoder.disagreement(encoder) == "(8, 1) tiles with masks of (1024, 64) cells, more than 4096 a side"
+
+
 def test_a_decoder_of_another_encoder_is_refused(tmp_path: Path) -> None:
     encoder, decoder = cards()
     for changes, what in (
