@@ -72,6 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
     except DatumdError as error:
         print(f"datumd: {error}", file=sys.stderr)
         return error.exit_code
+    except PermissionError as problem:  # a station's folders are its user's own
+        if chosen.command == "worker":  # its supervisor starts it again, and its log should say where it was
+            raise
+        print(f"datumd: {problem.filename}: this user may not (next: as its owner, with sudo -u)", file=sys.stderr)
+        return DatumdError.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has gone, as `head` does

@@ -31,6 +31,8 @@ def whole_file(path: Path | None, *, force: bool) -> Iterator[BinaryIO]:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as problem:
+        if problem.filename not in (None, str(draft), str(path)):
+            raise  # of something that was to be read
         raise ConfigError(f"cannot be written ({problem.strerror})", where=str(path)) from None
 
 
