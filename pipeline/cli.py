@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PermissionError as problem:  # a station's folders are its user's own
         if chosen.command == "worker":  # its supervisor starts it again, and its log should say where it was
             raise
-        print(f"datumd: {problem.filename}: this user may not (next: as its owner, with sudo -u)", file=sys.stderr)
+        print(f"datumd: {problem.filename}: not for this user (next: as its owner, with sudo -u)", file=sys.stderr)
         return DatumdError.exit_code
     except KeyboardInterrupt:
         return 130

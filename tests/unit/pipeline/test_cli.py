@@ -46,6 +46,6 @@ def test_what_belongs_to_another_user_is_named(words: list[str], tmp_path: Path)
     state.chmod(0o700)
     assert told.returncode == 2, told.stderr
     assert re.fullmatch(
-        rf"datumd: {state}\S*: (this user may not|cannot be read \(Permission denied\)).*\n", told.stderr
+        rf"datumd: {state}\S*: (not for this user|cannot be read \(Permission denied\)).*\n", told.stderr
     )
     assert not (tmp_path / "b.zip").exists()
