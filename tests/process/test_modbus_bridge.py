@@ -27,6 +27,8 @@ from pipeline.sinks.modbus.registers import (
 from pipeline.status import StationState
 from tests.played_line import PlayedLine, Say, answer_of, say_by_number
 from tests.played_stations import PlayedStation
+from tests.plc_blocks import TEXTS, begin
+from tests.structured_text import FunctionBlock
 
 BRIDGE = [sys.executable, "-m", "pipeline", "bridge", "modbus"]
 
@@ -132,6 +134,27 @@ def test_each_part_has_its_own_answer_and_none_without(bridged: Bridged, connect
     plc.client.close()
     bridge.send_signal(signal.SIGTERM)
     assert bridge.wait(20) == 0
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_the_block_to_copy_has_its_parts_inspected(bridged: Bridged, connect: Callable[..., Plc], kind: str) -> None:
+    _, port, _ = bridged(say_by_number)
+    client, block = connect(port).client, FunctionBlock(TEXTS[kind])
+    values = block.values
+    values["xConnected"] = True
+    seen = []
+    for number in range(65_534, 65_542):
+        begin(block, number, f"SN-{number}")
+        until = time.monotonic() + 20
+        while not values["xDone"] and time.monotonic() < until:
+            values["aRead"] = client.read_holding_registers(100, count=104).registers
+            block.scan(time.monotonic_ns() // 10**6)
+            assert not client.write_registers(0, values["aWrite"]).isError()
+        seen.append((values["xDone"], values["xPass"], values["xReject"]))
+        values["xStart"] = False
+        block.scan(time.monotonic_ns() // 10**6)
+    passed, rejected = (True, True, False), (True, False, True)
+    assert seen == [passed, rejected, rejected, rejected] * 2
 
 
 def test_a_reconnect_in_mid_handshake_shows_nothing_of_before(bridged: Bridged, connect: Callable[..., Plc]) -> None:

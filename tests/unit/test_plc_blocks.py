@@ -1,17 +1,15 @@
 """The function blocks of docs/plc are compiled and run, scan by scan, against the handshake that the bridge has."""
 
 import random
-from pathlib import Path
 
 import pytest
 
 from pipeline.sinks.modbus.handshake import Handshake
 from pipeline.sinks.modbus.registers import DAEMON_BLOCK, PLC_BLOCK, read_inputs, size, status_words
 from pipeline.sinks.modbus.signals import Answer, Inputs, Take, Verdict
+from tests.plc_blocks import TEXTS, begin
 from tests.structured_text import FunctionBlock, NotStructuredTextError
 
-FOLDER = Path(__file__).parents[2] / "docs" / "plc"
-TEXTS = {kind: (FOLDER / f"datumd_handshake.{kind}").read_text(encoding="utf-8") for kind in ("st", "scl")}
 SCAN_MS = 10
 WINDOW_MS = 100
 PATIENCE_MS = 300
@@ -68,9 +66,7 @@ class Cell:
 
     def _begin(self) -> None:
         self._number += 1
-        text = self._part.encode().ljust(32, b"\0")
-        words = [int.from_bytes(text[at : at + 2], "big") for at in range(0, 32, 2)]
-        self.block.values.update(xStart=True, udiNumber=self._number, aPartId=words)
+        begin(self.block, self._number, self._part)
 
     def _strikes(self, trouble: str, chance: float) -> bool:
         return trouble in self._troubles and self._random.random() < chance
