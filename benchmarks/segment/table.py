@@ -49,8 +49,7 @@ def tables(variants: Sequence[Variant], scale: Scale, records: Records) -> list[
     for name, title in ((TILES, "Magnetic tiles, divided by tile"), (RENDERED, "Rendered parts")):
         rows = list(rows_of(variants, scale, records, name))
         found += [_table(f"{title}: pixels", rows, _PIXELS), _table(f"{title}: parts", rows, _PARTS)]
-        if name == TILES:
-            found.append(_costs(rows))
+        found.append(_costs(f"Costs, {title.lower()}", rows))
     by_tile = list(rows_of(variants, scale, records, TILES))
     found.append(_kinds("Magnetic tiles, IoU of each kind, divided by tile", by_tile))
     by_image = list(rows_of(variants, scale, records, RANDOM))
@@ -104,11 +103,14 @@ def _table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Table:
     return Table(title, ["", *(heading for heading, _, _ in columns)], lines)
 
 
-def _costs(rows: Sequence[Row]) -> Table:
+def _costs(title: str, rows: Sequence[Row]) -> Table:
+    """Of what is trained."""
     lines = []
     for row in rows:
         if not row.records:
             lines.append([row.title, NONE_YET, "", "", ""])
+            continue
+        if not row.records[0].parameters:
             continue
         mean = [
             statistics.mean(values)
@@ -118,12 +120,9 @@ def _costs(rows: Sequence[Row]) -> Table:
         ]
         rest = sorted({record.verdict for record in row.records if record.verdict})
         verdict = rest[0] if len(row.records) == 1 and rest else ""
-        sizes = (
-            [f"{mean[0] / 1e6:.2f} M", f"{mean[1]:.1f}", f"{mean[2]:.1f}"] if mean[0] else ["-", f"{mean[1]:.1f}", "-"]
-        )
-        lines.append([row.title, *sizes, verdict])
+        lines.append([row.title, f"{mean[0] / 1e6:.2f} M", f"{mean[1]:.1f}", f"{mean[2]:.1f}", verdict])
     heading = ["", "trained parameters", "ms of one core", "training, CPU minutes", "its course"]
-    return Table("Costs, magnetic tiles", heading, lines)
+    return Table(title, heading, lines)
 
 
 def _kinds(title: str, rows: Sequence[Row], published: dict[str, float] | None = None) -> Table:
