@@ -96,7 +96,7 @@ def files(folder: Path) -> dict[str, bytes]:
     [
         pytest.param("cascade", "coarse 3/3", id="first network, at its end or in its export"),
         pytest.param("cascade", "posed 3/3", id="second network, at its end or in its export"),
-        pytest.param("folds", "fold 1: coarse 3/3", id="second fold"),
+        pytest.param("folds", "fold 2 of 2: coarse 3/3", id="second fold"),
         pytest.param("folds", "refine 3/3", id="refine network, at its end or in its export"),
     ],
 )
