@@ -104,7 +104,8 @@ def recipe_folders(folder: Path) -> list[Path]:
     """The folders in `folder` that hold a recipe.toml, but for hidden ones (.NAME). Raises RecipeError where there is none."""
     if not folder.is_dir():
         raise RecipeError("there is no such folder of recipes", where=str(folder))
-    found = sorted(each for each in folder.iterdir() if (each / FILE_NAME).exists() and each.name[0] != ".")
+    any(folder.iterdir())  # raises where it may not be read, which glob takes for empty
+    found = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}") if path.parent.name[0] != ".")
     if not found:
         raise RecipeError("there is no recipe in it", where=str(folder), allowed=f"folders that hold a {FILE_NAME}")
     return found

@@ -74,7 +74,7 @@ def recipe_text(name: str, size_wh: tuple[int, int]) -> str:
         _said("number", RECIPE_NUMBER, "the line selects recipes by it"),
         "",
         f"[view.{VIEW}]",
-        "# Where the part lies: x, y, width, height in px. If parts lie anywhere, delete that line for this one, and train:",
+        "# Where the part lies: x, y, width, height in px. If parts lie anywhere, uncomment this line and delete the next:",
         '# locate = { blob = { mode = "edges", area_px = [8000, 500000] } }',
         f"locate = {rendered({'fixed': [0, 0, width, height]})}",
         "# In the order of the labels; `datumd train` writes locate and keypoints here where nothing was taught before.",
