@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from training.masks.sample import MaskedSet
     from training.segment_train import TrainedSegment
 
-SAM_TINY, PROMPTED_SAM = "sam_tiny", "prompted_sam"
-METHODS = (PROMPTED_SAM, SAM_TINY)
+SAM_TINY, PROMPTED_SAM, IN_TILES = "sam_tiny", "prompted_sam", "prompted_sam_tiles"
+METHODS = (PROMPTED_SAM, IN_TILES, SAM_TINY)
 EPILOG = """
 Defects (S4, experimental: no real SAM checkpoint has been run yet):
   prompted_sam     S4: a frozen segment-anything model, and a small network in front of it that learns where to point
+  prompted_sam_tiles
+                   the same in 3 x 3 images of a part, for defects that are small on it: finds more, costs ten times as much
   sam_tiny         a small model of that architecture, pretrained on shapes that it draws itself; stands in for a real one
 
   datumd train --method sam_tiny --teacher shufflenetv2.pth --out sam_tiny
@@ -122,7 +124,7 @@ def _prompted_sam(args: argparse.Namespace) -> int:
         raise ConfigError(
             "--sam is missing", allowed="the folder of a segment-anything model", next_command=next_command
         )
-    method = load_segment_method(args.file or _shipped(PROMPTED_SAM))
+    method = load_segment_method(args.file or _shipped(args.method))
     if args.seed is not None:
         method = msgspec.structs.replace(method, seed=args.seed)
     if method.network.kind != PROMPTED_SAM:

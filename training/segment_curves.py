@@ -1,4 +1,4 @@
-"""The course of a training on masks as a picture, and in words: IoU is what is looked at, higher is better."""
+"""The course of a training on masks as a picture, and in words: IoU and AUROC are what is looked at, higher is better."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FALLEN = 0.02  # of IoU below its best from which on it is told
 
 
 def draw(name: str, history: History, path: Path) -> None:
-    """Write a PNG: left the losses, right the IoU on validation images; above them the verdict."""
+    """Write a PNG: left the losses, right the figures of validation images; above them the verdict."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.2))
     _draw(left, history, _losses(history))
     _draw(right, history, _figures(history))
     left.set(yscale="log", ylabel="loss, as it is weighted")
-    right.set(ylabel="IoU", ylim=(0.0, 1.0))
+    right.set(ylabel="IoU, AUROC", ylim=(0.0, 1.0))
     left.set_title(f"{name}: {verdict(history)}", fontsize="medium", loc="left")
     right.set_title("images that are not trained on", fontsize="medium", loc="left")
     figure.tight_layout()
@@ -32,7 +32,7 @@ def draw(name: str, history: History, path: Path) -> None:
 
 
 def verdict(history: History) -> str:
-    """Where the losses went, whether they have come to rest, and what IoU validation has now and had at best."""
+    """Where the losses went, whether they have come to rest, and what IoU and AUROC validation has now and had at best."""
     names = _losses(history)
     if not names:
         return "nothing trained"
@@ -57,7 +57,7 @@ def _figures(history: History) -> list[str]:
 
 
 def _is_figure(name: str) -> bool:
-    return name.endswith("_iou") or name.startswith("iou_") or name == "iou"
+    return name.endswith("_iou") or name.startswith("iou_") or name in ("iou", "auroc")
 
 
 def _draw(axis: Axes, history: History, names: list[str]) -> None:

@@ -43,9 +43,14 @@ def heatmap_loss(heatmap: Tensor, label: Tensor, counted: Tensor, ridge_weight: 
     Args:
         heatmap: (N, Hh, Wh).
         label: the same, 0 to 1.
-        counted: (N, Hm, Wm) bool; a cell counts where one of its pixels does.
+        counted: (N, Hm, Wm) bool.
         ridge_weight: 0 is the plain mean squared error.
     """
-    inside = functional.adaptive_max_pool2d(counted.float()[:, None], (label.shape[1], label.shape[2]))[:, 0]
+    inside = counting(counted, label)
     weight = inside * (1.0 + ridge_weight * label)
     return ((heatmap - label).square() * weight).sum() / torch.clamp_min(inside.sum(), 1.0)
+
+
+def counting(counted: Tensor, heatmap: Tensor) -> Tensor:
+    """1 for the cells of a heatmap (N, Hh, Wh) that count, else 0: a cell counts where one of its ``counted`` (N, Hm, Wm) does."""
+    return functional.adaptive_max_pool2d(counted.float()[:, None], (heatmap.shape[1], heatmap.shape[2]))[:, 0]

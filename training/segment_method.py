@@ -105,11 +105,14 @@ class HeatmapMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         taught: share of the steps, the first ones, in which the label prompts in place of what is predicted. What a prompt
             means is learnt from true ones within a hundred steps, and hardly at all from those that are still wrong; and the
             heatmap learns from its own label alone until then: what the mask says of a wrong one is mostly noise.
+        mask_every: the mask learns in one of so many steps, in the others the heatmap alone, in less than half of the time. Where
+            defects are takes thousands of steps, their outline hundreds.
     """
 
     label: Literal["skeleton", "mask", "centre"] = "skeleton"
     width: Above = 1.5
     taught: Share = 0.6
+    mask_every: Positive = 1
 
 
 class SegmentLoss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,8 +165,8 @@ class SegmentMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         images: in a step.
         defects: share of a step's images that have a defect, where there are both sorts.
         tiles: columns and rows of the images in which a part's region is looked at. A defect wants some px in the encoder's
-            image; each tile costs as much time as the whole region in one. Training takes the tiles with a defect and as many
-            without.
+            image; each tile costs as much time as the whole region in one.
+        good_tiles: training takes the tiles with a defect, and of the others so many times as many.
         features_gb: room on the disk for features of the frozen encoder. Where they need more, there are fewer variants,
             one at least; what does not fit even so is computed again each time.
     """
@@ -172,6 +175,7 @@ class SegmentMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: Positive = 8
     defects: Share = 0.7
     tiles: tuple[Tiles, Tiles] = (1, 1)
+    good_tiles: Above = 1.0
     learning_rate: Above = 1e-3
     weight_decay: Amount = 0.02
     network: PromptNetwork = PromptNetwork()

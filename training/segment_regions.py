@@ -67,7 +67,9 @@ def as_trained(images: MaskedSet, locate: LocateSettings) -> MaskedSet:
 
 
 def in_tiles(images: MaskedSet, image_wh: tuple[int, int], method: SegmentMethod) -> MaskedSet:
-    """What is learnt from: the tiles in which a defect lies, of the others as many, drawn at random, and two at least.
+    """What is learnt from: the tiles in which a defect lies; of the others ``good_tiles`` times as many, drawn at random.
+
+    Two of these at least.
 
     Raises:
         DataError: an image or a mask cannot be read.
@@ -85,7 +87,7 @@ def in_tiles(images: MaskedSet, image_wh: tuple[int, int], method: SegmentMethod
                 bad.append(tile)
             else:
                 good.append(replace(tile, kind=GOOD))
-    wanted = np.random.default_rng(method.seed).permutation(len(good))[: max(2, len(bad))]
+    wanted = np.random.default_rng(method.seed).permutation(len(good))[: max(2, round(method.good_tiles * len(bad)))]
     return MaskedSet([*bad, *(good[index] for index in sorted(wanted.tolist()))], images.where)
 
 

@@ -17,8 +17,9 @@ from training.networks.unet import UNet
 from training.sam_task import overlap
 from training.samples import Batch, shuffled
 from training.segment_features import FeatureStore
-from training.segment_losses import heatmap_loss, mask_losses
+from training.segment_losses import counting, heatmap_loss, mask_losses
 from training.segment_samples import Image, Labels, SegmentSamples
+from training.segment_score import auroc
 
 _STREAM = 42
 _CHUNK = 8
@@ -57,21 +58,25 @@ class SegmentTask:
         """A step's images: mask uint8 and counted bool (N, Hm, Wm), heatmap float16 (N, Hh, Wh), and what the network takes.
 
         That is intermediate and embedding, float16, or image uint8 (N, H, W, 1). ``taught``, bool (1,), tells whether the labels
-        prompt.
+        prompt, ``masked`` whether S4's mask learns, too.
         """
         method = self.train.method
         rng = np.random.default_rng([method.seed, _STREAM, step])
         batch = self._stacked(
             [(self.train, index, int(rng.integers(self.variants))) for index in self._chosen(step).tolist()]
         )
-        return {**batch, "taught": np.array([step < method.heatmap.taught * method.steps])}
+        heatmap = method.heatmap
+        taught, masked = step < heatmap.taught * method.steps, step % heatmap.mask_every == 0
+        return {**batch, "taught": np.array([taught]), "masked": np.array([masked])}
 
     def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> Losses:
         """Cross entropy and dice of the mask; of S4 the squared error of its heatmap, too."""
         weigh = self.train.method.loss
         logits, heatmap = _answer(network, batch)
-        with torch.autocast(logits.device.type, enabled=False):
-            found = mask_losses(logits, batch["mask"].float() / 255.0, batch["counted"], weigh)
+        found: Losses = {}
+        with torch.autocast(batch["mask"].device.type, enabled=False):
+            if logits is not None:
+                found = mask_losses(logits, batch["mask"].float() / 255.0, batch["counted"], weigh)
             if heatmap is not None:
                 found["heatmap"] = weigh.heatmap_weight * heatmap_loss(
                     heatmap, batch["heatmap"].float(), batch["counted"], weigh.ridge_weight
@@ -79,26 +84,38 @@ class SegmentTask:
         return found
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """IoU of the pixels of all images together, at probability 0.5; of S4 also with its heatmap zeroed."""
-        figures = {"iou": self._iou(network)}
+        """IoU of the pixels of all images together, at probability 0.5.
+
+        Of S4 also with its heatmap zeroed, and ``auroc``: how well the highest value of a heatmap tells that there is a defect.
+        """
+        iou, peaks = self._seen(network)
+        figures = {"iou": iou}
         if isinstance(network, PromptedDecoder):
+            bad = self.validation.has_defect
+            figures["auroc"] = auroc(peaks[bad].tolist(), peaks[~bad].tolist()) or 0.0
             network.prompting = False
-            figures["iou_unprompted"] = self._iou(network)
+            figures["iou_unprompted"], _ = self._seen(network)
             network.prompting = True
         return figures
 
     @torch.no_grad()
-    def _iou(self, network: nn.Module) -> float:
+    def _seen(self, network: nn.Module) -> tuple[float, NDArray[np.float32]]:
+        """The IoU, and of each image the highest value (N,) of its heatmap where it counts, 0 of a U-Net."""
         device = next(network.parameters()).device
-        found, true = [], []
+        found, true, peaks = [], [], []
         for first in range(0, len(self.validation.data), _CHUNK):
             indices = range(first, min(first + _CHUNK, len(self.validation.data)))
             batch = self._stacked([(self.validation, index, 0) for index in indices])
             tensors = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-            logits, _ = _answer(network, tensors)
-            found.append(torch.where(tensors["counted"], logits, -1.0).cpu())
-            true.append((tensors["mask"].float() / 255.0 * tensors["counted"]).cpu())
-        return float(overlap(torch.cat(found).flatten(0, 1), torch.cat(true).flatten(0, 1)))
+            counted = tensors["counted"]
+            logits, heatmap = _answer(network, tensors)
+            assert logits is not None  # noqa: S101 - nothing asks for the heatmap alone
+            found.append(torch.where(counted, logits, -1.0).cpu())
+            true.append((tensors["mask"].float() / 255.0 * counted).cpu())
+            seen = counted.float() if heatmap is None else heatmap * counting(counted, heatmap)
+            peaks.append(seen.amax((1, 2)).cpu().numpy())
+        iou = float(overlap(torch.cat(found).flatten(0, 1), torch.cat(true).flatten(0, 1)))
+        return iou, np.concatenate(peaks)
 
     def _chosen(self, step: int) -> NDArray[np.int64]:
         """Images of one step: with a defect and without in the method's shares, each sort in permutations of its own."""
@@ -134,11 +151,13 @@ class SegmentTask:
         return labels, (seen[..., None],)
 
 
-def _answer(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-    """Mask logits (N, Hm, Wm), and the heatmap (N, Hh, Wh) as it comes, None of a U-Net."""
+def _answer(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor | None, Tensor | None]:
+    """Mask logits (N, Hm, Wm), None where the heatmap alone learns; and that (N, Hh, Wh) as it comes, None of a U-Net."""
     if isinstance(network, UNet):
         return network.raw(batch["image"]), None
     decoder = cast(PromptedDecoder, network)
-    taught = "taught" in batch and bool(batch["taught"])
-    instead = batch["heatmap"].float() if taught else None
-    return decoder.raw(batch["intermediate"].float(), batch["embedding"].float(), instead)
+    intermediate, embedding = batch["intermediate"].float(), batch["embedding"].float()
+    if not batch.get("masked", True):
+        return None, decoder.raw_heatmap(intermediate, embedding)
+    instead = batch["heatmap"].float() if batch.get("taught", False) else None
+    return decoder.raw(intermediate, embedding, instead)

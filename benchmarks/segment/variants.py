@@ -19,7 +19,7 @@ from training.segment_method import SegmentMethod
 
 VERSION = 1  # of what a figure means: raised when training or evaluation changes so much that old rows mean nothing
 HERE = Path(__file__).parent
-BASE = Path(training.__file__).parent / "methods" / "prompted_sam.toml"
+METHODS = Path(training.__file__).parent / "methods"
 Plain = dict[str, Any]
 
 
@@ -28,13 +28,15 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         kind: "trained", or perfect prompts to the frozen SAM.
-        change: what differs from the method that ships, merged into it key by key.
+        method: the one that ships, by the name of its file.
+        change: what differs from it, merged into it key by key.
         sets: where it is looked at.
     """
 
     name: str
     title: str
     kind: Literal["trained", "box", "point"] = "trained"
+    method: str = "prompted_sam"
     change: Plain = {}
     sets: tuple[str, ...] = ("tiles",)
 
@@ -103,7 +105,8 @@ def trainings(
     found = []
     for fold in range(max(one.folds(scale) for one in SETS.values())):
         for variant in variants:
-            plain = merged(merged(msgspec.toml.decode(BASE.read_bytes()), scale.change), variant.change)
+            ships = msgspec.toml.decode((METHODS / f"{variant.method}.toml").read_bytes())
+            plain = merged(merged(ships, scale.change), variant.change)
             for name in variant.sets:
                 if (sets and name not in sets) or (folds and fold not in folds) or fold >= SETS[name].folds(scale):
                     continue

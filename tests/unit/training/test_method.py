@@ -8,7 +8,12 @@ from training.segment_method import load_sam_tiny_method, load_segment_method
 from training.teach.teach_method import load_teach_method
 
 METHODS = Path(__file__).parents[3] / "training" / "methods"
-OTHERS = {"sam_tiny": load_sam_tiny_method, "prompted_sam": load_segment_method, "teach": load_teach_method}
+OTHERS = {
+    "sam_tiny": load_sam_tiny_method,
+    "prompted_sam": load_segment_method,
+    "prompted_sam_tiles": load_segment_method,
+    "teach": load_teach_method,
+}
 
 
 @pytest.mark.parametrize("path", sorted(METHODS.glob("*.toml")), ids=lambda path: path.stem)

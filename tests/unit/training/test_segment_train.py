@@ -10,10 +10,11 @@ import torch
 from pipeline.errors import DataError, NetworkError
 from tests.small_sams import write_masked, write_small_sam
 from training.masks.folder import read_mask_folder
-from training.networks.prompted_sam import PromptedSam, SamEncoder
+from training.networks.prompted_sam import PromptedDecoder, PromptedSam, SamEncoder
 from training.networks.sam import LoadedSam, load_sam
 from training.networks.unet import UNet
 from training.segment_export import check_size
+from training.segment_features import FeatureStore
 from training.segment_method import HeatmapMethod, PromptNetwork, SegmentAugment, SegmentMethod, SegmentSplit
 from training.segment_samples import SegmentSamples
 from training.segment_task import SegmentTask
@@ -88,10 +89,34 @@ def test_the_heatmap_learns_where_defects_are(tiles: Path, sam: LoadedSam, tmp_p
     assert good < 0.4
     assert min(bad) > 0.6
     assert 0.0 <= last["iou"] <= 1.0
+    assert last["auroc"] == 1.0
     assert 0.0 <= last["iou_unprompted"] <= 1.0
     assert trained.verdict.startswith("loss ")
     assert "iou " in trained.verdict
     assert (tmp_path / "work" / "curves.png").stat().st_size > 0
+
+
+def test_the_mask_learns_in_some_of_the_steps_and_the_heatmap_in_all(
+    tiles: Path, sam: LoadedSam, tmp_path: Path
+) -> None:
+    method = msgspec.structs.replace(METHOD, steps=3, heatmap=HeatmapMethod(taught=0.0, mask_every=2))
+    images = read_mask_folder(tiles)
+    encoder = SamEncoder(sam, method.network.states)
+    network = PromptedDecoder(sam, encoder, method.network.width)
+    sizes = encoder.image_wh, network.mask_wh, network.heatmap_wh
+    samples = SegmentSamples(images, method, *sizes)
+    task = SegmentTask(samples, samples, 1, FeatureStore(encoder, sam.weights, tmp_path, 0.1))
+    learnt = []
+    for step in range(method.steps):
+        batch = {name: torch.from_numpy(array) for name, array in task.batch(step).items()}
+        network.zero_grad()
+        losses = task.losses(network, batch)
+        torch.stack(list(losses.values())).sum().backward()
+        moved = {name.partition(".")[0] for name, weight in network.named_parameters() if weight.grad is not None}
+        learnt.append((set(losses), moved))
+    heatmap, mask = {"fusion", "head"}, {"encoding"}
+    assert learnt[0] == learnt[2] == ({"entropy", "dice", "heatmap"}, heatmap | mask)
+    assert learnt[1] == ({"heatmap"}, heatmap)
 
 
 def test_labels_prompt_at_first(tiles: Path) -> None:
