@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -130,13 +131,13 @@ class _Sums:
 
     where: str
     values: dict[str, float] = field(default_factory=dict)
-    steps: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
 
     def add(self, step: int, losses: dict[str, float]) -> None:
-        """Add those of a step. Raises DataError where one is not finite."""
+        """Add those of a step, which may lack some. Raises DataError where one is not finite."""
         for name, loss in losses.items():
             self.values[name] = self.values.get(name, 0.0) + loss
-        self.steps += 1
+        self.steps.update(losses.keys())
         if not math.isfinite(sum(self.values.values())):
             raise DataError(
                 f"the loss is not finite at step {step}",
@@ -146,8 +147,8 @@ class _Sums:
 
     def means(self) -> dict[str, float]:
         """The mean of each; they begin anew."""
-        means = {name: value / self.steps for name, value in self.values.items()}
-        self.values, self.steps = {}, 0
+        means = {name: value / self.steps[name] for name, value in self.values.items()}
+        self.values, self.steps = {}, Counter()
         return means
 
 

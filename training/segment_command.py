@@ -30,8 +30,10 @@ Defects (S4, experimental: no real SAM checkpoint has been run yet):
 
 --teacher FILE is a ShuffleNetV2 that was trained on photographs, as published with FastestDet: the small model learns to see
 what it sees. Without it its features are too poor for S4.
---sam DIR is any local Hugging Face folder of a SAM (ViT-B, L, H, SlimSAM); nothing is ever fetched. A folder of masks has
-NAME.mask.png beside every NAME.jpg, 0 where the part is good; sub-folders are kinds, images in a folder good/ need no mask.
+--sam DIR is a local Hugging Face folder of a SAM (ViT-B, L, SlimSAM; ViT-H is too large for an ONNX file); nothing is ever
+fetched. What the frozen encoder gives is kept in OUT.training meanwhile, up to features_gb of the method: 4 GB, in
+tiles 24. A folder of masks has NAME.mask.png beside every NAME.jpg, 0 where the part is good; sub-folders are kinds, images in
+a folder good/ need no mask.
 In a COCO file every annotation with a segmentation is a defect, and one with keypoints says where a part is. Good parts belong
 to the set. Images that look alike, and with --near-numbers those whose names end in numbers at most so far apart, are taken
 for one part: they are never on both sides. Where RECIPE/recipe.toml is there, parts are looked for as it says.
@@ -143,7 +145,14 @@ def _prompted_sam(args: argparse.Namespace) -> int:
         _ship(done, method.tiles, sam.weights, calibration, args.out / args.view, work)
     names = ", ".join(("segment_encoder.onnx", "segment_decoder.onnx", FILE_NAME))
     _say(f"{args.out / args.view}: {names}; pictures in {work}: curves.png, worst.png")
-    _say(f"next: write [view.{args.view}.segment] in {args.out / 'recipe.toml'}, then datumd seal {args.out}")
+    recipe = args.out / "recipe.toml"
+    if recipe.exists():
+        _say(f"next: write [view.{args.view}.segment] in {recipe}, then datumd seal {args.out}")
+    else:  # the stage needs a part that is located, and keypoints
+        _say(
+            f"next: datumd train --method coarse_to_fine --out {args.out} makes the recipe that it belongs to, with keypoints;"
+        )
+        _say(f"      datumd evaluate {args.out} --view {args.view} --masks DIR --labelled judges it without one")
     return 0
 
 

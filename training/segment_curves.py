@@ -1,4 +1,4 @@
-"""The course of a training on masks as a picture, and in words: IoU and AUROC are what is looked at, higher is better."""
+"""The course of a training on masks as a picture, and in words: losses, and figures of images that are not trained on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw(name: str, history: History, path: Path) -> None:
     _draw(left, history, _losses(history))
     _draw(right, history, _figures(history))
     left.set(yscale="log", ylabel="loss, as it is weighted")
-    right.set(ylabel="IoU, AUROC", ylim=(0.0, 1.0))
+    right.set(ylabel="higher is better", ylim=(0.0, 1.0))
     left.set_title(f"{name}: {verdict(history)}", fontsize="medium", loc="left")
     right.set_title("images that are not trained on", fontsize="medium", loc="left")
     figure.tight_layout()
@@ -32,11 +32,11 @@ def draw(name: str, history: History, path: Path) -> None:
 
 
 def verdict(history: History) -> str:
-    """Where the losses went, whether they have come to rest, and what IoU and AUROC validation has now and had at best."""
+    """Where the losses went, whether they have come to rest, and what figures validation has now and had at best."""
     names = _losses(history)
     if not names:
         return "nothing trained"
-    losses = [sum(row[name] for name in names) for row in history]
+    losses = _totals(history, names)
     said = [f"loss {losses[0]:.3g} to {losses[-1]:.3g}", course(losses)]
     for name in _figures(history):
         rows = [row for row in history if name in row]
@@ -46,8 +46,18 @@ def verdict(history: History) -> str:
     return ", ".join(said)
 
 
+def _totals(history: History, names: list[str]) -> list[float]:
+    """The sum of the losses, row by row; one that was not learnt from since the row before counts as it was."""
+    last = {name: next(row[name] for row in history if name in row) for name in names}
+    totals = []
+    for row in history:
+        last |= {name: row[name] for name in names if name in row}
+        totals.append(sum(last.values()))
+    return totals
+
+
 def _losses(history: History) -> list[str]:
-    names = history[0] if history else {}
+    names = dict.fromkeys(key for row in history for key in row)
     return [name for name in names if name not in ("step", _RATE) and not _is_figure(name)]
 
 
@@ -57,7 +67,7 @@ def _figures(history: History) -> list[str]:
 
 
 def _is_figure(name: str) -> bool:
-    return name.endswith("_iou") or name.startswith("iou_") or name in ("iou", "auroc")
+    return name.endswith("_iou") or name.startswith("iou_") or name in ("iou", "auroc", "explained")
 
 
 def _draw(axis: Axes, history: History, names: list[str]) -> None:

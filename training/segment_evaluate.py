@@ -55,7 +55,8 @@ def evaluate(
         place = place_of(index, sample)
         if place is None:
             lost += 1
-            parts.append(lost_part(sample.mask, name=sample.name, kind=sample.kind))
+            seen = window(images.regions(index), (sample.mask.shape[1], sample.mask.shape[0]))
+            parts.append(lost_part(sample.mask[seen.rows, seen.columns], name=sample.name, kind=sample.kind))
         else:
             parts.append(scored(predict(sample, place.region), place, limits, sample, counts))
         if progress:

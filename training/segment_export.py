@@ -20,11 +20,13 @@ from pipeline.segment_thresholds import FILE_NAME as THRESHOLDS_FILE
 from training.disk import writing
 from training.export import to_onnx
 from training.networks.prompted_sam import PromptedSam, SamEncoder
+from training.segment_compare import boundary_distance
 
 ENCODER, DECODER = "segment_encoder.onnx", "segment_decoder.onnx"
 LEAST_IOU = 0.999
 MOST_LOGIT = 0.05  # of the mask; a probability moves by a quarter of that at most
 MOST_HEATMAP = 0.005
+MOST_BOUNDARY = 0.1  # px of the image
 LARGEST_BYTES = 2_000_000_000  # of weights: an ONNX file ends at 2 GiB
 _BATCH = 2
 
@@ -37,15 +39,18 @@ class Parity:
         iou: of the masks at probability 0.5, all images together; 1 where neither shows a pixel.
         logit: the largest difference of a mask's logit.
         heatmap: the largest difference of a heatmap's value.
+        boundary: the largest mean distance of a mask's boundaries, in px of the image.
     """
 
     iou: float
     logit: float
     heatmap: float
+    boundary: float
 
     def __str__(self) -> str:
         """Text for a report."""
-        return f"IoU {self.iou:.5f}, logits {self.logit:.1g}, heatmap {self.heatmap:.1g} from torch"
+        masks = f"IoU {self.iou:.5f}, boundary {self.boundary:.1g} px"
+        return f"{masks}, logits {self.logit:.1g}, heatmap {self.heatmap:.1g} from torch"
 
 
 def check_size(encoder: SamEncoder, where: str) -> None:
@@ -127,11 +132,16 @@ def parity(network: PromptedSam, folder: Path, images: NDArray[np.uint8]) -> Par
         NetworkError: less than `LEAST_IOU`, `MOST_LOGIT` and `MOST_HEATMAP` allow.
     """
     found = _compare(network, torch.from_numpy(images[..., None]), folder / ENCODER, folder / DECODER)
-    if not (found.iou >= LEAST_IOU and found.logit <= MOST_LOGIT and found.heatmap <= MOST_HEATMAP):
+    if not (
+        found.iou >= LEAST_IOU
+        and found.boundary <= MOST_BOUNDARY
+        and found.logit <= MOST_LOGIT
+        and found.heatmap <= MOST_HEATMAP
+    ):
         raise NetworkError(
             f"differs from torch: {found}",
             where=str(folder / DECODER),
-            allowed=f"IoU {LEAST_IOU}, logits {MOST_LOGIT}, heatmap {MOST_HEATMAP}",
+            allowed=f"IoU {LEAST_IOU}, boundary {MOST_BOUNDARY} px, logits {MOST_LOGIT}, heatmap {MOST_HEATMAP}",
         )
     return found
 
@@ -156,7 +166,8 @@ def _compare(network: PromptedSam, images: Tensor, encoder: Path, decoder: Path)
     """One image at a time, and two at once where there are two."""
     first, second = load_engine(encoder), load_engine(decoder)
     both = either = 0
-    logit = heat = 0.0
+    logit = heat = boundary = 0.0
+    px_per_cell = network.image_wh[0] / network.decoder.mask_wh[0]
     groups: Sequence[Tensor] = [*torch.split(images, 1), images[:2]]
     for group in groups:
         with torch.no_grad():
@@ -165,8 +176,10 @@ def _compare(network: PromptedSam, images: Tensor, encoder: Path, decoder: Path)
         found = np.asarray(outputs["mask"])
         both += int(((found > 0) & (mask > 0)).sum())
         either += int(((found > 0) | (mask > 0)).sum())
+        apart = (boundary_distance(one > 0, other > 0) for one, other in zip(found, mask, strict=True))
+        boundary = max(boundary, px_per_cell * max(one or 0.0 for one in apart))
         logit = max(logit, float(np.abs(found - mask).max()))
         heat = max(heat, float(np.abs(np.asarray(outputs["heatmap"]) - heatmap).max()))
     first.close()
     second.close()
-    return Parity(both / either if either else 1.0, logit, heat)
+    return Parity(both / either if either else 1.0, logit, heat, boundary)

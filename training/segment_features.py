@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
 import numpy as np
 import torch
@@ -29,7 +31,8 @@ class FeatureStore:
     def __init__(self, encoder: SamEncoder, weights: str, folder: Path, gigabytes: float) -> None:
         """Keep up to ``gigabytes`` in ``folder``, what is there already among them; ``weights`` names the SAM."""
         self.encoder, self._folder = encoder, folder
-        self._tag = f"{weights} {encoder.after}".encode()
+        colours = [cast(torch.Tensor, one).flatten().tolist() for one in (encoder.mean, encoder.deviation)]
+        self._tag = f"{weights} {encoder.after} {colours}".encode()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._encoding = Lock()  # several threads prepare batches; two encoders at once would only share the processor
         encoder.to(self._device)
@@ -53,9 +56,10 @@ class FeatureStore:
         path = self._folder / f"{key}.npy"
         split, (_, rows, columns) = self.encoder.intermediate[0], self.encoder.embedding
         if path.is_file():
-            both = np.load(path)
-            if both.shape == (split + self.encoder.embedding[0], rows, columns):
-                return both[:split], both[split:]
+            with suppress(EOFError, ValueError, FileNotFoundError):  # cut off by a power cut, or just tidied away
+                both = np.load(path)
+                if both.shape == (split + self.encoder.embedding[0], rows, columns):
+                    return both[:split], both[split:]
         shown = image()
         with self._encoding:
             both = self._encoded(shown)

@@ -67,9 +67,9 @@ def as_trained(images: MaskedSet, locate: LocateSettings) -> MaskedSet:
 
 
 def in_tiles(images: MaskedSet, image_wh: tuple[int, int], method: SegmentMethod) -> MaskedSet:
-    """What is learnt from: the tiles in which a defect lies; of the others ``good_tiles`` times as many, drawn at random.
+    """What is learnt from: the tiles in which a defect of the part lies, and of the others ``good_tiles`` times as many.
 
-    Two of these at least.
+    These are drawn at random, two at least.
 
     Raises:
         DataError: an image or a mask cannot be read.
@@ -80,10 +80,13 @@ def in_tiles(images: MaskedSet, image_wh: tuple[int, int], method: SegmentMethod
     for index, one in enumerate(images.images):
         mask = images.load(index).mask
         height, width = mask.shape
-        for (column, row), area in tiles_of(images.regions(index), image_wh, method.tiles).items():
+        part = images.regions(index)
+        own = window(part, (width, height))
+        for (column, row), area in tiles_of(part, image_wh, method.tiles).items():
             seen = window(area, (width, height))
-            tile = replace(one, name=f"{one.name}@{column},{row}", region=area)
-            if mask[seen.rows, seen.columns].any():
+            tile = replace(one, name=f"{one.name}@{column},{row}", region=area, part=part)
+            rows, columns = (_both(*pair) for pair in ((seen.rows, own.rows), (seen.columns, own.columns)))
+            if mask[rows, columns].any():
                 bad.append(tile)
             else:
                 good.append(replace(tile, kind=GOOD))
@@ -108,6 +111,10 @@ def _of_files(images: MaskedSet) -> tuple[dict[Path, list[Region]], list[int]]:
         if image.region is not None:
             others.append(image.region)
     return regions, number
+
+
+def _both(one: slice, other: slice) -> slice:
+    return slice(max(one.start, other.start), min(one.stop, other.stop))
 
 
 def _nest(nests: Sequence[Region], part: Region | None) -> Region:

@@ -67,7 +67,7 @@ class SegmentSamples:
         area = self._moved(rng, region) if variant else region
         crop = Crop(self.image_wh, CpuDevice())(mono8_frame(sample.image), area)
         image = np.array(crop.image[0, :, :, 0])
-        labels = self._labels(sample, crop.region, region)
+        labels = self._labels(sample, crop.region, self.data.images[index].part or region)
         if not variant:
             return image, labels
         vary = self.method.augment
@@ -101,7 +101,7 @@ class SegmentSamples:
         hw = self.mask_wh[1], self.mask_wh[0]
         counted = own_cells([region], 0, (width, height), sensor_from_map(area, self.mask_wh), hw)
         heatmap = self.method.heatmap
-        ridge = heatmap_label(fine > 127, self.heatmap_wh, heatmap.width, heatmap.label)
+        ridge = heatmap_label(fine > 0, self.heatmap_wh, heatmap.width, heatmap.label)
         return Labels(mask, counted, ridge.astype(np.float16))
 
 

@@ -86,13 +86,15 @@ class SegmentTask:
     def validate(self, network: nn.Module) -> dict[str, float]:
         """IoU of the pixels of all images together, at probability 0.5.
 
-        Of S4 also with its heatmap zeroed, and ``auroc``: how well the highest value of a heatmap tells that there is a defect.
+        Of S4 also with its heatmap zeroed, and ``auroc``: how well the highest value of a heatmap tells that there is a defect,
+        where there are good images, too.
         """
         iou, peaks = self._seen(network)
         figures = {"iou": iou}
         if isinstance(network, PromptedDecoder):
             bad = self.validation.has_defect
-            figures["auroc"] = auroc(peaks[bad].tolist(), peaks[~bad].tolist()) or 0.0
+            if (told := auroc(peaks[bad].tolist(), peaks[~bad].tolist())) is not None:
+                figures["auroc"] = told
             network.prompting = False
             figures["iou_unprompted"], _ = self._seen(network)
             network.prompting = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,19 +132,29 @@ def _task(run: SegmentRun, encoder: SamEncoder, network: PromptedDecoder | UNet)
     """The images for this network, in as many variants as there is room for features."""
     method = run.method
     folder = run.features or run.work / "features"
+    if run.features is None and not run.resume:
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier training: its room is wanted
     store = FeatureStore(encoder, run.sam.weights, folder, method.features_gb)
     train, validation = (in_tiles(images, encoder.image_wh, method) for images in (run.train, run.validation))
     variants = max(1, min(method.augment.variants, (store.capacity - len(validation)) // len(train)))
     sizes = encoder.image_wh, network.mask_wh, network.heatmap_wh
     samples = [SegmentSamples(images, method, *sizes) for images in (train, validation)]
     count = len(train) * variants + len(validation)
-    room = f", {count * store.bytes_each / 1e9:.2f} GB of features" if isinstance(network, PromptedDecoder) else ""
+    room = f", {_room(count, store, folder)}" if isinstance(network, PromptedDecoder) else ""
     run.report(f"{len(train)} images in {variants} variants, {len(validation)} to validate{room}")
     kept = store if isinstance(network, PromptedDecoder) else None
     return SegmentTask(samples[0], samples[1], variants, kept, method.network.kind)
 
 
+def _room(count: int, store: FeatureStore, folder: Path) -> str:
+    needed = f"{count * store.bytes_each / 1e9:.2f} GB of features in {folder}"
+    if count <= store.capacity:
+        return needed
+    return f"{needed}, of which features_gb lets {store.capacity} of {count} be kept: the others are computed in every step"
+
+
 def _config(run: SegmentRun) -> dict[str, object]:
     """All that decides what is learnt, as plain values. Room for features only decides how many variants there are."""
     plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(run.method))
-    return plain | {"sam": run.sam.weights, "train": digest(run.train), "validation": digest(run.validation)}
+    colours = {"mean": run.sam.mean, "deviation": run.sam.deviation}
+    return plain | colours | {"sam": run.sam.weights, "train": digest(run.train), "validation": digest(run.validation)}

@@ -103,14 +103,15 @@ def fill(wanted: Sequence[Training], bench: Bench, results: Path) -> None:
                 bench.say(f"{training.key}: another process has it in hands")
             elif valid(training, read(results), bench.sam.weights) is None:  # it may have been finished a moment ago
                 add_record(results, training.key, measured(training, bench), bench.cache / "results.lock")
-        _tidy(training, wanted, bench, results)
+        _tidy(training, bench, results)
 
 
-def _tidy(training: Training, wanted: Sequence[Training], bench: Bench, results: Path) -> None:
-    """Remove the features of a fold that has nothing left to train."""
-    of_fold = [one for one in wanted if (one.set_name, one.fold) == (training.set_name, training.fold)]
-    if not missing(of_fold, read(results), bench.sam.weights):
-        shutil.rmtree(bench.features(training), ignore_errors=True)
+def _tidy(training: Training, bench: Bench, results: Path) -> None:
+    """Remove features that no row of the table is left to be trained from: another process may be at one that is."""
+    folder = bench.features(training)
+    every = trainings(read_variants(), training.scale, sets=[training.set_name], folds=[training.fold])
+    if not missing([one for one in every if bench.features(one) == folder], read(results), bench.sam.weights):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _quick(variants: Sequence[Variant], scratch: Path, options: argparse.Namespace) -> int:

@@ -37,7 +37,8 @@ class Bench:
 
     def features(self, training: Training) -> Path:
         """What the frozen encoder gave of a fold's images: its rows differ in what they make of it. Some GB."""
-        return self.cache / f"features-{training.set_name}-{training.fold}-{self._digest}"
+        columns, rows = training.method.tiles
+        return self.cache / f"features-{training.set_name}-{training.fold}-{columns}x{rows}-{self._digest}"
 
     @property
     def _digest(self) -> str:

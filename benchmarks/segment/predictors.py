@@ -95,7 +95,8 @@ def prompts(
 
 def milliseconds(predict: Predict, images: MaskedSet) -> float:
     """CPU time of this process for one part, the median of some. Waiting does not count."""
-    where, times = labelled(images), []
+    where, times, threads = labelled(images), [], torch.get_num_threads()
+    torch.set_num_threads(1)
     for index in range(min(_TIMED, len(images))):
         sample = images.load(index)
         place = where(index, sample)
@@ -105,6 +106,7 @@ def milliseconds(predict: Predict, images: MaskedSet) -> float:
         started = time.process_time()
         predict(sample, place.region)
         times.append((time.process_time() - started) * 1e3)
+    torch.set_num_threads(threads)
     return statistics.median(times)
 
 

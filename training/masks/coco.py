@@ -57,7 +57,8 @@ def read_coco_masks(path: Path, images: Path) -> MaskedSet:
 
     An image without a defect shows a good part. Where a category has keypoints, its annotations are the parts: each is a sample
     of its own, with its ``bbox`` as region, and defects of all the image in its mask. Images without one count as a whole.
-    The kinds of an image's defects, sorted, joined by "+", are its kind. Every file is a group.
+    The kinds of an image's defects, sorted, joined by "+", are its kind. Where it shows several parts, those of the defects
+    whose box reaches into a part's region are the part's. Every file is a group.
 
     Args:
         path: the JSON file.
@@ -109,14 +110,14 @@ class _Reader:
                     allowed="file_name relative to the folder given by --images",
                 )
             defects = tuple(self.defects[image.id])
-            kinds = {self.categories[defect.category_id].name for defect in defects}
             drawn = partial(_drawn, defects, (image.height, image.width), f"{self.path}: {image.file_name}")
-            kind = "+".join(sorted(kinds)) or GOOD
             regions: list[Region | None] = [self._region(part, image) for part in self.parts[image.id]]
             regions = regions or [None]
             for number, region in enumerate(regions):
                 name = image.file_name if len(regions) == 1 else f"{image.file_name}#{number}"
-                yield MaskedImage(name, file, drawn, kind, image.file_name, region)
+                own = defects if len(regions) == 1 else tuple(one for one in defects if _may_lie_in(one, region))
+                kinds = {self.categories[defect.category_id].name for defect in own}
+                yield MaskedImage(name, file, drawn, "+".join(sorted(kinds)) or GOOD, image.file_name, region)
 
     def _sort(self, annotation: DefectAnnotation) -> None:
         where = f"{self.path}: annotation {annotation.id}"
@@ -152,6 +153,14 @@ class _Reader:
                 allowed="[x, y, width, height] of the part",
             )
         return Region(*part.bbox)
+
+
+def _may_lie_in(defect: DefectAnnotation, region: Region | None) -> bool:
+    """Whether the box of a defect reaches into a region; one without a box may."""
+    if defect.bbox is None or region is None:
+        return True
+    x, y, w, h = defect.bbox
+    return x < region.x + region.w and region.x < x + w and y < region.y + region.h and region.y < y + h
 
 
 def _drawn(defects: tuple[DefectAnnotation, ...], hw: tuple[int, int], where: str, _: tuple[int, int]) -> Mask:

@@ -49,6 +49,7 @@ class MaskedImage:
         file: the image.
         read_mask: gives the mask for an image of (h, w). Raises DataError.
         region: where the part is, in sensor px, corner convention; None for the whole image.
+        part: where ``region`` is a tile, that of the part it belongs to.
     """
 
     name: str
@@ -57,6 +58,7 @@ class MaskedImage:
     kind: str
     group: str
     region: Region | None = None
+    part: Region | None = None
 
 
 class MaskedSet:

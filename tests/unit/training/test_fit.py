@@ -123,3 +123,17 @@ def test_the_learning_rate_warms_up_and_ends_near_zero() -> None:
     assert max(rates) == pytest.approx(0.05, rel=1e-3)
     assert rates.index(max(rates)) in (9, 10)
     assert rates[-1] < 0.02 * 0.05
+
+
+@dataclass(frozen=True)
+class Seldom(Line):
+    """A second loss in one of two steps, always 3."""
+
+    def losses(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        found = super().losses(network, batch)
+        return found if batch["x"].sum() > 0 else found | {"other": 3.0 + 0.0 * found["position"]}
+
+
+def test_a_loss_of_some_steps_is_told_as_the_mean_of_these(tmp_path: Path) -> None:
+    _, state = fit(Seldom(), network(), SCHEDULE, {}, tmp_path / "c", resume=False, report=lambda _: None)
+    assert all(row["other"] == pytest.approx(3.0) for row in state.history)

@@ -29,3 +29,18 @@ def test_a_training_is_told_in_words(rows: History, said: str) -> None:
 
 def test_a_small_fall_of_validation_is_not_told() -> None:
     assert "at step" not in verdict(history(0.7, 0.69))
+
+
+def test_a_loss_that_some_rows_lack_counts_as_it_was_before() -> None:
+    """A training that goes on just before a report may not have learnt the mask since."""
+    rows = history(0.7)
+    whole = verdict(rows)
+    for row in (rows[0], rows[7], rows[-1]):
+        del row["dice"]
+    assert verdict(rows) == whole
+
+
+def test_what_a_student_explains_is_a_figure() -> None:
+    rows = history()
+    rows[-1]["explained"] = 0.54
+    assert verdict(rows).endswith("explained 0.540")

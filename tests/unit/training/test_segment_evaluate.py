@@ -95,6 +95,13 @@ def test_a_part_that_is_not_located_is_lost(write_set: WriteSet) -> None:
     assert found.counts.defects == 0
 
 
+def test_what_lies_on_another_part_was_not_lost_with_it(write_set: WriteSet) -> None:
+    images = write_set(220, region=Region(60, 0, 30, 40))
+    found = evaluate(Bright(), SegmentThresholds(), images, where=lambda _index, _sample: None)
+    assert found.parts[0].is_good
+    assert not found.parts[0].defects
+
+
 def test_parts_of_one_image_know_of_each_other(write_set: WriteSet) -> None:
     (only,) = write_set(220).images
     halves = [

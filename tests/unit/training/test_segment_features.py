@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,23 @@ def test_a_file_of_another_shape_is_made_anew(encoder: SamEncoder, tmp_path: Pat
     expected = store(key, lambda: image(0))
     np.save(tmp_path / "f" / f"{key}.npy", np.zeros((3, 4), np.float16))
     assert np.array_equal(store(key, lambda: image(0))[0], expected[0])
+
+
+def test_a_file_that_was_cut_off_is_made_anew(encoder: SamEncoder, tmp_path: Path) -> None:
+    store = FeatureStore(encoder, "a", tmp_path / "f", 1.0)
+    key = store.key(image(0))
+    expected = store(key, lambda: image(0))
+    path = tmp_path / "f" / f"{key}.npy"
+    whole = path.read_bytes()
+    for left in (b"", whole[:40], whole[:-7]):
+        path.write_bytes(left)
+        again = store(key, lambda: image(0))
+        assert all(np.array_equal(one, other) for one, other in zip(expected, again, strict=True))
+        assert path.read_bytes() == whole
+
+
+def test_other_colours_have_other_features(tmp_path: Path) -> None:
+    sam = load_sam(write_small_sam(tmp_path / "small"))
+    warmer = dataclasses.replace(sam, mean=(1.0, 2.0, 3.0))
+    keys = {FeatureStore(SamEncoder(one, 2), "a", tmp_path / "f", 1.0).key(image(0)) for one in (sam, warmer)}
+    assert len(keys) == 2

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def test_tiles_with_a_defect_are_learnt_from_and_as_many_without(tmp_path: Path)
     assert found.kinds == ("dent", "dent", "", "")
     assert found.images[1].region == Region(100, 0, 100, 100)
     assert found.images[1].group == "a"
+    below = MaskedSet([replace(part, region=Region(0, 70, 300, 130)), good], "set")
+    assert set(in_tiles(below, (100, 100), SegmentMethod(1, tiles=(3, 2))).kinds) == {""}  # the next part's
     more = in_tiles(images, (100, 100), SegmentMethod(1, tiles=(3, 2), good_tiles=3.0))
     assert more.kinds == ("dent", "dent", *[""] * 6)
     assert len(set(more.names)) == 8

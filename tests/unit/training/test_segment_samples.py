@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -98,3 +99,19 @@ def test_the_shipped_method_can_be_read() -> None:
     method = load_segment_method(Path(__file__).parents[3] / "training" / "methods" / "prompted_sam.toml")
     assert method.network.kind == "prompted_sam"
     assert method.heatmap.label == "skeleton"
+
+
+def test_a_line_of_one_pixel_on_a_large_part_is_pointed_at(tmp_path: Path) -> None:
+    mask = np.zeros((1024, 1024), np.bool_)
+    mask[300:500, 411] = True
+    one = samples(write_one(tmp_path / "set", np.where(mask, 200, 50).astype(np.uint8), mask))
+    assert one.pair(0, 0)[1].heatmap.max() == 1.0
+
+
+def test_of_a_tile_only_what_lies_on_its_part_counts(corner: Path) -> None:
+    (image,) = read_mask_folder(corner).images
+    tile = replace(image, region=Region(0, 0, 60, 60), part=Region(30, 0, 70, 60))
+    labels = SegmentSamples(MaskedSet([tile]), STILL, (64, 64), (32, 32), (16, 16)).pair(0, 0)[1]
+    assert labels.counted.shape == (32, 32)
+    assert not labels.counted[:, :16].any()
+    assert labels.counted[:, 16:].all()

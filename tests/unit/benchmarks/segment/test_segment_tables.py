@@ -97,7 +97,7 @@ def test_rows_say_how_many_folds_are_there_and_what_is_not() -> None:
 
 def test_bars_compare_the_folds_that_both_sides_have() -> None:
     s4 = {fold: one("s4", TILES, fold) for fold in (0, 1)}
-    unet, box, rendered = one("unet", TILES, 1), one("box", TILES, 0), one("s4", RENDERED, 0)
+    unet, box, rendered = one("unet", TILES, 1), one("box", TILES, 0), one("s4-tiles", RENDERED, 0)
     records = {
         s4[0].key: record(s4[0], 0.8, zeroed=0.5),
         s4[1].key: record(s4[1], 0.6, zeroed=0.5),

@@ -61,6 +61,8 @@ def test_every_part_is_a_sample_and_images_without_a_defect_are_good(coco: Path)
     found = read(coco)
     assert found.names == ("a.png", "b.png", "c.png#0", "c.png#1", "d.png")
     assert found.kinds == ("scratch", "dent+scratch", "dent", "dent", "")
+    boxed = read(coco, lambda file: file["annotations"][3].update(bbox=[2, 7, 1, 2]))
+    assert boxed.kinds == ("scratch", "dent+scratch", "dent", "", "")  # it lies on the first part of c.png alone
     assert found.groups == ("a.png", "b.png", "c.png", "c.png", "d.png")
     assert found.regions(0) == (0, 0, 12, 10)
     assert found.regions(3) == (6, 0, 6, 10)
