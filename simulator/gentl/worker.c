@@ -235,7 +235,15 @@ static void deliver(struct stream *stream, struct buffer *buffer)
     pthread_mutex_unlock(&stream->lock);
 }
 
-/* Frame ids count exposures, so that a frame that is lost on the way leaves a gap. */
+/* Frame ids count exposures, so that a frame that is lost on the way leaves a gap. A start of acquisition resets them. */
+static uint64_t next_frame_id(struct device *device)
+{
+    pthread_mutex_lock(&device->lock);
+    uint64_t frame_id = ++device->frame_id;
+    pthread_mutex_unlock(&device->lock);
+    return frame_id;
+}
+
 static void expose(struct stream *stream, const struct exposure *exposure)
 {
     struct line_device *shared = shared_of(stream->device);
@@ -244,7 +252,7 @@ static void expose(struct stream *stream, const struct exposure *exposure)
     wait_until(stream, exposure->start_ns + (uint64_t)(registers.exposure_us * NS_PER_US));
     if (stream->stop || device_is_lost(stream->device))
         return;
-    uint64_t frame_id = ++stream->device->frame_id;
+    uint64_t frame_id = next_frame_id(stream->device);
     shared->frames_exposed++;
     if (exposure->faults & FAULT_DROP) {
         shared->frames_dropped++;
