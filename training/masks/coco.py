@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -58,15 +58,15 @@ def read_coco_masks(path: Path, images: Path) -> MaskedSet:
     An image without a defect shows a good part. Where a category has keypoints, its annotations are the parts: each is a sample
     of its own, with its ``bbox`` as region, and defects of all the image in its mask. Images without one count as a whole.
     The kinds of an image's defects, sorted, joined by "+", are its kind. Where it shows several parts, those of the defects
-    whose box reaches into a part's region are the part's. Every file is a group.
+    that reach into a part's region are the part's. Every file is a group.
 
     Args:
         path: the JSON file.
         images: the folder that its ``file_name`` entries are relative to.
 
     Raises:
-        DataError: names the image or annotation that is wrong and what is allowed. Masks are drawn when they are loaded,
-            so that some faults show only then.
+        DataError: names the image or annotation that is wrong and what is allowed. Where an image shows one part, masks are
+            drawn when they are loaded, so that some faults show only then.
     """
     coco = _decode(path)
     return MaskedSet(_Reader(coco, path, images).read(), str(path))
@@ -110,14 +110,21 @@ class _Reader:
                     allowed="file_name relative to the folder given by --images",
                 )
             defects = tuple(self.defects[image.id])
-            drawn = partial(_drawn, defects, (image.height, image.width), f"{self.path}: {image.file_name}")
-            regions: list[Region | None] = [self._region(part, image) for part in self.parts[image.id]]
-            regions = regions or [None]
+            hw, where = (image.height, image.width), f"{self.path}: {image.file_name}"
+            drawn = partial(_drawn, defects, hw, where)
+            regions = [self._region(part, image) for part in self.parts[image.id]]
+            if len(regions) < 2:
+                kind = self._kind(defects)
+                yield MaskedImage(image.file_name, file, drawn, kind, image.file_name, regions[0] if regions else None)
+                continue
+            masks = [_drawn((defect,), hw, where, hw) for defect in defects]
             for number, region in enumerate(regions):
-                name = image.file_name if len(regions) == 1 else f"{image.file_name}#{number}"
-                own = defects if len(regions) == 1 else tuple(one for one in defects if _may_lie_in(one, region))
-                kinds = {self.categories[defect.category_id].name for defect in own}
-                yield MaskedImage(name, file, drawn, "+".join(sorted(kinds)) or GOOD, image.file_name, region)
+                own = [defect for defect, mask in zip(defects, masks, strict=True) if _reaches_into(mask, region)]
+                name = f"{image.file_name}#{number}"
+                yield MaskedImage(name, file, drawn, self._kind(own), image.file_name, region)
+
+    def _kind(self, defects: Iterable[DefectAnnotation]) -> str:
+        return "+".join(sorted({self.categories[defect.category_id].name for defect in defects})) or GOOD
 
     def _sort(self, annotation: DefectAnnotation) -> None:
         where = f"{self.path}: annotation {annotation.id}"
@@ -155,12 +162,11 @@ class _Reader:
         return Region(*part.bbox)
 
 
-def _may_lie_in(defect: DefectAnnotation, region: Region | None) -> bool:
-    """Whether the box of a defect reaches into a region; one without a box may."""
-    if defect.bbox is None or region is None:
-        return True
-    x, y, w, h = defect.bbox
-    return x < region.x + region.w and region.x < x + w and y < region.y + region.h and region.y < y + h
+def _reaches_into(mask: Mask, region: Region) -> bool:
+    """Whether the centre of a px of a mask lies in a region."""
+    rows, columns = np.nonzero(mask)
+    x, y = columns + 0.5 - region.x, rows + 0.5 - region.y
+    return bool(((x >= 0) & (x < region.w) & (y >= 0) & (y < region.h)).any())
 
 
 def _drawn(defects: tuple[DefectAnnotation, ...], hw: tuple[int, int], where: str, _: tuple[int, int]) -> Mask:

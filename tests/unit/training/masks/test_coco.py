@@ -60,9 +60,10 @@ def read_all(path: Path, change: Change) -> None:
 def test_every_part_is_a_sample_and_images_without_a_defect_are_good(coco: Path) -> None:
     found = read(coco)
     assert found.names == ("a.png", "b.png", "c.png#0", "c.png#1", "d.png")
-    assert found.kinds == ("scratch", "dent+scratch", "dent", "dent", "")
-    boxed = read(coco, lambda file: file["annotations"][3].update(bbox=[2, 7, 1, 2]))
-    assert boxed.kinds == ("scratch", "dent+scratch", "dent", "", "")  # it lies on the first part of c.png alone
+    assert found.kinds == ("scratch", "dent+scratch", "dent", "", "")  # that of c.png lies on its first part alone
+    both = {"size": [10, 12], "counts": [45, 1, 29, 1, 44]}
+    across = read(coco, lambda file: file["annotations"][3].update(segmentation=both))
+    assert across.kinds == ("scratch", "dent+scratch", "dent", "dent", "")
     assert found.groups == ("a.png", "b.png", "c.png", "c.png", "d.png")
     assert found.regions(0) == (0, 0, 12, 10)
     assert found.regions(3) == (6, 0, 6, 10)
