@@ -171,7 +171,7 @@ class Inspector:
     ) -> ViewFindings:
         """The findings of a part, and its defects. Nothing of them is shared with other parts: the time is its own."""
         laps = Laps()
-        told = stages.segment(frame, regions, number)
+        told = stages.segment(frame, regions, number, findings.keypoints)
         if told is None:  # as with keypoints: nothing that the networks gave can be trusted
             reasons = (Reason("network_not_finite", view=findings.view),)
             return replace(findings, image_reasons=reasons, keypoints=())

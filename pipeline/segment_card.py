@@ -60,10 +60,16 @@ class SegmentEncoderCard(
 class SegmentDecoderCard(
     SegmentCard, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="segment_decoder", kw_only=True
 ):
-    """Outputs `mask` float32 (N, Hm, Wm), logits, and `heatmap` float32 (N, Hh, Wh) from 0 to 1, both of the image's area."""
+    """Outputs `mask` float32 (N, Hm, Wm), logits, and `heatmap` float32 (N, Hh, Wh) from 0 to 1, both of the image's area.
+
+    Attributes:
+        layout: where keypoints lie in the part's own frame. Then a third input, `pose` float32 (N, 2, 3), says where on the part
+            each image lies, see `pipeline.part_pose.pose_of`; without a layout the network does not ask.
+    """
 
     mask_wh: tuple[_Cells, _Cells]
     heatmap_wh: tuple[_Cells, _Cells]
+    layout: dict[str, tuple[float, float]] = {}
 
     def tensors(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """The inputs and outputs that such a network has."""
@@ -71,7 +77,7 @@ class SegmentDecoderCard(
             _tensor(name, np.float32, height, width)
             for name, (width, height) in (("mask", self.mask_wh), ("heatmap", self.heatmap_wh))
         )
-        return self.features(), (mask, heatmap)
+        return (*self.features(), *([_tensor("pose", np.float32, 2, 3)] if self.layout else [])), (mask, heatmap)
 
     def disagreement(self, encoder: SegmentEncoderCard) -> str:
         """What this decoder was not made for in that encoder: `weights 'a', not 'b'`; empty where they belong together."""

@@ -17,7 +17,7 @@ from pipeline.network import Card, KeypointCard, Network, load_network
 from pipeline.precision import Precision, PrecisionFile, made_or_sealed, precision_file
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.recipe_file import ImageSettings
-from pipeline.result import Keypoint, Reason
+from pipeline.result import Keypoint, KeypointState, Reason
 from pipeline.segment_stage import load_segment
 from pipeline.sigma import apply
 from pipeline.stages.defects import ToldDefects
@@ -98,12 +98,22 @@ class ViewStages:
             sigma_sensor_px = np.where(refined.is_placed, raw_sensor_px, apply(scale, raw_sensor_px))
         return (), as_keypoints(self.view.name, names, xy_sensor_px, seen, sigma_sensor_px)
 
-    def segment(self, frame: Frame, regions: Sequence[Region], number: int) -> ToldDefects | None:
-        """The defects of one of a frame's parts; None where a network failed on it. Only where the recipe asks for it."""
+    def segment(
+        self, frame: Frame, regions: Sequence[Region], number: int, keypoints: Sequence[Keypoint]
+    ) -> ToldDefects | None:
+        """The defects of one of a frame's parts, whose keypoints are those; None where a network failed on it.
+
+        Only where the recipe asks for it.
+        """
         if self.segment_stage is None or self.view.segment is None:
             return ToldDefects()
         limits, scale = self.view.segment.thresholds, self.view.settings.scale_mm_per_px
-        return self.segment_stage(frame, regions, number, limits, view=self.view.name, mm_per_px=scale)
+        seen = {
+            one.name: (one.x, one.y)
+            for one in keypoints
+            if one.state is KeypointState.visible and one.x is not None and one.y is not None
+        }
+        return self.segment_stage(frame, regions, number, limits, view=self.view.name, mm_per_px=scale, keypoints=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,13 @@ def _segment(
 
     if key not in loaded:
         loaded[key] = load_segment(files, load)
+    if strange := [name for name in loaded[key].keypoints if name not in view.settings.keypoints]:
+        raise NetworkError(
+            f"is told where it looks by the keypoints {', '.join(loaded[key].keypoints)}; there is no {strange[0]}",
+            where=str(files.decoder),
+            allowed=f"some of {', '.join(view.settings.keypoints)}, view.{view.name}.keypoints",
+            next_command=TRAIN_SEGMENT,
+        )
     return loaded[key]
 
 

@@ -19,6 +19,15 @@ CELL = 4  # px of the image that are one cell of the mask
 HEAT = 4  # cells of the mask that are one of the heatmap
 DARK = 5.0  # grey level; the ground of drawn parts is 10
 OPSET, IR_VERSION = 18, 10
+_PLACED = [
+    helper.make_node("Gather", ["pose", "first"], ["row"], axis=1),
+    helper.make_node("Gather", ["row", "last"], ["x"], axis=1),
+    helper.make_node("Greater", ["x", "rim"], ["beyond"]),
+    helper.make_node("Cast", ["beyond"], ["is_beyond"], to=TensorProto.FLOAT),
+    helper.make_node("Mul", ["is_beyond", "much"], ["less"]),
+    helper.make_node("Unsqueeze", ["less", "axes"], ["lessened"]),
+    helper.make_node("Sub", ["plain", "lessened"], ["logits"]),
+]
 
 
 def cards(image_wh: tuple[int, int] = (256, 256)) -> tuple[SegmentEncoderCard, SegmentDecoderCard]:
@@ -34,7 +43,10 @@ def cards(image_wh: tuple[int, int] = (256, 256)) -> tuple[SegmentEncoderCard, S
 def write_segment(
     folder: Path, encoder: SegmentEncoderCard, decoder: SegmentDecoderCard, *, dark: float = DARK
 ) -> None:
-    """Write both networks: the mask's logit is as many as a cell's mean is darker than `dark`; the heatmap its probability."""
+    """Write both networks: the mask's logit is as many as a cell's mean is darker than `dark`; the heatmap its probability.
+
+    A decoder with a layout takes nothing for a defect in an image whose centre lies beyond x = 1 of the part's frame.
+    """
     averages = [
         helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["levels"], ["planes"], perm=[0, 3, 1, 2]),
@@ -47,11 +59,15 @@ def write_segment(
         "none": np.array(0, np.float32),
         "axis": np.array([1], np.int64),
     }
+    if decoder.layout:
+        constants |= {"first": np.array(0, np.int64), "last": np.array(2, np.int64), "rim": np.array(1, np.float32)}
+        constants |= {"much": np.array(1000, np.float32), "axes": np.array([1, 2, 3], np.int64)}
     darkness = [
         helper.make_node("ReduceMean", ["embedding", "axis"], ["mean"]),
         helper.make_node("Mul", ["intermediate", "none"], ["zero"]),  # without influence, but in the graph
         helper.make_node("Add", ["mean", "zero"], ["level"]),
-        helper.make_node("Sub", ["dark", "level"], ["logits"]),
+        helper.make_node("Sub", ["dark", "level"], ["plain" if decoder.layout else "logits"]),
+        *(_PLACED if decoder.layout else []),
         helper.make_node("Squeeze", ["logits", "axis"], ["mask"]),
         helper.make_node("Sigmoid", ["logits"], ["probability"]),
         helper.make_node("MaxPool", ["probability"], ["heat"], kernel_shape=[HEAT] * 2, strides=[HEAT] * 2),

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     from pipeline.segment_thresholds import FILE_NAME, read_segment_thresholds
     from training.segment_evaluate import evaluate
-    from training.segment_maps import ShippedSegment
+    from training.segment_maps import ShippedSegment, WithKeypoints
     from training.segment_score import report
     from training.segment_sheet import contact_sheet
 
@@ -68,11 +68,17 @@ def run(args: argparse.Namespace) -> int:
         raise DataError("there is no such folder", where=f"--json: {args.json.parent}")
     images = read_masks(args)
     name, where = _view(args, images)
-    networks = ShippedSegment(args.recipe / name)
+    shipped = ShippedSegment(args.recipe / name)
+    is_told = args.labelled or not shipped.keypoints  # by the labels' keypoints, or not at all
+    networks = shipped if is_told else WithKeypoints(shipped, args.recipe / name)
+    if args.labelled and shipped.keypoints and not any(image.keypoints for image in images.images):
+        sys.stderr.write(
+            "no keypoints are labelled: the networks are not told where on the part they look, as on the line\n"
+        )
     limits = read_segment_thresholds(args.recipe / name / FILE_NAME)
     found = evaluate(networks, limits, images, where=where, progress=_progress)
     figures = report(
-        found.parts, found.counts, lost=found.lost, recipe=args.recipe.name, view=name, weights=networks.weights
+        found.parts, found.counts, lost=found.lost, recipe=args.recipe.name, view=name, weights=shipped.weights
     )
     args.json.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
     sheet = args.json.with_name(f"{args.json.stem}-worst.png")

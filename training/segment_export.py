@@ -96,6 +96,8 @@ def export_segment(
         name: torch.randn((_BATCH, *shape), generator=noise)
         for name, shape in (("intermediate", encoder.intermediate), ("embedding", encoder.embedding))
     }
+    if decoder.layout:
+        features["pose"] = _poses(_BATCH)
     encoder_card = SegmentEncoderCard(
         image_wh=encoder.image_wh,
         intermediate=encoder.intermediate,
@@ -110,10 +112,11 @@ def export_segment(
         weights=weights,
         mask_wh=decoder.mask_wh,
         heatmap_wh=decoder.heatmap_wh,
+        layout=decoder.layout,
     )
     paths = folder / ENCODER, folder / DECODER
     models = (
-        to_onnx(encoder, {"image": image}, tuple(features), encoder_card, paths[0]),
+        to_onnx(encoder, {"image": image}, ("intermediate", "embedding"), encoder_card, paths[0]),
         to_onnx(decoder, features, ("mask", "heatmap"), decoder_card, paths[1]),
     )
     with writing(folder):
@@ -162,6 +165,11 @@ def ship_segment(stage: Path, folder: Path) -> None:
             (folder / f".{name}.part").replace(folder / name)
 
 
+def _poses(count: int) -> Tensor:
+    """Somewhere on a part (N, 2, 3)."""
+    return 0.4 * torch.randn((count, 2, 3), generator=torch.Generator().manual_seed(1))
+
+
 def _compare(network: PromptedSam, images: Tensor, encoder: Path, decoder: Path) -> Parity:
     """One image at a time, and two at once where there are two."""
     first, second = load_engine(encoder), load_engine(decoder)
@@ -170,9 +178,13 @@ def _compare(network: PromptedSam, images: Tensor, encoder: Path, decoder: Path)
     px_per_cell = network.image_wh[0] / network.decoder.mask_wh[0]
     groups: Sequence[Tensor] = [*torch.split(images, 1), images[:2]]
     for group in groups:
+        poses = _poses(len(group)) if network.decoder.layout else None
         with torch.no_grad():
-            mask, heatmap = (tensor.numpy() for tensor in network(group))
-        outputs = second.run(dict(first.run({"image": group.numpy()})))
+            mask, heatmap = (tensor.numpy() for tensor in network(group, poses))
+        asked = dict(first.run({"image": group.numpy()}))
+        if poses is not None:
+            asked["pose"] = poses.numpy()
+        outputs = second.run(asked)
         found = np.asarray(outputs["mask"])
         both += int(((found > 0) & (mask > 0)).sum())
         either += int(((found > 0) | (mask > 0)).sum())

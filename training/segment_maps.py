@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.segment import own_cells
 from pipeline.view_files import SegmentFiles
 from training.masks.sample import Mask, MaskedSample
+from training.shipped import ShippedView
 
 ENCODER, DECODER = "segment_encoder.onnx", "segment_decoder.onnx"
 _Card = TypeVar("_Card", SegmentEncoderCard, SegmentDecoderCard)
@@ -98,11 +99,31 @@ class ShippedSegment:
 
         self._stage = load_segment(SegmentFiles(folder / ENCODER, folder / DECODER, SegmentThresholds()), load)
         self.weights: str = cards[0].weights  # which segment-anything model is inside
+        self.keypoints = self._stage.keypoints  # that tell it where on the part it looks
 
     def __call__(self, sample: MaskedSample, region: Region) -> Maps:
-        """The maps of the part in ``region`` of an image."""
-        mask, heatmap, sensor_from_mask = self._stage.maps(mono8_frame(sample.image), region)
+        """The maps of the part in ``region`` of an image, whose keypoints are where the labels have them."""
+        mask, heatmap, sensor_from_mask = self._stage.maps(mono8_frame(sample.image), region, sample.keypoints)
         return Maps(mask.copy(), heatmap.copy(), sensor_from_mask)
+
+
+class WithKeypoints:
+    """Networks that are told where on the part they look by the recipe's own keypoints, as on the line, not by labels."""
+
+    def __init__(self, networks: Predict, folder: Path) -> None:
+        """Find keypoints by the networks in a view's folder. Raises NetworkError and RecipeError for what cannot be used."""
+        self._networks, self._view = networks, ShippedView(folder)
+
+    def __call__(self, sample: MaskedSample, region: Region) -> Maps:
+        """The maps of the part in ``region``."""
+        (found,) = self._view.predict(sample.image, [region])
+        is_seen = (found.logits[:, 0] > found.logits[:, 1]) & ~found.is_placed
+        keypoints = {
+            name: (float(x), float(y))
+            for name, (x, y), seen in zip(self._view.keypoints, found.refined_sensor_px, is_seen, strict=True)
+            if seen
+        }
+        return self._networks(replace(sample, keypoints=keypoints), region)
 
 
 def window(region: Region, wh: tuple[int, int]) -> Window:

@@ -87,6 +87,8 @@ class PromptNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             are those after the global attentions of every SAM that was published.
         width: channels of the fused features.
         use_intermediate, use_final: False leaves these features out of the fusion, from which the heatmap is predicted.
+        places: cells along a side of a map of the part that is learnt, and read where the part's keypoints say that an image
+            lies: a dimple that belongs to the part is told from a dent. 0 for none, as for labels without keypoints.
     """
 
     kind: Literal["prompted_sam", "unet"] = "prompted_sam"
@@ -94,6 +96,7 @@ class PromptNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     width: Annotated[int, Meta(ge=8, multiple_of=4)] = 96
     use_intermediate: bool = True
     use_final: bool = True
+    places: Annotated[int, Meta(ge=0, le=512)] = 0
 
 
 class HeatmapMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

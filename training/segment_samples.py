@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engines.devices.cpu import CpuDevice
 from pipeline.geometry import Region
+from pipeline.part_pose import Found, pose_of, sensor_from_part
 from pipeline.pixels import mono8_frame
 from pipeline.stages.crop import Crop, sensor_from_map
 from pipeline.stages.segment import own_cells
@@ -35,11 +36,13 @@ class Labels:
         mask: (Hm, Wm) uint8, share of the cell that is defect, times 255.
         counted: (Hm, Wm) bool, cells of the part: others teach nothing, as nothing is reported there.
         heatmap: (Hh, Wh) float16, 0 to 1.
+        pose: (2, 3) float32, where on the part it lies, see `pipeline.part_pose.pose_of`.
     """
 
     mask: Image
     counted: NDArray[np.bool_]
     heatmap: NDArray[np.float16]
+    pose: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class SegmentSamples:
 
     Attributes:
         image_wh, mask_wh, heatmap_wh: sizes in px and cells, of the network.
+        layout: the keypoints in the part's own frame; without one no image has a place on its part.
     """
 
     data: MaskedSet
@@ -55,6 +59,7 @@ class SegmentSamples:
     image_wh: tuple[int, int]
     mask_wh: tuple[int, int]
     heatmap_wh: tuple[int, int]
+    layout: Found = field(default_factory=dict)
 
     def pair(self, index: int, variant: int) -> tuple[Image, Labels]:
         """The image (H, W): its region through the stage that ships, then mirrored, turned and lit; and what is true of it.
@@ -77,7 +82,9 @@ class SegmentSamples:
             return image, labels
         quarters, mirrored = int(rng.integers(4)), rng.random() < 0.5
         planes = labels.mask, labels.counted, labels.heatmap
-        return _turned(image, quarters, mirrored), Labels(*(_turned(plane, quarters, mirrored) for plane in planes))
+        mask, counted, heatmap = (_turned(plane, quarters, mirrored) for plane in planes)
+        pose = _turned_pose(labels.pose, quarters, mirrored)
+        return _turned(image, quarters, mirrored), Labels(mask, counted, heatmap, pose)
 
     @cached_property
     def has_defect(self) -> NDArray[np.bool_]:
@@ -102,7 +109,8 @@ class SegmentSamples:
         counted = own_cells([region], 0, (width, height), sensor_from_map(area, self.mask_wh), hw)
         heatmap = self.method.heatmap
         ridge = heatmap_label(fine > 0, self.heatmap_wh, heatmap.width, heatmap.label)
-        return Labels(mask, counted, ridge.astype(np.float16))
+        pose = pose_of(area, sensor_from_part(self.layout, sample.keypoints))
+        return Labels(mask, counted, ridge.astype(np.float16), pose)
 
 
 def _cut(plane: Image, area: Region, wh: tuple[int, int]) -> Image:
@@ -120,3 +128,9 @@ def _cut(plane: Image, area: Region, wh: tuple[int, int]) -> Image:
 def _turned(plane: NDArray[Any], quarters: int, mirrored: bool) -> NDArray[Any]:
     turned = np.rot90(plane, quarters)
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+
+def _turned_pose(pose: NDArray[np.float32], quarters: int, mirrored: bool) -> NDArray[np.float32]:
+    """The pose of an image that `_turned` gives: what is seen at (x, y) of it was at (-y, x) a quarter earlier."""
+    before = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), quarters) @ np.diag([-1 if mirrored else 1, 1])
+    return np.concatenate((pose[:, :2] @ before.astype(np.float32), pose[:, 2:]), axis=1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.errors import DataError
+from pipeline.part_pose import UNPLACED
 from training.fit import Losses
 from training.networks.prompted_sam import PromptedDecoder
 from training.networks.unet import UNet
@@ -23,6 +24,7 @@ from training.segment_score import auroc
 
 _STREAM = 42
 _CHUNK = 8
+_UNPLACED = 0.1  # share of the images that are not told where on the part they lie: a part's keypoints may not be found
 _Row = tuple[SegmentSamples, int, int]  # which set, which of its images, which variant
 
 
@@ -57,14 +59,15 @@ class SegmentTask:
     def batch(self, step: int) -> Batch:
         """A step's images: mask uint8 and counted bool (N, Hm, Wm), heatmap float16 (N, Hh, Wh), and what the network takes.
 
-        That is intermediate and embedding, float16, or image uint8 (N, H, W, 1). ``taught``, bool (1,), tells whether the labels
-        prompt, ``masked`` whether S4's mask learns, too.
+        That is intermediate and embedding, float16, or image uint8 (N, H, W, 1); and pose float32 (N, 2, 3). ``taught``, bool
+        (1,), tells whether the labels prompt, ``masked`` whether S4's mask learns, too.
         """
         method = self.train.method
         rng = np.random.default_rng([method.seed, _STREAM, step])
         batch = self._stacked(
             [(self.train, index, int(rng.integers(self.variants))) for index in self._chosen(step).tolist()]
         )
+        batch["pose"][rng.random(len(batch["pose"])) < _UNPLACED] = UNPLACED
         heatmap = method.heatmap
         taught, masked = step < heatmap.taught * method.steps, step % heatmap.mask_every == 0
         return {**batch, "taught": np.array([taught]), "masked": np.array([masked])}
@@ -135,7 +138,7 @@ class SegmentTask:
         return {
             **{
                 name: np.stack([getattr(labels, name) for labels, _ in found])
-                for name in ("mask", "counted", "heatmap")
+                for name in ("mask", "counted", "heatmap", "pose")
             },
             **{name: np.stack([planes[n] for _, planes in found]) for n, name in enumerate(names)},
         }
@@ -158,8 +161,7 @@ def _answer(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor | None
     if isinstance(network, UNet):
         return network.raw(batch["image"]), None
     decoder = cast(PromptedDecoder, network)
-    intermediate, embedding = batch["intermediate"].float(), batch["embedding"].float()
+    told = batch["intermediate"].float(), batch["embedding"].float(), batch["pose"]
     if not batch.get("masked", True):
-        return None, decoder.raw_heatmap(intermediate, embedding)
-    instead = batch["heatmap"].float() if batch.get("taught", False) else None
-    return decoder.raw(intermediate, embedding, instead)
+        return None, decoder.raw_heatmap(*told)
+    return decoder.raw(*told, batch["heatmap"].float() if batch.get("taught", False) else None)

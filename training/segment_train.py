@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.part_pose import Found
 from training import segment_curves
 from training.checkpoint import Checkpoint
 from training.fit import Schedule, fit
@@ -22,6 +23,7 @@ from training.networks.sam import LoadedSam
 from training.networks.unet import UNet, unet_of
 from training.segment_export import check_size
 from training.segment_features import FeatureStore
+from training.segment_layout import learn_layout
 from training.segment_method import SegmentMethod, SegmentSplit
 from training.segment_regions import in_tiles
 from training.segment_samples import SegmentSamples
@@ -98,13 +100,16 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     torch.manual_seed(method.seed)
     encoder = SamEncoder(run.sam, method.network.states)
     check_size(encoder, run.sam.weights)
-    decoder = _decoder(run, encoder)
+    layout = learn_layout(run.train) if method.network.places else {}
+    if method.network.places and not layout:
+        run.report("no keypoints are labelled, so that the networks are not told where on the part they look")
+    decoder = _decoder(run, encoder, layout)
     trained = sum(weight.numel() for weight in decoder.trained())
     network: PromptedDecoder | UNet = decoder
     if method.network.kind == "unet":
         network = unet_of(trained, encoder.image_wh, decoder.heatmap_wh)
         trained = sum(weight.numel() for weight in network.parameters())
-    task = _task(run, encoder, network)
+    task = _task(run, encoder, network, layout)
     run.report(f"{task.name}: {trained / 1e6:.2f} M parameters are trained, frozen is {run.sam.weights}")
     every = max(50, method.steps // 400 * 100)
     schedule = Schedule(
@@ -121,14 +126,20 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     return TrainedSegment(whole.cpu().eval(), state, trained, examples)
 
 
-def _decoder(run: SegmentRun, encoder: SamEncoder) -> PromptedDecoder:
+def _decoder(run: SegmentRun, encoder: SamEncoder, layout: Found) -> PromptedDecoder:
     network = run.method.network
     return PromptedDecoder(
-        run.sam, encoder, network.width, use_intermediate=network.use_intermediate, use_final=network.use_final
+        run.sam,
+        encoder,
+        network.width,
+        use_intermediate=network.use_intermediate,
+        use_final=network.use_final,
+        places=network.places,
+        layout=layout,
     )
 
 
-def _task(run: SegmentRun, encoder: SamEncoder, network: PromptedDecoder | UNet) -> SegmentTask:
+def _task(run: SegmentRun, encoder: SamEncoder, network: PromptedDecoder | UNet, layout: Found) -> SegmentTask:
     """The images for this network, in as many variants as there is room for features."""
     method = run.method
     folder = run.features or run.work / "features"
@@ -138,7 +149,7 @@ def _task(run: SegmentRun, encoder: SamEncoder, network: PromptedDecoder | UNet)
     train, validation = (in_tiles(images, encoder.image_wh, method) for images in (run.train, run.validation))
     variants = max(1, min(method.augment.variants, (store.capacity - len(validation)) // len(train)))
     sizes = encoder.image_wh, network.mask_wh, network.heatmap_wh
-    samples = [SegmentSamples(images, method, *sizes) for images in (train, validation)]
+    samples = [SegmentSamples(images, method, *sizes, layout) for images in (train, validation)]
     count = len(train) * variants + len(validation)
     room = f", {_room(count, store, folder)}" if isinstance(network, PromptedDecoder) else ""
     run.report(f"{len(train)} images in {variants} variants, {len(validation)} to validate{room}")

@@ -17,6 +17,7 @@ from engines.devices.cpu import CpuDevice
 from pipeline import geometry
 from pipeline.frame import Frame
 from pipeline.geometry import Matrix, Region
+from pipeline.part_pose import Found, pose_of, sensor_from_part
 from pipeline.pixels import mono8_frame
 from pipeline.stages.crop import Crop, Cropped, sensor_from_map
 from pipeline.stages.tiles import stitch, tiles_of
@@ -48,12 +49,16 @@ class Running:
             np.empty((rows * high, columns * wide), np.float32) for wide, high in (sizes.mask_wh, sizes.heatmap_wh)
         )
         tiles = tiles_of(region, network.image_wh, self._tiles)
-        area = stitch(tiles, self._tiles, partial(self._look, mono8_frame(sample.image)), mask, heatmap)
+        look = partial(self._look, mono8_frame(sample.image), sample.keypoints)
+        area = stitch(tiles, self._tiles, look, mask, heatmap)
         return Maps(mask, heatmap, sensor_from_map(area, (mask.shape[1], mask.shape[0])))
 
     @torch.no_grad()
-    def _look(self, frame: Frame, area: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        mask, heatmap = self._network(torch.from_numpy(self._crop.area(frame, area).image))
+    def _look(self, frame: Frame, found: Found, area: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        asked = [torch.from_numpy(self._crop.area(frame, area).image)]
+        if isinstance(self._network, PromptedSam) and (layout := self._network.decoder.layout):
+            asked.append(torch.from_numpy(pose_of(area, sensor_from_part(layout, found))[None]))
+        mask, heatmap = self._network(*asked)
         return mask[0].float().numpy(), heatmap[0].float().numpy()
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,13 @@ from pipeline import geometry
 from pipeline.frame import Frame
 from pipeline.geometry import Matrix, Region
 from pipeline.network import SegmentDecoder, SegmentEncoder
+from pipeline.part_pose import Found, pose_of, sensor_from_part
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.crop import Crop, sensor_from_map
 from pipeline.stages.defects import ToldDefects, tell_defects
 from pipeline.stages.tiles import stitch, tiles_of
+
+NO_KEYPOINTS: Found = MappingProxyType({})
 
 
 class Segment:
@@ -36,6 +40,11 @@ class Segment:
         """The libraries, with their versions, that run the encoder and the decoder."""
         return self._encoder.engine.backend, self._decoder.engine.backend
 
+    @property
+    def keypoints(self) -> tuple[str, ...]:
+        """The names of those that tell it where on the part it looks; none where it does not ask."""
+        return tuple(self._decoder.card.layout)
+
     def __call__(
         self,
         frame: Frame,
@@ -45,6 +54,7 @@ class Segment:
         *,
         view: str,
         mm_per_px: float | None,
+        keypoints: Found = NO_KEYPOINTS,
     ) -> ToldDefects | None:
         """The defects of one part, as tell_defects; None where a network gave what is no finite number.
 
@@ -57,30 +67,39 @@ class Segment:
             limits: what counts.
             view: its name.
             mm_per_px: its scale.
+            keypoints: where those of the part that are visible lie, sensor px.
 
         Raises:
             NetworkError: a network fails.
         """
-        mask, heatmap, sensor_from_mask = self.maps(frame, regions[number])
+        mask, heatmap, sensor_from_mask = self.maps(frame, regions[number], keypoints)
         if not (_is_finite(mask) and _is_finite(heatmap)):
             return None
         own = own_cells(regions, number, (frame.info.width, frame.info.height), sensor_from_mask, mask.shape)
         return tell_defects(mask, heatmap, sensor_from_mask, limits, view=view, mm_per_px=mm_per_px, counted=own)
 
-    def maps(self, frame: Frame, region: Region) -> tuple[NDArray[np.float32], NDArray[np.float32], Matrix]:
+    def maps(
+        self, frame: Frame, region: Region, keypoints: Found = NO_KEYPOINTS
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Matrix]:
         """What the networks give, tile by tile: mask logits (Hm, Wm), heatmap (Hh, Wh), and sensor_from_mask.
 
         The next call overwrites them. Raises NetworkError where a network fails.
         """
         card = self._encoder.card
         tiles = tiles_of(region, card.image_wh, card.tiles)
-        area = stitch(tiles, card.tiles, partial(self._look, frame), self._mask, self._heatmap)
+        placed = sensor_from_part(self._decoder.card.layout, keypoints)
+        area = stitch(tiles, card.tiles, partial(self._look, frame, placed), self._mask, self._heatmap)
         rows, columns = self._mask.shape
         return self._mask, self._heatmap, sensor_from_map(area, (columns, rows))
 
-    def _look(self, frame: Frame, area: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _look(
+        self, frame: Frame, placed: Matrix | None, area: Region
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         features = self._encoder.run({"image": self._crop.area(frame, area).image})
-        outputs = self._decoder.run({name: features[name] for name in ("intermediate", "embedding")})
+        asked = {name: features[name] for name in ("intermediate", "embedding")}
+        if self._decoder.card.layout:
+            asked["pose"] = pose_of(area, placed)[None]
+        outputs = self._decoder.run(asked)
         return outputs["mask"][0], outputs["heatmap"][0]
 
 

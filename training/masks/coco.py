@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import numpy as np
 from pipeline import plain_file
 from pipeline.errors import DataError
 from pipeline.geometry import Region
+from pipeline.part_pose import Found
 from training.labels.coco import LARGEST_BYTES, CocoImage
 from training.masks.outline import polygon_mask, run_lengths, run_mask
 from training.masks.sample import GOOD, Mask, MaskedImage, MaskedSet
 
+_VISIBLE = 2  # COCO's: 1 is labelled and hidden, 0 not labelled
 _ALLOWED = 'polygons [[x, y, …], …], or {"size": [height, width], "counts": […] or "…"}'
 
 
@@ -33,6 +36,7 @@ class DefectAnnotation(msgspec.Struct, frozen=True):
     image_id: int
     category_id: int
     bbox: tuple[float, float, float, float] | None = None
+    keypoints: list[float] = []
     segmentation: list[list[float]] | Runs | None = None
 
 
@@ -56,9 +60,9 @@ def read_coco_masks(path: Path, images: Path) -> MaskedSet:
     """Read the defects of a COCO file: polygons, or runs, compressed or not.
 
     An image without a defect shows a good part. Where a category has keypoints, its annotations are the parts: each is a sample
-    of its own, with its ``bbox`` as region, and defects of all the image in its mask. Images without one count as a whole.
-    The kinds of an image's defects, sorted, joined by "+", are its kind. Where it shows several parts, those of the defects
-    that reach into a part's region are the part's. Every file is a group.
+    of its own, with its ``bbox`` as region and the keypoints that can be seen, and defects of all the image in its mask.
+    Images without one count as a whole. The kinds of an image's defects, sorted, joined by "+", are its kind. Where it shows
+    several parts, those of the defects that reach into a part's region are the part's. Every file is a group.
 
     Args:
         path: the JSON file.
@@ -112,16 +116,30 @@ class _Reader:
             defects = tuple(self.defects[image.id])
             hw, where = (image.height, image.width), f"{self.path}: {image.file_name}"
             drawn = partial(_drawn, defects, hw, where)
-            regions = [self._region(part, image) for part in self.parts[image.id]]
-            if len(regions) < 2:
-                kind = self._kind(defects)
-                yield MaskedImage(image.file_name, file, drawn, kind, image.file_name, regions[0] if regions else None)
+            whole = MaskedImage(image.file_name, file, drawn, self._kind(defects), image.file_name)
+            parts = [
+                replace(whole, region=self._region(part, image), keypoints=self._keypoints(part, image))
+                for part in self.parts[image.id]
+            ]
+            if len(parts) < 2:
+                yield from parts or [whole]
                 continue
             masks = [_drawn((defect,), hw, where, hw) for defect in defects]
-            for number, region in enumerate(regions):
-                own = [defect for defect, mask in zip(defects, masks, strict=True) if _reaches_into(mask, region)]
-                name = f"{image.file_name}#{number}"
-                yield MaskedImage(name, file, drawn, self._kind(own), image.file_name, region)
+            for number, part in enumerate(parts):
+                own = [defect for defect, mask in zip(defects, masks, strict=True) if _reaches_into(mask, part.region)]
+                yield replace(part, name=f"{image.file_name}#{number}", kind=self._kind(own))
+
+    def _keypoints(self, part: DefectAnnotation, image: CocoImage) -> Found:
+        """Those that can be seen."""
+        names, given = self.categories[part.category_id].keypoints, part.keypoints
+        if given and len(given) != 3 * len(names):
+            raise DataError(
+                f"keypoints has {len(given)} numbers",
+                where=f"{self.path}: annotation {part.id} of {image.file_name}",
+                allowed=f"{3 * len(names)}: x, y and 0, 1 or 2 for each of {', '.join(names)}",
+            )
+        places = zip(names, given[0::3], given[1::3], given[2::3], strict=False)  # there may be none
+        return {name: (x, y) for name, x, y, seen in places if seen == _VISIBLE}
 
     def _kind(self, defects: Iterable[DefectAnnotation]) -> str:
         return "+".join(sorted({self.categories[defect.category_id].name for defect in defects})) or GOOD
@@ -162,8 +180,10 @@ class _Reader:
         return Region(*part.bbox)
 
 
-def _reaches_into(mask: Mask, region: Region) -> bool:
-    """Whether the centre of a px of a mask lies in a region."""
+def _reaches_into(mask: Mask, region: Region | None) -> bool:
+    """Whether the centre of a px of a mask lies in a region, None for all the image."""
+    if region is None:
+        return bool(mask.any())
     rows, columns = np.nonzero(mask)
     x, y = columns + 0.5 - region.x, rows + 0.5 - region.y
     return bool(((x >= 0) & (x < region.w) & (y >= 0) & (y < region.h)).any())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline import plain_file
 from pipeline.errors import DataError
 from pipeline.geometry import Region
+from pipeline.part_pose import Found
 
 GOOD = ""  # the kind of a part without a defect
 _LARGEST_BYTES = 1 << 30
@@ -32,6 +33,7 @@ class MaskedSample:
         mask: (h, w) bool, true on a defect; all false on a good part.
         kind: of the defect; "" for a good part.
         group: images of one group never go to both sides of a split.
+        keypoints: where those of the part lie that can be seen, sensor px.
     """
 
     name: str
@@ -39,6 +41,7 @@ class MaskedSample:
     mask: Mask
     kind: str
     group: str
+    keypoints: Found = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class MaskedImage:
     group: str
     region: Region | None = None
     part: Region | None = None
+    keypoints: Found = field(default_factory=dict)
 
 
 class MaskedSet:
@@ -100,7 +104,7 @@ class MaskedSet:
                 where=f"{self.where}: {one.name}",
                 allowed="a mask of the image's size",
             )
-        return MaskedSample(one.name, image, mask, one.kind, one.group)
+        return MaskedSample(one.name, image, mask, one.kind, one.group, one.keypoints)
 
     def regions(self, index: int) -> Region:
         """Where the part is on its image: what a recipe's locate stage would give. Without labels the whole image."""
@@ -116,10 +120,11 @@ class MaskedSet:
 
 
 def digest(images: MaskedSet) -> str:
-    """16 hex digits that change with the names, kinds, groups, regions or their order. Reads no image."""
+    """16 hex digits that change with the names, kinds, groups, regions, keypoints or their order. Reads no image."""
     sha = hashlib.sha256()
     for one in images.images:
-        sha.update(f"{one.name}\0{one.kind}\0{one.group}\0{one.region}\n".encode())
+        keypoints = sorted(one.keypoints.items())
+        sha.update(f"{one.name}\0{one.kind}\0{one.group}\0{one.region}\0{keypoints}\n".encode())
     return sha.hexdigest()[:16]
 
 

@@ -10,7 +10,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from pipeline.part_pose import Found
 from training.networks.backbone import Residual, conv_norm_relu
 from training.networks.sam import LoadedSam, normalised, positions
 
@@ -79,6 +81,31 @@ class FrozenMaskDecoder(nn.Module):
         return super().train(mode=False)
 
 
+class PlaceMap(nn.Module):
+    """What is to be expected where on the part: a map of it that is learnt, read at the cells of an image's features."""
+
+    def __init__(self, width: int, side: int, grid_wh: tuple[int, int]) -> None:
+        """Of ``width`` channels and ``side`` by ``side`` cells, for features of a grid of columns and rows."""
+        super().__init__()
+        self.map = nn.Parameter(0.02 * torch.randn(1, width, side, side))
+        for name, count in zip(("x", "y"), grid_wh, strict=True):
+            self.register_buffer(name, (2.0 * torch.arange(count) + 1.0) / count - 1.0, persistent=False)
+
+    def forward(self, pose: Tensor) -> Tensor:
+        """From poses (N, 2, 3), see `pipeline.part_pose.pose_of`, to (N, width, h, w); beyond the part it is 0."""
+        x, y = cast(Tensor, self.x)[None, None, :], cast(Tensor, self.y)[None, :, None]
+        # no product of matrices: autocast would round the places
+        places = [
+            pose[:, row, 0, None, None] * x + pose[:, row, 1, None, None] * y + pose[:, row, 2, None, None]
+            for row in (0, 1)
+        ]
+        grid = torch.stack(places, dim=3)  # (N, h, w, 2)
+        _, rows, columns, _ = grid.shape
+        # all images below each other: one map serves them, where a copy for each would be exported with a fixed number of them
+        read = functional.grid_sample(self.map, grid.reshape(1, -1, columns, 2), align_corners=False)
+        return read[0].reshape(self.map.shape[1], -1, rows, columns).transpose(0, 1)
+
+
 class Fusion(nn.Module):
     """Intermediate and final features brought to one width, fused, and to four times as fine a grid."""
 
@@ -92,9 +119,10 @@ class Fusion(nn.Module):
         self.mixed = nn.Sequential(nn.ReLU(), Residual(width), Residual(width))
         self.finer = nn.Sequential(_doubled(width, width // 2), _doubled(width // 2, width // 4))
 
-    def forward(self, intermediate: Tensor, embedding: Tensor) -> Tensor:
-        """(N, Ci, h, w) and (N, Ce, h, w) to (N, width / 4, 4 h, 4 w)."""
-        parts = [
+    def forward(self, intermediate: Tensor, embedding: Tensor, expected: Tensor | None = None) -> Tensor:
+        """(N, Ci, h, w), (N, Ce, h, w) and, of `PlaceMap`, (N, width, h, w) to (N, width / 4, 4 h, 4 w)."""
+        parts = [] if expected is None else [expected]
+        parts += [
             layer(features)
             for layer, features in ((self.intermediate, intermediate), (self.final, embedding))
             if layer is not None
@@ -130,6 +158,7 @@ class PromptedDecoder(nn.Module):
 
     Attributes:
         prompting: False zeroes the heatmap before it is encoded, to see what the prompt is worth.
+        layout: the keypoints in the part's own frame, which poses are made by; empty where none are asked for.
     """
 
     def __init__(
@@ -140,6 +169,8 @@ class PromptedDecoder(nn.Module):
         *,
         use_intermediate: bool = True,
         use_final: bool = True,
+        places: int = 0,
+        layout: Found | None = None,
     ) -> None:
         super().__init__()
         channels = encoder.embedding[0]
@@ -150,31 +181,37 @@ class PromptedDecoder(nn.Module):
         self.encoding = HeatmapEncoding(channels)
         self.masks = FrozenMaskDecoder(sam)
         self.prompting = True
+        self.layout = dict(layout or {}) if places else {}
+        self.places = PlaceMap(width, places, sam.grid_wh) if self.layout else None
         columns, rows = sam.grid_wh
         self.mask_wh, self.heatmap_wh = (4 * columns, 4 * rows), (2 * columns, 2 * rows)
 
-    def forward(self, intermediate: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Mask logits float32 (N, 4 h, 4 w) and the heatmap float32 (N, 2 h, 2 w), 0 to 1."""
-        logits, heatmap = self.raw(intermediate, embedding)
+    def forward(self, intermediate: Tensor, embedding: Tensor, pose: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mask logits float32 (N, 4 h, 4 w) and the heatmap float32 (N, 2 h, 2 w), 0 to 1; ``pose`` with a layout alone."""
+        logits, heatmap = self.raw(intermediate, embedding, pose)
         return logits, heatmap.clamp(0.0, 1.0)
 
-    def raw(self, intermediate: Tensor, embedding: Tensor, instead: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def raw(
+        self, intermediate: Tensor, embedding: Tensor, pose: Tensor | None = None, instead: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """As `forward`, but the heatmap as it comes, which its loss needs: a clipped one has no gradient.
 
         Args:
             intermediate: of the encoder.
             embedding: of the encoder.
+            pose: (N, 2, 3), where on the part each image lies.
             instead: heatmaps (N, 2 h, 2 w) that prompt in place of what is predicted.
         """
-        heatmap = self.raw_heatmap(intermediate, embedding)
+        heatmap = self.raw_heatmap(intermediate, embedding, pose)
         prompt = heatmap.clamp(0.0, 1.0) if self.prompting else torch.zeros_like(heatmap)
         if instead is not None:
             prompt = instead
         return self.masks(self.encoding(prompt[:, None], embedding)).float(), heatmap
 
-    def raw_heatmap(self, intermediate: Tensor, embedding: Tensor) -> Tensor:
+    def raw_heatmap(self, intermediate: Tensor, embedding: Tensor, pose: Tensor | None = None) -> Tensor:
         """The heatmap of `raw` alone (N, 2 h, 2 w): less than half of the work."""
-        return cast(Tensor, self.head(self.fusion(intermediate, embedding)))[:, 0].float()
+        expected = None if self.places is None else self.places(pose)
+        return cast(Tensor, self.head(self.fusion(intermediate, embedding, expected)))[:, 0].float()
 
     def trained(self) -> list[nn.Parameter]:
         """The weights that learn."""
@@ -189,9 +226,9 @@ class PromptedSam(nn.Module):
         self.encoder, self.decoder = encoder, decoder
         self.image_wh = encoder.image_wh
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 (N, H, W, 1) to mask logits (N, Hm, Wm) and heatmap (N, Hh, Wh), 0 to 1."""
-        return cast(tuple[Tensor, Tensor], self.decoder(*self.encoder(image)))
+    def forward(self, image: Tensor, pose: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """uint8 (N, H, W, 1), with a layout poses (N, 2, 3), to mask logits (N, Hm, Wm) and heatmap (N, Hh, Wh), 0 to 1."""
+        return cast(tuple[Tensor, Tensor], self.decoder(*self.encoder(image), pose))
 
 
 def frozen(network: nn.Module) -> None:

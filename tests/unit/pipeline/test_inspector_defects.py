@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
-from pipeline.errors import RecipeError
+from pipeline.errors import NetworkError, RecipeError
 from pipeline.inspector import Inspector
 from pipeline.pixels import mono8_frame
 from pipeline.precision import DerivedNote, ParityPx, derived_path, write_derived
@@ -44,6 +45,32 @@ def test_a_defect_makes_the_part_not_ok_with_all_its_keypoints(tmp_path: Path) -
     assert [defect.box for defect in decision.defects] == [(120.0, 100.0, 16.0, 8.0)]
     assert (decision.result_state, decision.evaluation) == (ResultState.COMPLETED, Evaluation.NOT_OK)
     assert [point.state.value for point in decision.keypoints] == ["visible"] * 4
+
+
+LAYOUT = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "d": (0.5, 0.5)}
+
+
+def with_layout(folder: Path, layout: dict[str, tuple[float, float]]) -> Inspector:
+    recipe = make_defect_recipe(folder / "part", sealed=False)
+    encoder, decoder = cards()
+    write_segment(recipe / "top", encoder, msgspec.structs.replace(decoder, layout=layout))
+    return Inspector.load(load_recipe(recipe, sealed=False))
+
+
+def test_the_parts_keypoints_tell_the_network_where_it_looks(tmp_path: Path) -> None:
+    inspector = with_layout(tmp_path, LAYOUT)
+    defect = with_defect(frame_with_part(), 120, 100)
+    assert len(decided(inspector, defect).defects) == 1
+    blind = defect.copy()
+    blind[160:, 160:] = 10
+    without = decided(inspector, blind)
+    assert [point.state.value for point in without.keypoints] == ["visible", "visible", "visible", "hidden"]
+    assert without.defects == ()  # two of the three that tell it are too few
+
+
+def test_a_network_that_is_told_by_keypoints_which_the_view_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"by the keypoints a, b, q; there is no q.*some of a, b, c, d"):
+        with_layout(tmp_path, {"a": (0.0, 0.0), "b": (1.0, 0.0), "q": (0.0, 1.0)})
 
 
 def test_what_is_allowed_is_told_and_does_no_harm(tmp_path: Path) -> None:

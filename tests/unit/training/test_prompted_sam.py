@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.part_pose import UNPLACED
 from tests.small_sams import CHANNELS, SIDE, write_small_sam
-from training.networks.prompted_sam import Fusion, PromptedDecoder, PromptedSam, SamEncoder
+from training.networks.prompted_sam import Fusion, PlaceMap, PromptedDecoder, PromptedSam, SamEncoder
 from training.networks.sam import LoadedSam, load_sam
 from training.networks.unet import unet_of
 
@@ -100,6 +101,38 @@ def test_a_switch_leaves_features_out_of_the_heatmap(sam: LoadedSam, left_out: s
         assert not torch.equal(network.decoder.raw(*kept)[1], heatmap)
 
 
+def test_a_map_of_the_part_is_read_where_the_pose_says() -> None:
+    places = PlaceMap(2, 8, (6, 4))
+    part = (torch.arange(8) + 0.5) / 4 - 1.0
+    with torch.no_grad():
+        places.map.copy_(torch.stack(torch.meshgrid(part, part, indexing="xy"))[None])
+    pose = torch.tensor([[[0.3, -0.1, 0.2], [0.1, 0.4, -0.3]], UNPLACED.tolist()])
+    with torch.no_grad():
+        read = places(pose)
+    u, v = -1 + 2 * (4 + 0.5) / 6, -1 + 2 * (1 + 0.5) / 4  # the cell in column 4 and row 1
+    assert read.shape == (2, 2, 4, 6)
+    assert read[0, :, 1, 4].tolist() == pytest.approx([0.3 * u - 0.1 * v + 0.2, 0.1 * u + 0.4 * v - 0.3], abs=1e-5)
+    assert not read[1].any()
+
+
+def test_where_on_the_part_it_looks_changes_the_heatmap_and_is_learnt(sam: LoadedSam) -> None:
+    torch.manual_seed(1)
+    encoder = SamEncoder(sam, 2)
+    decoder = PromptedDecoder(sam, encoder, 16, places=8, layout={"a": (0.0, 0.0)}).eval()
+    assert decoder.places is not None
+    features = encoder(image())
+    here, there = (torch.tensor([[[0.2, 0.0, x], [0.0, 0.2, 0.0]]] * 2) for x in (-0.5, 0.5))
+    assert not torch.equal(decoder.raw_heatmap(*features, here), decoder.raw_heatmap(*features, there))
+    decoder.raw_heatmap(*features, here).sum().backward()
+    assert float(decoder.places.map.grad.abs().sum()) > 0.0
+
+
+def test_without_keypoints_there_is_no_map_of_the_part(sam: LoadedSam) -> None:
+    decoder = PromptedDecoder(sam, SamEncoder(sam, 2), 16, places=8, layout={})
+    assert decoder.places is None
+    assert decoder.layout == {}
+
+
 def test_channels_of_very_different_size_count_alike() -> None:
     """Hidden states of transformers have channels a thousand times as large as others."""
     torch.manual_seed(0)
@@ -135,8 +168,8 @@ def test_a_label_prompts_in_place_of_what_is_predicted(sam: LoadedSam) -> None:
         logits, heatmap = network.decoder.raw(*features)
         label = torch.zeros_like(heatmap)
         label[:, :8] = 1.0
-        told = network.decoder.raw(*features, label)
-        same = network.decoder.raw(*features, heatmap.clamp(0.0, 1.0))
+        told = network.decoder.raw(*features, instead=label)
+        same = network.decoder.raw(*features, instead=heatmap.clamp(0.0, 1.0))
     assert torch.equal(told[1], heatmap)  # what is predicted, and learns, is the same
     assert not torch.allclose(told[0], logits)
     assert torch.equal(same[0], logits)

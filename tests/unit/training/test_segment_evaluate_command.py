@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -88,6 +89,24 @@ def test_a_folder_with_networks_alone_is_evaluated_where_the_labels_say(
     assert "view side" in capsys.readouterr().out
     assert main(words) == 2
     assert "recipe.toml" in capsys.readouterr().err
+
+
+def test_a_recipes_own_keypoints_tell_the_networks_where_they_look(
+    tmp_path: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = make_defect_recipe(tmp_path / "recipe", sealed=False)
+    write_segment_thresholds(recipe / "top" / "segment.toml", SegmentThresholds(score_above=0.5))
+    encoder, decoder = cards()
+    layout = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "d": (0.5, 0.5)}
+    write_segment(recipe / "top", encoder, msgspec.structs.replace(decoder, layout=layout))
+    figures = tmp_path / "figures.json"
+    words = ["evaluate", str(recipe), "--view", "top", "--masks", str(masks), "--json", str(figures)]
+    assert main(words) == 0
+    assert json.loads(figures.read_text())["at_limits"]["found"] == pytest.approx(2 / 3)
+    capsys.readouterr()
+    assert main([*words, "--labelled"]) == 0  # no keypoints are labelled: this network then sees nothing
+    assert "no keypoints are labelled" in capsys.readouterr().err
+    assert json.loads(figures.read_text())["at_limits"]["found"] == 0.0
 
 
 @pytest.mark.parametrize(

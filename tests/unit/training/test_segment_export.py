@@ -9,6 +9,7 @@ import torch
 from pipeline.errors import NetworkError
 from pipeline.geometry import Region
 from pipeline.network import load_network
+from pipeline.part_pose import UNPLACED
 from pipeline.pixels import mono8_frame
 from pipeline.segment_card import SegmentDecoderCard, SegmentEncoderCard
 from pipeline.segment_stage import load_segment
@@ -86,6 +87,31 @@ def test_the_daemons_stage_runs_them(exported: tuple[Path, PromptedSam, str, Par
     assert mask.shape == (32, 32)
     assert heatmap.shape == (16, 16)
     assert sensor_from_mask[0, 0] == pytest.approx(80 / 32)
+
+
+def test_a_network_that_is_told_where_on_the_part_it_looks_is_told_by_the_stage(tmp_path: Path, exporter: None) -> None:  # noqa: ARG001
+    sam = load_sam(write_small_sam(tmp_path / "sam"))
+    torch.manual_seed(1)
+    encoder = SamEncoder(sam, 2)
+    layout = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "c": (0.0, 0.5)}
+    decoder = PromptedDecoder(sam, encoder, 16, places=8, layout=layout)
+    assert decoder.places is not None
+    torch.nn.init.normal_(decoder.places.map)
+    torch.nn.init.normal_(decoder.encoding.fused[1].weight, std=0.3)
+    whole = PromptedSam(encoder, decoder).eval()
+    export_segment(whole, sam.weights, tmp_path)
+    stage = load_segment(SegmentFiles(tmp_path / ENCODER, tmp_path / DECODER, SegmentThresholds()), load_network)
+    assert stage.keypoints == ("a", "b", "c")
+    image = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    keypoints = {name: (32.0 * x + 31.5, 32.0 * y + 31.5) for name, (x, y) in layout.items()}  # as large as the image
+    heatmap = stage.maps(mono8_frame(image), Region(0, 0, 64, 64), keypoints)[1].copy()
+    pose = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    with torch.no_grad():
+        _, expected = whole(torch.from_numpy(image[None, ..., None]), pose)
+        _, unplaced = whole(torch.from_numpy(image[None, ..., None]), torch.from_numpy(UNPLACED[None]))
+    assert heatmap == pytest.approx(expected[0].numpy(), abs=1e-4)
+    assert stage.maps(mono8_frame(image), Region(0, 0, 64, 64))[1] == pytest.approx(unplaced[0].numpy(), abs=1e-4)
+    assert np.abs(expected - unplaced).max() > 0.01
 
 
 def test_files_that_differ_from_torch_are_refused(exported: tuple[Path, PromptedSam, str, Parity]) -> None:

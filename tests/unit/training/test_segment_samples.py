@@ -50,6 +50,22 @@ def test_labels_lie_where_the_image_shows_them_in_every_variant(corner: Path, va
     assert labels.mask[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max() > 127
 
 
+@pytest.mark.parametrize("variant", range(12))
+def test_every_variant_knows_where_on_the_part_it_lies(tmp_path: Path, variant: int) -> None:
+    spots = {"a": (22.0, 17.0), "b": (70.0, 14.0), "c": (30.0, 44.0), "d": (77.0, 41.0)}
+    layout = {name: ((x - 50.0) / 60.0, (y - 30.0) / 60.0) for name, (x, y) in spots.items()}
+    for name, (x, y) in spots.items():
+        mask = np.zeros((60, 100), np.bool_)
+        mask[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3] = True
+        (image,) = read_mask_folder(write_one(tmp_path / name, np.where(mask, 200, 50).astype(np.uint8), mask)).images
+        one = SegmentSamples(MaskedSet([replace(image, keypoints=spots)]), STILL, (64, 64), (32, 32), (16, 16), layout)
+        labels = one.pair(0, variant)[1]
+        rows, columns = np.nonzero(labels.mask)
+        weight = labels.mask[rows, columns] / labels.mask.sum(dtype=np.int64)
+        centre = (weight @ (columns + 0.5)) / 16 - 1, (weight @ (rows + 0.5)) / 16 - 1, 1.0
+        assert labels.pose @ centre == pytest.approx(layout[name], abs=0.02)
+
+
 def test_variants_differ_and_each_is_the_same_every_time(corner: Path) -> None:
     one = samples(corner, METHOD)
     images = [one.pair(0, variant)[0] for variant in range(6)]

@@ -1,5 +1,5 @@
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from pipeline.errors import DataError, NetworkError
+from pipeline.part_pose import UNPLACED
 from tests.small_sams import write_masked, write_small_sam
 from training.masks.folder import read_mask_folder
+from training.masks.sample import MaskedSet
 from training.networks.prompted_sam import PromptedDecoder, PromptedSam, SamEncoder
 from training.networks.sam import LoadedSam, load_sam
 from training.networks.unet import UNet
@@ -117,6 +119,38 @@ def test_the_mask_learns_in_some_of_the_steps_and_the_heatmap_in_all(
     heatmap, mask = {"fusion", "head"}, {"encoding"}
     assert learnt[0] == learnt[2] == ({"entropy", "dice", "heatmap"}, heatmap | mask)
     assert learnt[1] == ({"heatmap"}, heatmap)
+
+
+def test_labelled_keypoints_tell_where_on_the_part_an_image_lies(tiles: Path, sam: LoadedSam, tmp_path: Path) -> None:
+    network = PromptNetwork(states=2, width=16, places=4)
+    method = msgspec.structs.replace(METHOD, steps=2, network=network)
+    said: list[str] = []
+    without = replace(run(tiles, sam, tmp_path / "without", method), report=said.append)
+    trained = train_segment(without).network
+    assert isinstance(trained, PromptedSam)
+    assert trained.decoder.layout == {}
+    assert any(line.startswith("no keypoints are labelled") for line in said)
+    keypoints = {"a": (10.0, 10.0), "b": (80.0, 10.0), "c": (40.0, 50.0)}
+    sides = [
+        MaskedSet([replace(image, keypoints=keypoints) for image in images.images])
+        for images in (without.train, without.validation)
+    ]
+    trained = train_segment(replace(without, train=sides[0], validation=sides[1], work=tmp_path / "with")).network
+    assert isinstance(trained, PromptedSam)
+    assert set(trained.decoder.layout) == set(keypoints)
+    assert max(abs(value) for place in trained.decoder.layout.values() for value in place) == pytest.approx(1 / 1.35)
+
+
+def test_one_image_in_ten_is_not_told_where_it_lies(tiles: Path) -> None:
+    layout = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "c": (0.0, 0.5)}
+    places = {name: (45.0 + 40.0 * x, 30.0 + 40.0 * y) for name, (x, y) in layout.items()}
+    images = MaskedSet([replace(image, keypoints=places) for image in read_mask_folder(tiles).images])
+    samples = SegmentSamples(images, METHOD, (64, 64), (32, 32), (16, 16), layout)
+    task = SegmentTask(samples, samples, variants=1)
+    poses = np.concatenate([task.batch(step)["pose"] for step in range(100)])
+    unplaced = (poses == UNPLACED).all(axis=(1, 2))
+    assert 20 < unplaced.sum() < 60
+    assert len({pose.tobytes() for pose in poses[~unplaced]}) == 1  # all lie alike: what is left out is not kept
 
 
 def test_labels_prompt_at_first(tiles: Path) -> None:

@@ -69,6 +69,18 @@ def test_every_part_is_a_sample_and_images_without_a_defect_are_good(coco: Path)
     assert found.regions(3) == (6, 0, 6, 10)
 
 
+def test_a_part_has_its_keypoints_that_can_be_seen(coco: Path) -> None:
+    def hide(file: dict[str, Any]) -> None:
+        file["annotations"][4]["keypoints"][2] = 1
+
+    found = read(coco, hide)
+    assert found.images[2].keypoints == {"right": (5, 1)}
+    assert found.load(3).keypoints == {"left": (7, 1), "right": (9, 1)}
+    assert found.images[0].keypoints == {}
+    with pytest.raises(DataError, match=r"annotation 5 of c\.png: keypoints has 5 numbers"):
+        read(coco, lambda file: file["annotations"][4]["keypoints"].pop())
+
+
 def test_masks_are_drawn_from_polygons_runs_and_compressed_runs(coco: Path) -> None:
     found = read(coco)
     first = found.load(0).mask
