@@ -35,8 +35,10 @@ fetched. What the frozen encoder gives is kept in OUT.training meanwhile, up to 
 tiles 24. A folder of masks has NAME.mask.png beside every NAME.jpg, 0 where the part is good; sub-folders are kinds, images in
 a folder good/ need no mask.
 In a COCO file every annotation with a segmentation is a defect, and one with keypoints says where a part is. Good parts belong
-to the set. Images that look alike, and with --near-numbers those whose names end in numbers at most so far apart, are taken
-for one part: they are never on both sides. Where RECIPE/recipe.toml is there, parts are looked for as it says.
+to the set. Keypoints tell the networks in tiles where on the part they look: those of a COCO file, else what the networks of
+RECIPE find, if it has them already. Images that look alike, and with --near-numbers those whose names end in numbers at most
+so far apart, are taken for one part: they are never on both sides. Where RECIPE/recipe.toml is there, parts are looked for as
+it says.
 A METHOD.toml beside --method takes the place of the method as it comes: copy it from training/methods.
 """
 
@@ -132,7 +134,7 @@ def _prompted_sam(args: argparse.Namespace) -> int:
     if method.network.kind != PROMPTED_SAM:
         raise ConfigError(f"network.kind is {method.network.kind!r}, which no recipe can use", allowed=PROMPTED_SAM)
     labelled, sam = _labelled(args), load_sam(args.sam)
-    images = _in_groups(labelled, args)
+    images = _in_groups(_placed(labelled, args) if method.network.places else labelled, args)
     train, calibration, validation = divide_segment(images, method.split, method.seed)
     good = sum(kind == "" for kind in images.kinds)
     _say(
@@ -201,6 +203,28 @@ def _labelled(args: argparse.Namespace) -> MaskedSet:
     if not sets:
         raise DataError("no labels are given", allowed="--masks DIR, or --coco FILE and --images DIR")
     return joined(sets)
+
+
+def _placed(images: MaskedSet, args: argparse.Namespace) -> MaskedSet:
+    """The set with keypoints: those of the labels, or what the recipe's own networks find."""
+    from pipeline.recipe_file import FILE_NAME, read_recipe_file
+    from training.evaluate import locate_of
+    from training.segment_regions import located, with_keypoints
+    from training.shipped import ShippedView
+
+    path, folder = args.out / FILE_NAME, args.out / args.view
+    if any(image.keypoints for image in images.images) or not (path.exists() and (folder / "coarse.onnx").exists()):
+        return images
+    view = read_recipe_file(path).view.get(args.view)
+    if view is None:  # which is told when regions are asked for
+        return images
+    find = locate_of(view.locate, args.view)
+    found = with_keypoints(images, ShippedView(folder), located(images, lambda image: find(image, ())))
+    count = sum(bool(image.keypoints) for image in found.images)
+    _say(
+        f"keypoints by the networks of {folder}, on {count} of {len(found)} parts: they tell where on the part an image lies"
+    )
+    return found
 
 
 def _in_groups(images: MaskedSet, args: argparse.Namespace) -> MaskedSet:

@@ -20,7 +20,7 @@ from pipeline.segment_stage import load_segment
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.segment import own_cells
 from pipeline.view_files import SegmentFiles
-from training.masks.sample import Mask, MaskedSample
+from training.masks.sample import Image, Mask, MaskedSample
 from training.shipped import ShippedView
 
 ENCODER, DECODER = "segment_encoder.onnx", "segment_decoder.onnx"
@@ -116,14 +116,18 @@ class WithKeypoints:
 
     def __call__(self, sample: MaskedSample, region: Region) -> Maps:
         """The maps of the part in ``region``."""
-        (found,) = self._view.predict(sample.image, [region])
-        is_seen = (found.logits[:, 0] > found.logits[:, 1]) & ~found.is_placed
-        keypoints = {
-            name: (float(x), float(y))
-            for name, (x, y), seen in zip(self._view.keypoints, found.refined_sensor_px, is_seen, strict=True)
-            if seen
-        }
-        return self._networks(replace(sample, keypoints=keypoints), region)
+        return self._networks(replace(sample, keypoints=seen_keypoints(self._view, sample.image, region)), region)
+
+
+def seen_keypoints(view: ShippedView, image: Image, region: Region) -> dict[str, tuple[float, float]]:
+    """Where a view's networks find the keypoints of the part in a region, sensor px; only those that they take to be visible."""
+    (found,) = view.predict(image, [region])
+    is_seen = (found.logits[:, 0] > found.logits[:, 1]) & ~found.is_placed
+    return {
+        name: (float(x), float(y))
+        for name, (x, y), seen in zip(view.keypoints, found.refined_sensor_px, is_seen, strict=True)
+        if seen
+    }
 
 
 def window(region: Region, wh: tuple[int, int]) -> Window:

@@ -14,8 +14,9 @@ from pipeline.stages.tiles import tiles_of
 from training.canvas import overlap
 from training.evaluate import matched
 from training.masks.sample import GOOD, Image, MaskedSample, MaskedSet
-from training.segment_maps import Place, window
+from training.segment_maps import Place, seen_keypoints, window
 from training.segment_method import SegmentMethod
+from training.shipped import ShippedView
 
 Where = Callable[[int, MaskedSample], Place | None]
 Locate = Callable[[Image], Sequence[Region]]
@@ -64,6 +65,21 @@ def as_trained(images: MaskedSet, locate: LocateSettings) -> MaskedSet:
             one if one.region is None else replace(one, region=grown(one.region, margin)) for one in images.images
         ]
     return MaskedSet(placed, images.where)
+
+
+def with_keypoints(images: MaskedSet, view: ShippedView, where: Where) -> MaskedSet:
+    """The set with the keypoints that a view's networks find; parts that are not located have none.
+
+    Raises:
+        DataError: an image or a mask cannot be read.
+    """
+    found = []
+    for index, one in enumerate(images.images):
+        sample = images.load(index)
+        place = where(index, sample)
+        keypoints = {} if place is None else seen_keypoints(view, sample.image, place.region)
+        found.append(replace(one, keypoints=keypoints))
+    return MaskedSet(found, images.where)
 
 
 def in_tiles(images: MaskedSet, image_wh: tuple[int, int], method: SegmentMethod) -> MaskedSet:

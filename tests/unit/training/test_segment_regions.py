@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from pipeline.geometry import Region
+from pipeline.inspector import Inspector
+from pipeline.pixels import mono8_frame
+from pipeline.recipe import load_recipe
 from pipeline.recipe_file import BlobSettings, LocateSettings
+from tests.recipes import frame_with_part, make_recipe
+from training.evaluate import locate_of
 from training.masks.sample import Mask, MaskedImage, MaskedSample, MaskedSet
 from training.segment_method import SegmentMethod
-from training.segment_regions import as_trained, grown, in_tiles, labelled, located
+from training.segment_regions import as_trained, grown, in_tiles, labelled, located, with_keypoints
+from training.shipped import ShippedView
 
 LEFT, RIGHT = Region(10, 10, 30, 40), Region(60, 12, 30, 40)
 
@@ -102,3 +108,20 @@ def test_tiles_with_a_defect_are_learnt_from_and_as_many_without(tmp_path: Path)
     more = in_tiles(images, (100, 100), SegmentMethod(1, tiles=(3, 2), good_tiles=3.0))
     assert more.kinds == ("dent", "dent", *[""] * 6)
     assert len(set(more.names)) == 8
+
+
+def test_keypoints_are_found_by_the_networks_of_a_recipe(tmp_path: Path) -> None:
+    folder = make_recipe(tmp_path / "recipe", ("top",), sealed=False)
+    pictures = {"part": frame_with_part(), "empty": np.full_like(frame_with_part(), 10)}
+    for name, picture in pictures.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+    images = MaskedSet([MaskedImage(name, tmp_path / f"{name}.png", _empty, "", name) for name in pictures])
+    recipe = load_recipe(folder, sealed=False)
+    find = locate_of(recipe.views["top"].settings.locate, "top")
+    found = with_keypoints(images, ShippedView(folder / "top"), located(images, lambda image: find(image, ())))
+    (inspected,) = Inspector.load(recipe).inspect("top", mono8_frame(pictures["part"]))
+    expected = {point.name: (point.x, point.y) for point in inspected.keypoints}
+    assert set(found.images[0].keypoints) == set("abcd")
+    for name, place in found.images[0].keypoints.items():
+        assert place == pytest.approx(expected[name], abs=1e-3)
+    assert found.images[1].keypoints == {}
