@@ -96,7 +96,7 @@ def test_a_network_that_is_told_where_on_the_part_it_looks_is_told_by_the_stage(
     layout = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "c": (0.0, 0.5)}
     decoder = PromptedDecoder(sam, encoder, 16, places=8, layout=layout)
     assert decoder.places is not None
-    torch.nn.init.normal_(decoder.places.map)
+    torch.nn.init.normal_(decoder.places.maps)
     torch.nn.init.normal_(decoder.encoding.fused[1].weight, std=0.3)
     whole = PromptedSam(encoder, decoder).eval()
     export_segment(whole, sam.weights, tmp_path)
