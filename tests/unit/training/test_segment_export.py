@@ -1,4 +1,6 @@
 import copy
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +8,14 @@ import onnx
 import pytest
 import torch
 
+from calibration import fp16, onnx_graph
+from engines.build import _built, _Watch  # the calls of `datumd build` by themselves: what is around them asks a driver
+from engines.onnx_file import read_spec
+from engines.plan import Profile
 from pipeline.errors import NetworkError
 from pipeline.geometry import Region
 from pipeline.network import load_network
-from pipeline.part_pose import UNPLACED
+from pipeline.part_pose import UNPLACED, Found
 from pipeline.pixels import mono8_frame
 from pipeline.segment_card import SegmentDecoderCard, SegmentEncoderCard
 from pipeline.segment_stage import load_segment
@@ -26,11 +32,20 @@ pytestmark = [
 ]
 
 
-def network(folder: Path) -> tuple[PromptedSam, str]:
+LAYOUT = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "c": (0.0, 0.5)}
+
+
+def in_fp16(file: Path) -> bytes:
+    return fp16.to_fp16(onnx_graph.read(file), [])
+
+
+def network(folder: Path, layout: Found) -> tuple[PromptedSam, str]:
     sam = load_sam(write_small_sam(folder))
     torch.manual_seed(1)
     encoder = SamEncoder(sam, 2)
-    decoder = PromptedDecoder(sam, encoder, 16)
+    decoder = PromptedDecoder(sam, encoder, 16, places=8, layout=layout)
+    if decoder.places is not None:
+        torch.nn.init.normal_(decoder.places.maps)
     torch.nn.init.normal_(decoder.encoding.fused[1].weight, std=0.3)
     return PromptedSam(encoder, decoder).eval(), sam.weights
 
@@ -41,8 +56,17 @@ def exported(
     exporter: None,  # noqa: ARG001
 ) -> tuple[Path, PromptedSam, str, Parity]:
     folder = tmp_path_factory.mktemp("exported")
-    whole, weights = network(folder / "sam")
+    whole, weights = network(folder / "sam", {})
     return folder, whole, weights, export_segment(whole, weights, folder)
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory: pytest.TempPathFactory, exporter: None) -> tuple[Path, PromptedSam]:  # noqa: ARG001
+    """Files of networks that are told where on the part they look."""
+    folder = tmp_path_factory.mktemp("placed")
+    whole, weights = network(folder / "sam", LAYOUT)
+    export_segment(whole, weights, folder)
+    return folder, whole
 
 
 def test_both_files_answer_as_torch_does_for_any_number_of_images(
@@ -89,21 +113,14 @@ def test_the_daemons_stage_runs_them(exported: tuple[Path, PromptedSam, str, Par
     assert sensor_from_mask[0, 0] == pytest.approx(80 / 32)
 
 
-def test_a_network_that_is_told_where_on_the_part_it_looks_is_told_by_the_stage(tmp_path: Path, exporter: None) -> None:  # noqa: ARG001
-    sam = load_sam(write_small_sam(tmp_path / "sam"))
-    torch.manual_seed(1)
-    encoder = SamEncoder(sam, 2)
-    layout = {"a": (-0.5, -0.5), "b": (0.5, -0.5), "c": (0.0, 0.5)}
-    decoder = PromptedDecoder(sam, encoder, 16, places=8, layout=layout)
-    assert decoder.places is not None
-    torch.nn.init.normal_(decoder.places.maps)
-    torch.nn.init.normal_(decoder.encoding.fused[1].weight, std=0.3)
-    whole = PromptedSam(encoder, decoder).eval()
-    export_segment(whole, sam.weights, tmp_path)
-    stage = load_segment(SegmentFiles(tmp_path / ENCODER, tmp_path / DECODER, SegmentThresholds()), load_network)
+def test_a_network_that_is_told_where_on_the_part_it_looks_is_told_by_the_stage(
+    placed: tuple[Path, PromptedSam],
+) -> None:
+    folder, whole = placed
+    stage = load_segment(SegmentFiles(folder / ENCODER, folder / DECODER, SegmentThresholds()), load_network)
     assert stage.keypoints == ("a", "b", "c")
     image = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
-    keypoints = {name: (32.0 * x + 31.5, 32.0 * y + 31.5) for name, (x, y) in layout.items()}  # as large as the image
+    keypoints = {name: (32.0 * x + 31.5, 32.0 * y + 31.5) for name, (x, y) in LAYOUT.items()}  # as large as the image
     heatmap = stage.maps(mono8_frame(image), Region(0, 0, 64, 64), keypoints)[1].copy()
     pose = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     with torch.no_grad():
@@ -112,6 +129,17 @@ def test_a_network_that_is_told_where_on_the_part_it_looks_is_told_by_the_stage(
     assert heatmap == pytest.approx(expected[0].numpy(), abs=1e-4)
     assert stage.maps(mono8_frame(image), Region(0, 0, 64, 64))[1] == pytest.approx(unplaced[0].numpy(), abs=1e-4)
     assert np.abs(expected - unplaced).max() > 0.01
+
+
+@pytest.mark.parametrize("in_precision", [Path.read_bytes, in_fp16], ids=["fp32", "fp16"])
+@pytest.mark.parametrize("name", [ENCODER, DECODER])
+def test_a_tensorrt_builder_takes_them(
+    placed: tuple[Path, PromptedSam], name: str, in_precision: Callable[[Path], bytes]
+) -> None:
+    trt = pytest.importorskip("tensorrt_rtx_bindings", reason="next: pip install '.[rtx-builder]'")
+    network = in_precision(placed[0] / name)
+    plan = _built(trt, network, read_spec(network).inputs, Profile(1, 2), _Watch(lambda _: None, threading.Event()))
+    assert len(plan) > 10_000
 
 
 def test_files_that_differ_from_torch_are_refused(exported: tuple[Path, PromptedSam, str, Parity]) -> None:
