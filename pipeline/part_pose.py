@@ -11,12 +11,13 @@ from pipeline.similarity import robust_similarity
 
 Found = Mapping[str, tuple[float, float]]
 LEAST_KEYPOINTS = 3  # with two, one that is wrong could not be told
+_NEAR = 0.1  # of the part's frame, from -1 to 1: a keypoint farther from where it belongs tells nothing
 _BEYOND = 3.0  # in the part's frame, far outside of everything that is learnt of it
 UNPLACED = np.array([[0.0, 0.0, _BEYOND], [0.0, 0.0, _BEYOND]], np.float32)  # every place of the image lies there
 
 
 def sensor_from_part(layout: Found, found: Found) -> Matrix | None:
-    """The map from a part's own frame to the sensor, a similarity; None where too few keypoints are found or they do not agree.
+    """The map from a part's own frame to the sensor, a similarity; None where fewer than `LEAST_KEYPOINTS` agree on one.
 
     Args:
         layout: where keypoints lie in the part's own frame.
@@ -26,7 +27,11 @@ def sensor_from_part(layout: Found, found: Found) -> Matrix | None:
     if len(names) < LEAST_KEYPOINTS:
         return None
     own, seen = (np.array([places[name] for name in names], np.float64) for places in (layout, found))
-    return robust_similarity(own, seen, np.ones(len(names)))
+    matrix = robust_similarity(own, seen, np.ones(len(names)))
+    if matrix is None:
+        return None
+    apart = geometry.apply(geometry.invert(matrix), seen) - own
+    return matrix if np.count_nonzero(np.hypot(*apart.T) < _NEAR) >= LEAST_KEYPOINTS else None
 
 
 def pose_of(area: Region, placed: Matrix | None) -> NDArray[np.float32]:

@@ -42,9 +42,12 @@ def test_names_that_the_part_does_not_have_and_places_that_are_no_number_do_not_
         {"a": FOUND["a"], "b": FOUND["b"]},
         {"a": FOUND["a"], "b": FOUND["b"], "c": (math.inf, 0.0)},
         dict.fromkeys(LAYOUT, (50.0, 60.0)),
+        {"a": FOUND["a"], "b": FOUND["b"], "c": (900.0, 60.0)},
+        {"a": FOUND["a"], "b": FOUND["b"], "c": (0.0, 1e9)},
+        {"a": FOUND["c"], "b": FOUND["a"], "c": FOUND["d"], "d": FOUND["b"]},
     ],
 )
-def test_too_few_keypoints_tell_nothing(found: dict[str, tuple[float, float]]) -> None:
+def test_too_few_keypoints_that_agree_tell_nothing(found: dict[str, tuple[float, float]]) -> None:
     assert sensor_from_part(LAYOUT, found) is None
     assert np.array_equal(pose_of(Region(0, 0, 10, 10), None), UNPLACED)
 
