@@ -1,5 +1,6 @@
 """From the files of a view to its stage that looks for defects: what the inspector runs, and training measures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -38,3 +39,14 @@ def load_segment(files: SegmentFiles, load: Loader) -> Segment:
     encoder.warm_up(1)
     decoder.warm_up(1)
     return Segment(encoder, decoder, device_of([encoder.engine]))
+
+
+def check_told_by(keypoints: Sequence[str], names: Sequence[str], decoder: Path) -> None:
+    """Raise NetworkError where a decoder is told where it looks by keypoints that are not among the names of its view's."""
+    if strange := [name for name in keypoints if name not in names]:
+        raise NetworkError(
+            f"is told where it looks by the keypoints {', '.join(keypoints)}; there is no {strange[0]}",
+            where=str(decoder),
+            allowed=f"some of {', '.join(names)}, the keypoints of its view: training leaves out what a recipe does not have",
+            next_command="datumd train --method prompted_sam_tiles --sam DIR --coco FILE --images DIR --out RECIPE --view NAME",
+        )

@@ -18,7 +18,7 @@ from pipeline.precision import Precision, PrecisionFile, made_or_sealed, precisi
 from pipeline.recipe import Recipe, ViewRecipe
 from pipeline.recipe_file import ImageSettings
 from pipeline.result import Keypoint, KeypointState, Reason
-from pipeline.segment_stage import load_segment
+from pipeline.segment_stage import check_told_by, load_segment
 from pipeline.sigma import apply
 from pipeline.stages.defects import ToldDefects
 from pipeline.stages.image import ImageFigures, check_image, image_figures
@@ -185,13 +185,7 @@ def _segment(
 
     if key not in loaded:
         loaded[key] = load_segment(files, load)
-    if strange := [name for name in loaded[key].keypoints if name not in view.settings.keypoints]:
-        raise NetworkError(
-            f"is told where it looks by the keypoints {', '.join(loaded[key].keypoints)}; there is no {strange[0]}",
-            where=str(files.decoder),
-            allowed=f"some of {', '.join(view.settings.keypoints)}, view.{view.name}.keypoints",
-            next_command=TRAIN_SEGMENT,
-        )
+    check_told_by(loaded[key].keypoints, view.settings.keypoints, files.decoder)
     return loaded[key]
 
 

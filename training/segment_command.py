@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,11 @@ what it sees. Without it its features are too poor for S4.
 fetched. What the frozen encoder gives is kept in OUT.training meanwhile, up to features_gb of the method: 4 GB, in
 tiles 24. A folder of masks has NAME.mask.png beside every NAME.jpg, 0 where the part is good; sub-folders are kinds, images in
 a folder good/ need no mask.
-In a COCO file every annotation with a segmentation is a defect, and one with keypoints says where a part is. Good parts belong
-to the set. Keypoints tell the networks in tiles where on the part they look: those of a COCO file, else what the networks of
-RECIPE find, if it has them already. Images that look alike, and with --near-numbers those whose names end in numbers at most
-so far apart, are taken for one part: they are never on both sides. Where RECIPE/recipe.toml is there, parts are looked for as
-it says.
+In a COCO file every annotation with a segmentation is a defect, and one with keypoints says where a part is. Good parts
+belong to the set. Keypoints tell the networks in tiles where on the part they look: those of a COCO file, and on parts with
+fewer than three of them what the networks of RECIPE find, if it has them already. Images that look alike, and with
+--near-numbers those whose names end in numbers at most so far apart, are taken for one part: they are never on both sides.
+Where RECIPE/recipe.toml is there, parts are looked for as it says.
 A METHOD.toml beside --method takes the place of the method as it comes: copy it from training/methods.
 """
 
@@ -154,7 +155,8 @@ def _prompted_sam(args: argparse.Namespace) -> int:
         _say(
             f"next: datumd train --method coarse_to_fine --out {args.out} makes the recipe that it belongs to, with keypoints;"
         )
-        _say(f"      datumd evaluate {args.out} --view {args.view} --masks DIR --labelled judges it without one")
+        labels = "--masks DIR" if args.masks and not args.coco else "--coco FILE --images DIR --defects"
+        _say(f"      datumd evaluate {args.out} --view {args.view} {labels} --labelled judges it without one")
     return 0
 
 
@@ -206,25 +208,24 @@ def _labelled(args: argparse.Namespace) -> MaskedSet:
 
 
 def _placed(images: MaskedSet, args: argparse.Namespace) -> MaskedSet:
-    """The set with keypoints: those of the labels, or what the recipe's own networks find."""
+    """The set with keypoints that the recipe has: those of the labels, where there are too few what its own networks find."""
     from pipeline.recipe_file import FILE_NAME, read_recipe_file
     from training.evaluate import locate_of
-    from training.segment_regions import located, with_keypoints
+    from training.segment_regions import located, with_keypoints, with_names
     from training.shipped import ShippedView
 
     path, folder = args.out / FILE_NAME, args.out / args.view
-    if any(image.keypoints for image in images.images) or not (path.exists() and (folder / "coarse.onnx").exists()):
+    view = read_recipe_file(path).view.get(args.view) if path.exists() else None
+    if view is None:  # that the recipe has no such view is told when regions are asked for
         return images
-    view = read_recipe_file(path).view.get(args.view)
-    if view is None:  # which is told when regions are asked for
+    if strange := set().union(*(one.keypoints for one in images.images)) - set(view.keypoints):
+        _say(f"left out, as {path} does not have them: keypoints {', '.join(sorted(strange))}")
+    images = with_names(images, view.keypoints)
+    if not (folder / "coarse.onnx").exists():
         return images
     find = locate_of(view.locate, args.view)
-    found = with_keypoints(images, ShippedView(folder), located(images, lambda image: find(image, ())))
-    count = sum(bool(image.keypoints) for image in found.images)
-    _say(
-        f"keypoints by the networks of {folder}, on {count} of {len(found)} parts: they tell where on the part an image lies"
-    )
-    return found
+    where = located(images, lambda image: find(image, ()))
+    return with_keypoints(images, ShippedView(folder), where, partial(_progress, "parts looked at for keypoints"))
 
 
 def _in_groups(images: MaskedSet, args: argparse.Namespace) -> MaskedSet:
@@ -237,13 +238,13 @@ def _in_groups(images: MaskedSet, args: argparse.Namespace) -> MaskedSet:
     view = read_recipe_file(path).view.get(args.view) if path.exists() else None
     if path.exists() and view is None:
         raise ConfigError(f"--view is {args.view!r}", where=str(path), allowed="a view of the recipe")
-    images = same_parts(images, apart=args.near_numbers, progress=_progress)
+    images = same_parts(images, apart=args.near_numbers, progress=partial(_progress, "images compared with each other"))
     return images if view is None else as_trained(images, view.locate)
 
 
-def _progress(done: int, count: int) -> None:
+def _progress(what: str, done: int, count: int) -> None:
     if done % 200 == 0 or done == count:
-        sys.stderr.write(f"{done}/{count} images compared with each other\n")
+        sys.stderr.write(f"{done}/{count} {what}\n")
 
 
 def _say(line: str) -> None:

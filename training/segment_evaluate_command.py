@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError, RecipeError
+from pipeline.part_pose import LEAST_KEYPOINTS
 
 if TYPE_CHECKING:
     from training.masks.sample import MaskedSet
@@ -21,8 +22,9 @@ Defects (S4, experimental: no real SAM checkpoint has been run yet; every report
 
 A folder of masks has NAME.mask.png beside every NAME.jpg (0 is good), sub-folders are kinds. In a COCO file every annotation
 with a segmentation is a defect, and one with keypoints says where a part is. Figures are of sensor pixels in the part's
-region; a defect is found where something that was found touches it, and only those over 30 px² need be. With --labelled no
-recipe.toml is needed: the folder of a view with its two networks will do.
+region; a defect is found where something that was found touches it, and only those over 30 px² need be. Networks that are
+told by keypoints where on the part they look are told by those that the recipe finds, as on the line. With --labelled regions
+and keypoints are those of the labels, and no recipe.toml is needed: the folder of a view with its two networks will do.
 """
 
 
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labelled",
         action="store_true",
-        help="defects: take regions from the labels (whole images without), do not locate",
+        help="defects: take regions (whole images without) and keypoints from the labels, do not look for them",
     )
 
 
@@ -69,12 +71,9 @@ def run(args: argparse.Namespace) -> int:
     images = read_masks(args)
     name, where = _view(args, images)
     shipped = ShippedSegment(args.recipe / name)
-    is_told = args.labelled or not shipped.keypoints  # by the labels' keypoints, or not at all
-    networks = shipped if is_told else WithKeypoints(shipped, args.recipe / name)
-    if args.labelled and shipped.keypoints and not any(image.keypoints for image in images.images):
-        sys.stderr.write(
-            "no keypoints are labelled: the networks are not told where on the part they look, as on the line\n"
-        )
+    networks = shipped if args.labelled or not shipped.keypoints else WithKeypoints(shipped, args.recipe / name)
+    if args.labelled and shipped.keypoints:
+        _warn_of_untold(images, shipped.keypoints)
     limits = read_segment_thresholds(args.recipe / name / FILE_NAME)
     found = evaluate(networks, limits, images, where=where, progress=_progress)
     figures = report(
@@ -85,6 +84,16 @@ def run(args: argparse.Namespace) -> int:
     contact_sheet(found.parts, networks, limits, images, sheet, where=where)
     sys.stdout.write(table(figures) + f"\nfigures in {args.json}, worst parts in {sheet}\n")
     return 0
+
+
+def _warn_of_untold(images: MaskedSet, keypoints: tuple[str, ...]) -> None:
+    untold = sum(len(one.keypoints.keys() & set(keypoints)) < LEAST_KEYPOINTS for one in images.images)
+    if untold:
+        sys.stderr.write(
+            f"{untold} of {len(images)} parts have fewer than {LEAST_KEYPOINTS} of these keypoints labelled: "
+            f"{', '.join(keypoints)}. There the networks are not told where on the part they look, which on the line they are; "
+            "next: label them in --coco, or leave out --labelled\n"
+        )
 
 
 def read_masks(args: argparse.Namespace) -> MaskedSet:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from pipeline.geometry import Matrix, Region
 from pipeline.network import Network, load_network
 from pipeline.pixels import mono8_frame
-from pipeline.result import DefectMask
+from pipeline.result import DefectMask, KeypointState
 from pipeline.run_length import decode
 from pipeline.segment_card import SegmentCard, SegmentDecoderCard, SegmentEncoderCard
-from pipeline.segment_stage import load_segment
+from pipeline.segment_stage import check_told_by, load_segment
 from pipeline.segment_thresholds import SegmentThresholds
 from pipeline.stages.segment import own_cells
+from pipeline.stages.visibility import visibility
 from pipeline.view_files import SegmentFiles
 from training.masks.sample import Image, Mask, MaskedSample
 from training.shipped import ShippedView
@@ -110,9 +111,15 @@ class ShippedSegment:
 class WithKeypoints:
     """Networks that are told where on the part they look by the recipe's own keypoints, as on the line, not by labels."""
 
-    def __init__(self, networks: Predict, folder: Path) -> None:
-        """Find keypoints by the networks in a view's folder. Raises NetworkError and RecipeError for what cannot be used."""
+    def __init__(self, networks: ShippedSegment, folder: Path) -> None:
+        """Find keypoints by the networks in a view's folder.
+
+        Raises:
+            NetworkError: there are none, or not of the keypoints by which ``networks`` are told.
+            RecipeError: another file of the folder is faulty.
+        """
         self._networks, self._view = networks, ShippedView(folder)
+        check_told_by(networks.keypoints, self._view.keypoints, folder / DECODER)
 
     def __call__(self, sample: MaskedSample, region: Region) -> Maps:
         """The maps of the part in ``region``."""
@@ -120,13 +127,13 @@ class WithKeypoints:
 
 
 def seen_keypoints(view: ShippedView, image: Image, region: Region) -> dict[str, tuple[float, float]]:
-    """Where a view's networks find the keypoints of the part in a region, sensor px; only those that they take to be visible."""
+    """Where a view's networks find the keypoints of the part in a region, sensor px; only those that results call visible."""
     (found,) = view.predict(image, [region])
-    is_seen = (found.logits[:, 0] > found.logits[:, 1]) & ~found.is_placed
+    states = visibility(found.logits, view.keypoints, view.thresholds, found.is_placed).states
     return {
         name: (float(x), float(y))
-        for name, (x, y), seen in zip(view.keypoints, found.refined_sensor_px, is_seen, strict=True)
-        if seen
+        for name, (x, y), state in zip(view.keypoints, found.refined_sensor_px, states, strict=True)
+        if state is KeypointState.visible and np.isfinite((x, y)).all()
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.geometry import Region
+from pipeline.part_pose import LEAST_KEYPOINTS
 from pipeline.recipe_file import LocateSettings
 from pipeline.stages.tiles import tiles_of
 from training.canvas import overlap
@@ -67,14 +68,31 @@ def as_trained(images: MaskedSet, locate: LocateSettings) -> MaskedSet:
     return MaskedSet(placed, images.where)
 
 
-def with_keypoints(images: MaskedSet, view: ShippedView, where: Where) -> MaskedSet:
-    """The set with the keypoints that a view's networks find; parts that are not located have none.
+def with_names(images: MaskedSet, names: Collection[str]) -> MaskedSet:
+    """The set with only the keypoints of these names."""
+    return MaskedSet(
+        [
+            replace(one, keypoints={name: place for name, place in one.keypoints.items() if name in names})
+            for one in images.images
+        ],
+        images.where,
+    )
+
+
+def with_keypoints(
+    images: MaskedSet, view: ShippedView, where: Where, progress: Callable[[int, int], None] = lambda _, __: None
+) -> MaskedSet:
+    """The set with the keypoints that a view's networks find on parts that have too few labelled; on what is not located none.
 
     Raises:
         DataError: an image or a mask cannot be read.
     """
     found = []
     for index, one in enumerate(images.images):
+        progress(index + 1, len(images))
+        if len(one.keypoints) >= LEAST_KEYPOINTS:
+            found.append(one)
+            continue
         sample = images.load(index)
         place = where(index, sample)
         keypoints = {} if place is None else seen_keypoints(view, sample.image, place.region)

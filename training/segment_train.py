@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.part_pose import Found
+from pipeline.part_pose import LEAST_KEYPOINTS, Found, sensor_from_part
 from training import segment_curves
 from training.checkpoint import Checkpoint
 from training.fit import Schedule, fit
 from training.masks.division import divide
-from training.masks.sample import MaskedSet, digest
+from training.masks.sample import GOOD, MaskedSet, digest
 from training.networks.prompted_sam import PromptedDecoder, PromptedSam, SamEncoder
 from training.networks.sam import LoadedSam
 from training.networks.unet import UNet, unet_of
@@ -101,8 +101,8 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     encoder = SamEncoder(run.sam, method.network.states)
     check_size(encoder, run.sam.weights)
     layout = learn_layout(run.train) if method.network.places else {}
-    if method.network.places and not layout:
-        run.report("no keypoints are labelled, so that the networks are not told where on the part they look")
+    if method.network.places:
+        run.report(_told(run.train, layout))
     decoder = _decoder(run, encoder, layout)
     trained = sum(weight.numel() for weight in decoder.trained())
     network: PromptedDecoder | UNet = decoder
@@ -124,6 +124,21 @@ def train_segment(run: SegmentRun) -> TrainedSegment:
     count = min(_EXAMPLES, len(task.validation.data))
     examples = np.stack([task.validation.pair(index, 0)[0] for index in range(count)])
     return TrainedSegment(whole.cpu().eval(), state, trained, examples)
+
+
+def _told(images: MaskedSet, layout: Found) -> str:
+    """How many parts have keypoints by which the networks are told where on the part they look."""
+    if not layout:
+        return (
+            f"no part has {LEAST_KEYPOINTS} keypoints: the networks are not told where on the part they look; "
+            "next: label keypoints in --coco, or train networks that find them into the recipe first"
+        )
+    good, others = (
+        [sensor_from_part(layout, one.keypoints) is not None for one in images.images if (one.kind == GOOD) is is_good]
+        for is_good in (True, False)
+    )
+    shares = f"{sum(good)} of {len(good)} good parts and {sum(others)} of {len(others)} others"
+    return f"keypoints tell the networks where on the part they look, on {shares}"
 
 
 def _decoder(run: SegmentRun, encoder: SamEncoder, layout: Found) -> PromptedDecoder:

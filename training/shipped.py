@@ -51,6 +51,7 @@ class ShippedView:
         self.keypoints: tuple[str, ...] = tuple(first.card.keypoints)
         first.engine.close()
         files = read_view_files(folder, self.keypoints)
+        self.thresholds = files.thresholds
         self._stages = load_keypoint_stages(files, self.keypoints, load_network)
 
     @property

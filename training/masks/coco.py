@@ -15,6 +15,7 @@ from pipeline.errors import DataError
 from pipeline.geometry import Region
 from pipeline.part_pose import Found
 from training.labels.coco import LARGEST_BYTES, CocoImage
+from training.labels.corners import CORNER
 from training.masks.outline import polygon_mask, run_lengths, run_mask
 from training.masks.sample import GOOD, Mask, MaskedImage, MaskedSet
 
@@ -95,6 +96,14 @@ class _Reader:
         self.categories = {category.id: category for category in coco.categories}
         if len(self.categories) != len(coco.categories):
             raise DataError("a category id is used twice", where=str(path), allowed="every id once")
+        parts = [category for category in coco.categories if category.keypoints]
+        if len(parts) > 1:
+            raise DataError(
+                f"{len(parts)} categories with keypoints", where=str(path), allowed="one, the parts, or none"
+            )
+        for names in (category.keypoints for category in parts):
+            if len(set(names)) != len(names):
+                raise DataError(f"keypoint names {names}", where=str(path), allowed="names, each different")
         self.images = {image.id: image for image in coco.images}
         if len(self.images) != len(coco.images):
             raise DataError("an image id is used twice", where=str(path), allowed="every id once")
@@ -130,7 +139,7 @@ class _Reader:
                 yield replace(part, name=f"{image.file_name}#{number}", kind=self._kind(own))
 
     def _keypoints(self, part: DefectAnnotation, image: CocoImage) -> Found:
-        """Those that can be seen."""
+        """Those that can be seen, sensor px."""
         names, given = self.categories[part.category_id].keypoints, part.keypoints
         if given and len(given) != 3 * len(names):
             raise DataError(
@@ -139,7 +148,7 @@ class _Reader:
                 allowed=f"{3 * len(names)}: x, y and 0, 1 or 2 for each of {', '.join(names)}",
             )
         places = zip(names, given[0::3], given[1::3], given[2::3], strict=False)  # there may be none
-        return {name: (x, y) for name, x, y, seen in places if seen == _VISIBLE}
+        return {name: (x - CORNER, y - CORNER) for name, x, y, seen in places if seen == _VISIBLE}
 
     def _kind(self, defects: Iterable[DefectAnnotation]) -> str:
         return "+".join(sorted({self.categories[defect.category_id].name for defect in defects})) or GOOD

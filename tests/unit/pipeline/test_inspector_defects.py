@@ -68,6 +68,18 @@ def test_the_parts_keypoints_tell_the_network_where_it_looks(tmp_path: Path) -> 
     assert without.defects == ()  # two of the three that tell it are too few
 
 
+def test_every_tile_is_told_where_it_lies(tmp_path: Path) -> None:
+    """The part's frame ends at x = 140.8 px: the middle of the left tiles lies within, that of the right ones beyond."""
+    recipe = make_defect_recipe(tmp_path / "part", sealed=False)
+    encoder, decoder = cards((128, 128))
+    layout = {"a": (0.7, -0.25), "b": (1.2, -0.25), "d": (1.2, 0.25)}  # 256 px are 1
+    decoder = msgspec.structs.replace(decoder, layout=layout)
+    write_segment(recipe / "top", msgspec.structs.replace(encoder, tiles=(2, 2)), decoder)
+    inspector = Inspector.load(load_recipe(recipe, sealed=False))
+    both = with_defect(with_defect(frame_with_part(), 80, 100), 150, 100)
+    assert [defect.box[0] for defect in decided(inspector, both).defects] == [80.0]
+
+
 def test_a_network_that_is_told_by_keypoints_which_the_view_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"by the keypoints a, b, q; there is no q.*some of a, b, c, d"):
         with_layout(tmp_path, {"a": (0.0, 0.0), "b": (1.0, 0.0), "q": (0.0, 1.0)})

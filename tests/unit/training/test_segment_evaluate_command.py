@@ -105,8 +105,16 @@ def test_a_recipes_own_keypoints_tell_the_networks_where_they_look(
     assert json.loads(figures.read_text())["at_limits"]["found"] == pytest.approx(2 / 3)
     capsys.readouterr()
     assert main([*words, "--labelled"]) == 0  # no keypoints are labelled: this network then sees nothing
-    assert "no keypoints are labelled" in capsys.readouterr().err
+    assert "5 of 5 parts have fewer than 3 of these keypoints labelled: a, b, d." in capsys.readouterr().err
     assert json.loads(figures.read_text())["at_limits"]["found"] == 0.0
+    (recipe / "top" / "visibility.toml").write_text(
+        "".join(f"[keypoint.{name}]\nvisible_above = 1.0\n" for name in "abcd")
+    )
+    assert main(words) == 0  # on the line all keypoints are unsure then
+    assert json.loads(figures.read_text())["at_limits"]["found"] == 0.0
+    write_segment(recipe / "top", encoder, msgspec.structs.replace(decoder, layout={**layout, "q": (0.0, 0.0)}))
+    assert main(words) == 2
+    assert "there is no q" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,11 @@ def test_the_layout_is_the_mean_shape_and_leaves_room_around() -> None:
 def test_parts_with_too_few_keypoints_have_no_layout() -> None:
     assert learn_layout(MaskedSet([part(0, only=2), part(1, only=0)])) == {}
     assert set(learn_layout(MaskedSet([part(0, only=2), part(1)]))) == set(SHAPE)
+
+
+def test_parts_whose_keypoints_lie_on_one_point_or_nowhere_do_not_count() -> None:
+    odd = [dict.fromkeys(SHAPE, (5.0, 6.0)), dict.fromkeys(SHAPE, (math.nan, 6.0))]
+    without = [replace(part(number), keypoints=keypoints) for number, keypoints in enumerate(odd)]
+    found = learn_layout(MaskedSet([*without, part(2), part(3)]))
+    assert found == learn_layout(MaskedSet([part(2), part(3)]))
+    assert learn_layout(MaskedSet(without)) == {}

@@ -15,7 +15,7 @@ from tests.recipes import frame_with_part, make_recipe
 from training.evaluate import locate_of
 from training.masks.sample import Mask, MaskedImage, MaskedSample, MaskedSet
 from training.segment_method import SegmentMethod
-from training.segment_regions import as_trained, grown, in_tiles, labelled, located, with_keypoints
+from training.segment_regions import as_trained, grown, in_tiles, labelled, located, with_keypoints, with_names
 from training.shipped import ShippedView
 
 LEFT, RIGHT = Region(10, 10, 30, 40), Region(60, 12, 30, 40)
@@ -118,10 +118,19 @@ def test_keypoints_are_found_by_the_networks_of_a_recipe(tmp_path: Path) -> None
     images = MaskedSet([MaskedImage(name, tmp_path / f"{name}.png", _empty, "", name) for name in pictures])
     recipe = load_recipe(folder, sealed=False)
     find = locate_of(recipe.views["top"].settings.locate, "top")
-    found = with_keypoints(images, ShippedView(folder / "top"), located(images, lambda image: find(image, ())))
+    view, where = ShippedView(folder / "top"), located(images, lambda image: find(image, ()))
+    found = with_keypoints(images, view, where)
     (inspected,) = Inspector.load(recipe).inspect("top", mono8_frame(pictures["part"]))
     expected = {point.name: (point.x, point.y) for point in inspected.keypoints}
     assert set(found.images[0].keypoints) == set("abcd")
     for name, place in found.images[0].keypoints.items():
         assert place == pytest.approx(expected[name], abs=1e-3)
     assert found.images[1].keypoints == {}
+    labels = {"a": (1.0, 2.0), "b": (3.0, 4.0), "c": (5.0, 6.0), "q": (7.0, 8.0)}
+    labelled = MaskedSet([replace(images.images[0], keypoints=labels), images.images[1]])
+    assert with_keypoints(labelled, view, where).images[0].keypoints == labels  # labels are believed
+    named = with_names(labelled, "ab")
+    assert named.images[0].keypoints == {"a": (1.0, 2.0), "b": (3.0, 4.0)}
+    assert (
+        with_keypoints(named, view, where).images[0].keypoints == found.images[0].keypoints
+    )  # unless there are too few

@@ -129,13 +129,19 @@ def test_labelled_keypoints_tell_where_on_the_part_an_image_lies(tiles: Path, sa
     trained = train_segment(without).network
     assert isinstance(trained, PromptedSam)
     assert trained.decoder.layout == {}
-    assert any(line.startswith("no keypoints are labelled") for line in said)
+    assert any(line.startswith("no part has 3 keypoints") for line in said)
     keypoints = {"a": (10.0, 10.0), "b": (80.0, 10.0), "c": (40.0, 50.0)}
     sides = [
         MaskedSet([replace(image, keypoints=keypoints) for image in images.images])
         for images in (without.train, without.validation)
     ]
+    sides[0] = MaskedSet([replace(sides[0].images[0], keypoints={}), *sides[0].images[1:]])
     trained = train_segment(replace(without, train=sides[0], validation=sides[1], work=tmp_path / "with")).network
+    kinds = sides[0].kinds
+    good = sum(kind == "" for kind in kinds)
+    told = (good - (kinds[0] == ""), len(kinds) - good - (kinds[0] != ""))
+    shares = f"on {told[0]} of {good} good parts and {told[1]} of {len(kinds) - good} others"
+    assert any(line.endswith(shares) for line in said)
     assert isinstance(trained, PromptedSam)
     assert set(trained.decoder.layout) == set(keypoints)
     assert max(abs(value) for place in trained.decoder.layout.values() for value in place) == pytest.approx(1 / 1.35)

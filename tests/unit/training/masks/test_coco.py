@@ -74,9 +74,15 @@ def test_a_part_has_its_keypoints_that_can_be_seen(coco: Path) -> None:
         file["annotations"][4]["keypoints"][2] = 1
 
     found = read(coco, hide)
-    assert found.images[2].keypoints == {"right": (5, 1)}
-    assert found.load(3).keypoints == {"left": (7, 1), "right": (9, 1)}
+    assert found.images[2].keypoints == {"right": (4.5, 0.5)}  # as ours: 0 is the centre of the first px
+    assert found.load(3).keypoints == {"left": (6.5, 0.5), "right": (8.5, 0.5)}
     assert found.images[0].keypoints == {}
+    with pytest.raises(DataError, match="2 categories with keypoints"):
+        read(coco, lambda file: file["categories"].append({"id": 9, "name": "other", "keypoints": ["left"]}))
+    read(coco, lambda file: file["categories"].pop())
+    with pytest.raises(DataError, match=r"keypoint names \['left', 'left'\]"):
+        read(coco, lambda file: file["categories"][0].update(keypoints=["left", "left"]))
+    read(coco, lambda file: file["categories"][0].update(keypoints=["left", "right"]))
     with pytest.raises(DataError, match=r"annotation 5 of c\.png: keypoints has 5 numbers"):
         read(coco, lambda file: file["annotations"][4]["keypoints"].pop())
 
