@@ -87,7 +87,7 @@ class PromptNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             are those after the global attentions of every SAM that was published.
         width: channels of the fused features.
         use_intermediate, use_final: False leaves these features out of the fusion, from which the heatmap is predicted.
-        places: cells along a side of the maps of the part that are learnt, and read where the part's keypoints say that an image
+        places: cells along a side of a map of the part that is learnt, and read where the part's keypoints say that an image
             lies: a dimple that belongs to the part is told from a dent. 0 for none, as for labels without keypoints.
     """
 

@@ -17,7 +17,6 @@ from training.networks.backbone import Residual, conv_norm_relu
 from training.networks.sam import LoadedSam, normalised, positions
 
 _ENCODED = 64  # channels of the encoded heatmap
-_MAPS = 5  # of the part: one that always counts, and one for each entry of a matrix that turns
 
 
 class SamEncoder(nn.Module):
@@ -83,16 +82,12 @@ class FrozenMaskDecoder(nn.Module):
 
 
 class PlaceMap(nn.Module):
-    """What is to be expected where on the part: maps of it that are learnt, read at the cells of an image's features.
-
-    An edge of a part that is turned has other features. One map counts however the part lies, and four more as much as the
-    entries of the matrix say that turns or mirrors the image onto the part.
-    """
+    """What is to be expected where on the part: a map of it that is learnt, read at the cells of an image's features."""
 
     def __init__(self, width: int, side: int, grid_wh: tuple[int, int]) -> None:
         """Of ``width`` channels and ``side`` by ``side`` cells, for features of a grid of columns and rows."""
         super().__init__()
-        self.maps = nn.Parameter(0.02 * torch.randn(1, _MAPS * width, side, side))
+        self.map = nn.Parameter(0.02 * torch.randn(1, width, side, side))
         for name, count in zip(("x", "y"), grid_wh, strict=True):
             self.register_buffer(name, (2.0 * torch.arange(count) + 1.0) / count - 1.0, persistent=False)
 
@@ -106,11 +101,9 @@ class PlaceMap(nn.Module):
         ]
         grid = torch.stack(places, dim=3)  # (N, h, w, 2)
         _, rows, columns, _ = grid.shape
-        # all images below each other: the maps serve all, where a copy for each would be exported with a fixed number of them
-        read = functional.grid_sample(self.maps, grid.reshape(1, -1, columns, 2), align_corners=False)
-        read = read[0].reshape(_MAPS, self.maps.shape[1] // _MAPS, -1, rows, columns).transpose(1, 2)
-        turn = functional.normalize(pose[:, :, :2].flatten(1)) * 2**0.5  # what a turn comes to, however large the image
-        return read[0] + (turn.T[:, :, None, None, None] * read[1:]).sum(0)  # (N, width, h, w)
+        # all images below each other: one map serves them, where a copy for each would be exported with a fixed number of them
+        read = functional.grid_sample(self.map, grid.reshape(1, -1, columns, 2), align_corners=False)
+        return read[0].reshape(self.map.shape[1], -1, rows, columns).transpose(0, 1)
 
 
 class Fusion(nn.Module):

@@ -45,7 +45,7 @@ def network(folder: Path, layout: Found) -> tuple[PromptedSam, str]:
     encoder = SamEncoder(sam, 2)
     decoder = PromptedDecoder(sam, encoder, 16, places=8, layout=layout)
     if decoder.places is not None:
-        torch.nn.init.normal_(decoder.places.maps)
+        torch.nn.init.normal_(decoder.places.map)
     torch.nn.init.normal_(decoder.encoding.fused[1].weight, std=0.3)
     return PromptedSam(encoder, decoder).eval(), sam.weights
 
