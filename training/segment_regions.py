@@ -87,16 +87,14 @@ def with_keypoints(
     Raises:
         DataError: an image or a mask cannot be read.
     """
-    found = []
-    for index, one in enumerate(images.images):
-        progress(index + 1, len(images))
-        if len(one.keypoints) >= LEAST_KEYPOINTS:
-            found.append(one)
-            continue
+    found = list(images.images)
+    few = [index for index, one in enumerate(found) if len(one.keypoints) < LEAST_KEYPOINTS]
+    for done, index in enumerate(few, start=1):
         sample = images.load(index)
         place = where(index, sample)
         keypoints = {} if place is None else seen_keypoints(view, sample.image, place.region)
-        found.append(replace(one, keypoints=keypoints))
+        found[index] = replace(found[index], keypoints=keypoints)
+        progress(done, len(few))
     return MaskedSet(found, images.where)
 
 
