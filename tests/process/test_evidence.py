@@ -50,6 +50,7 @@ class Bench:
     def station(self, sample_ok: int = SAMPLE_OK) -> Path:
         rest = simulated_camera("top", 0, cti_path())
         rest += f'[archive]\nfolder = "{self.state}"\nsample_ok = {sample_ok}\n'
+        rest += "[part]\ndeadline_ms = 10000\n[ring]\nslot_mb = 2\nqueue_depth = 16\n"  # a busy machine is no loss
         return write_station(self.folder, self.name, self.folder / "recipes", *self.ports, rest)
 
     def picture_of(self, trigger: int) -> bytes:
@@ -83,6 +84,12 @@ def evidence_pid(status: Status | None) -> int:
     return next(process.pid for process in status.processes if process.name == "evidence")
 
 
+def has_another_copier(status: Status, pid: int) -> bool:
+    return any(
+        process.name == "evidence" and process.pid != pid and process.state == "ready" for process in status.processes
+    )
+
+
 def promised(heard: Heard) -> dict[str, Result]:
     """Path of each image that a result names, and the result."""
     return {view.image_uri: result for result in heard.results for view in result.views if view.image_uri}
@@ -93,7 +100,7 @@ def assert_all_good_but_the_bad_ones(heard: Heard, triggers: int) -> None:
     for result in heard.results:
         assert result.trigger_number is not None
         is_bad = (result.trigger_number - 1) % PICTURES == BAD_PICTURE
-        assert result.result_evaluation is (Evaluation.NOT_OK if is_bad else Evaluation.OK)
+        assert result.result_evaluation is (Evaluation.NOT_OK if is_bad else Evaluation.OK), result.reasons
 
 
 def assert_image_is_the_cameras(bench: Bench, uri: str, result: Result) -> None:
@@ -137,10 +144,15 @@ def test_a_copier_that_stands_still_and_is_killed_costs_images_and_nothing_else(
         cameras.go()
         hear(subscription, heard, triggers=10, quiet_s=0.0)
         hear_until(subscription, heard, lambda status: status.evidence.stored > 0)
-        os.kill(evidence_pid(heard.status), signal.SIGSTOP)  # the supervisor kills it in the end
+        stopped = evidence_pid(heard.status)
+        os.kill(stopped, signal.SIGSTOP)  # the supervisor kills it in the end
+        hear(subscription, heard, triggers=80, quiet_s=0.0)
+        cameras.pause()
+        hear_until(subscription, heard, lambda status: has_another_copier(status, stopped))
+        cameras.go()
         hear(subscription, heard, triggers=triggers)
         (last,) = (uri for uri, result in promised(heard).items() if result.trigger_number == triggers)
-        hear_until(subscription, heard, lambda _: (bench.state / last).exists())  # another is there
+        hear_until(subscription, heard, lambda _: (bench.state / last).exists())
         hear_until(subscription, heard, lambda status: status.evidence.stored + status.evidence.lost >= triggers - HELD)
     assert_all_good_but_the_bad_ones(heard, triggers)
     assert heard.status is not None
